@@ -1,0 +1,122 @@
+//! Identifiers. Those that travel carry the shard that owns the thing they name, so the next
+//! message finds its owner by reading, not by a shared table.
+
+use std::fmt;
+
+/// A shard: the state owned by one core. Numbered from 0, dense.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ShardId(pub u16);
+
+impl fmt::Display for ShardId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A slot of a [`Slab`](super::slab::Slab) and the generation that tells its tenants apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Slot {
+    /// Position in the slab.
+    pub index: u32,
+    /// Rises with each tenant of the slot, so a stale key finds nothing.
+    pub generation: u32,
+}
+
+/// Declares a key that names a slot on a shard.
+macro_rules! owned_key {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name {
+            /// The owner, which is the only writer.
+            pub shard: ShardId,
+            /// Where the owner keeps it.
+            pub slot: Slot,
+        }
+
+        impl $name {
+            /// Length of the text form, fixed so that a token can be patched in place.
+            pub const TOKEN_LEN: usize = 20;
+
+            /// Names slot `slot` of `shard`.
+            pub fn new(shard: ShardId, slot: Slot) -> Self {
+                Self { shard, slot }
+            }
+
+            /// Text form: 20 lower-case hexadecimal digits.
+            pub fn token(self) -> [u8; 20] {
+                token(self.shard, self.slot)
+            }
+
+            /// Reads [`token`](Self::token) back; `None` for anything else. That the token is
+            /// well formed says nothing about who wrote it: the owner checks it.
+            pub fn from_token(text: &[u8]) -> Option<Self> {
+                from_token(text).map(|(shard, slot)| Self { shard, slot })
+            }
+        }
+    };
+}
+
+owned_key! {
+    /// A connection: one TCP or TLS stream, owned by the shard that accepted it.
+    ConnId
+}
+owned_key! {
+    /// A two-party IM session, owned by the shard of the caller's connection.
+    SessionId
+}
+owned_key! {
+    /// A request in flight that we forwarded or sent: our client transaction. Its token is the
+    /// branch of our Via, so a response names its owner.
+    RelayId
+}
+
+const HEX: &[u8; 16] = b"0123456789abcdef";
+
+fn token(shard: ShardId, slot: Slot) -> [u8; 20] {
+    let mut out = [0u8; 20];
+    let value =
+        (u128::from(shard.0) << 64) | (u128::from(slot.index) << 32) | u128::from(slot.generation);
+    for (i, byte) in out.iter_mut().enumerate() {
+        *byte = HEX[((value >> (76 - 4 * i)) & 0xf) as usize];
+    }
+    out
+}
+
+fn from_token(text: &[u8]) -> Option<(ShardId, Slot)> {
+    if text.len() != 20 {
+        return None;
+    }
+    let mut value = 0u128;
+    for byte in text {
+        let digit = match byte {
+            b'0'..=b'9' => byte - b'0',
+            b'a'..=b'f' => byte - b'a' + 10,
+            _ => return None,
+        };
+        value = (value << 4) | u128::from(digit);
+    }
+    let slot = Slot { index: (value >> 32) as u32, generation: value as u32 };
+    Some((ShardId((value >> 64) as u16), slot))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_names_its_owner() {
+        let id = ConnId::new(ShardId(0xfffe), Slot { index: 0x1234_5678, generation: 0x9abc_def0 });
+        assert_eq!(&id.token(), b"fffe123456789abcdef0");
+        assert_eq!(ConnId::from_token(&id.token()), Some(id));
+    }
+
+    #[test]
+    fn anything_else_is_no_token() {
+        for bad in
+            [&b""[..], b"fffe123456789abcdef", b"FFFE123456789abcdef0", b"zffe123456789abcdef0"]
+        {
+            assert_eq!(ConnId::from_token(bad), None);
+        }
+    }
+}

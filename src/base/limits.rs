@@ -1,0 +1,143 @@
+//! Every bound of the server in one place: default, unit in the name, reason beside it. Each has
+//! a counter (`mynah_limit_hits_total{limit="…"}`) and a test that hits it.
+
+use std::time::Duration;
+
+/// Declares the limits: field, default, reason; and the closed set of their names.
+macro_rules! limits {
+    ($($(#[$doc:meta])* $variant:ident, $field:ident: $type:ty = $default:expr;)*) => {
+        /// The bounds in force. One value is made at start from the configuration and shared.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub struct Limits { $($(#[$doc])* pub $field: $type,)* }
+
+        impl Default for Limits {
+            fn default() -> Self {
+                Limits { $($field: $default,)* }
+            }
+        }
+
+        /// Names a bound, for the counter that shows when it is hit.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Limit { $($(#[$doc])* $variant,)* }
+
+        impl Limit {
+            /// All limits, in declaration order; `Limit as usize` indexes it.
+            pub const ALL: &'static [Limit] = &[$(Limit::$variant,)*];
+
+            /// The name used in metrics, logs and the configuration file.
+            pub const fn name(self) -> &'static str {
+                match self { $(Limit::$variant => stringify!($field),)* }
+            }
+        }
+    };
+}
+
+limits! {
+    /// Start line and headers of one message. Real clients send under 3 KiB; the offsets of the
+    /// head index are 16 bits wide, so this may not exceed 65,535.
+    SipHeadBytes, sip_head_bytes_max: usize = 16 * 1024;
+    /// One header line with its continuation lines.
+    SipHeaderLineBytes, sip_header_line_bytes_max: usize = 8 * 1024;
+    /// Header lines of one message; the head index has this many places.
+    SipHeaderCount, sip_header_count_max: usize = 128;
+    /// Body of one message: a batch subscription of 1,000 contacts fits, a file does not.
+    SipBodyBytes, sip_body_bytes_max: usize = 256 * 1024;
+    /// Keep-alive CRLFs a connection may send a second before it is closed as a flood.
+    KeepAliveRate, keep_alives_per_second_max: u32 = 100;
+
+    /// Connections of one shard.
+    Connections, connections_per_shard_max: usize = 500_000;
+    /// Connections from one address; 0 means no bound. Generous, for sites behind one NAT.
+    ConnectionsPerAddress, connections_per_address_max: usize = 50_000;
+    /// TLS handshakes in progress on one core: beyond it accepting waits.
+    Handshakes, handshakes_per_core_max: usize = 64;
+    /// From accept to the end of the TLS handshake, whole, not per read.
+    HandshakeTime, handshake_timeout: Duration = Duration::from_secs(10);
+    /// From accept (or the end of the handshake) to the first complete message.
+    FirstMessageTime, first_message_timeout: Duration = Duration::from_secs(10);
+    /// From the first octet of a message to its last, not reset per octet.
+    MessageTime, message_timeout: Duration = Duration::from_secs(15);
+    /// From accept to a successful sign-in.
+    AuthenticateTime, authenticate_timeout: Duration = Duration::from_secs(30);
+    /// Without any octet from the peer after sign-in. Clients ping every 60 to 300 s.
+    IdleTime, idle_timeout: Duration = Duration::from_secs(900);
+    /// Octets queued to a peer that does not read; beyond it the connection is dropped.
+    OutgoingBytes, outgoing_bytes_per_connection_max: usize = 256 * 1024;
+
+    /// Frames in one queue of the mesh, for each ordered pair of cores.
+    MeshFrames, mesh_queue_frames_max: usize = 4096;
+    /// Frames that wait beside a full queue while the core stops reading its connections.
+    MeshOverflow, mesh_overflow_frames_max: usize = 65_536;
+    /// Requests in the queue to the control thread (records, store).
+    ControlQueue, control_queue_max: usize = 65_536;
+
+    /// Users one shard may own.
+    Users, users_per_shard_max: usize = 1_000_000;
+    /// Endpoints (bindings) of one user.
+    Endpoints, endpoints_per_user_max: usize = 8;
+    /// Longest registration granted.
+    RegistrationTime, registration_time_max: Duration = Duration::from_secs(7200);
+    /// Shortest registration granted; a shorter wish gets 423 (RFC 3261 section 10.3).
+    RegistrationTimeMin, registration_time_min: Duration = Duration::from_secs(60);
+
+    /// Life of a nonce; an honest later use gets `stale=true`.
+    NonceTime, nonce_lifetime: Duration = Duration::from_secs(300);
+    /// Failed sign-ins on one connection before 403 instead of a new challenge. The Lync client
+    /// would try 31 times without telling the user.
+    AuthFailuresPerConnection, auth_failures_per_connection_max: u32 = 2;
+    /// Failed sign-ins of one user in the lock-out window before he is locked out.
+    AuthFailuresPerUser, auth_failures_per_user_max: u32 = 10;
+    /// Failed sign-ins from one address in the lock-out window before it is locked out.
+    AuthFailuresPerAddress, auth_failures_per_address_max: u32 = 100;
+    /// Window and length of a lock-out.
+    LockoutTime, lockout_time: Duration = Duration::from_secs(900);
+    /// Entries of each lock-out table of a shard; the oldest leaves.
+    LockoutEntries, lockout_entries_max: usize = 65_536;
+
+    /// Two-party sessions a shard owns.
+    Sessions, sessions_per_shard_max: usize = 500_000;
+    /// Sessions one connection may be a leg of.
+    SessionsPerConnection, sessions_per_connection_max: usize = 512;
+    /// Requests in flight that a shard owns (client transactions).
+    Relays, relays_per_shard_max: usize = 500_000;
+    /// Requests in flight of one connection: beyond it 503.
+    RelaysPerConnection, relays_per_connection_max: usize = 256;
+    /// Timer F, and B: a forwarded request without an answer (RFC 3261 section 17.1.2.2, 64*T1).
+    RequestTime, request_timeout: Duration = Duration::from_secs(32);
+    /// Timer C: a forwarded INVITE without a final answer (RFC 3261 section 16.6; the Lync client
+    /// with several endpoints answers after 10 s).
+    InviteTime, invite_timeout: Duration = Duration::from_secs(180);
+    /// Timer H: wait for the ACK of a final answer to INVITE.
+    AckTime, ack_timeout: Duration = Duration::from_secs(32);
+    /// A session without any message in either direction.
+    SessionIdleTime, session_idle_timeout: Duration = Duration::from_secs(24 * 3600);
+    /// Silence after which a pager-mode conversation is over and its record is written.
+    PagerIdleTime, pager_idle_timeout: Duration = Duration::from_secs(600);
+    /// Pager-mode conversations a shard accounts for.
+    PagerConversations, pager_conversations_per_shard_max: usize = 500_000;
+    /// Text messages that wait in the bridge while the session to the other side is set up.
+    BridgeMessages, bridge_messages_max: usize = 32;
+
+    /// Rows in one group commit of the store.
+    CommitRows, commit_rows_max: usize = 512;
+    /// Longest a row waits for its group commit.
+    CommitTime, commit_time_max: Duration = Duration::from_millis(5);
+    /// Connections of the admin listener.
+    AdminConnections, admin_connections_max: usize = 64;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn offsets_of_the_head_index_hold_the_longest_head() {
+        assert!(Limits::default().sip_head_bytes_max <= usize::from(u16::MAX));
+    }
+
+    #[test]
+    fn names_are_the_field_names() {
+        assert_eq!(Limit::SipHeadBytes.name(), "sip_head_bytes_max");
+        assert_eq!(Limit::ALL.len(), Limit::AdminConnections as usize + 1);
+    }
+}

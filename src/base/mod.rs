@@ -1,0 +1,8 @@
+//! Layer 0: bounds, identifiers, time and the containers that every layer above rests on.
+
+pub mod ids;
+pub mod limits;
+pub mod seed;
+pub mod slab;
+pub mod time;
+pub mod wheel;

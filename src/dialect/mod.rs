@@ -1,0 +1,1 @@
+//! Layer 3: translators between the wire and the domain.

@@ -1,0 +1,1 @@
+//! Layer 2: the users and what is known of them.

@@ -1,0 +1,196 @@
+//! One shard's counters: arrays of plain integers, indexed by closed enums.
+
+use super::names::Series;
+use crate::base::limits::Limit;
+
+/// Declares a closed label set.
+macro_rules! label_set {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum $name { $($(#[$vdoc])* $variant,)* }
+
+        impl $name {
+            /// All values, in declaration order.
+            pub const ALL: &'static [$name] = &[$($name::$variant,)*];
+            /// Number of values.
+            pub const COUNT: usize = $name::ALL.len();
+
+            /// The label value.
+            pub const fn name(self) -> &'static str {
+                match self { $($name::$variant => $text,)* }
+            }
+        }
+    };
+}
+
+label_set! {
+    /// Why a connection was closed.
+    CloseReason {
+        /// The peer closed it in order.
+        Peer = "peer",
+        /// The peer reset it, or the socket failed.
+        Reset = "reset",
+        /// TLS failed.
+        Tls = "tls",
+        /// The octets were not SIP, or broke the framing.
+        Framing = "framing",
+        /// No complete handshake in time.
+        HandshakeTimeout = "handshake_timeout",
+        /// No first message in time.
+        FirstMessageTimeout = "first_message_timeout",
+        /// A message was begun and not finished in time.
+        MessageTimeout = "message_timeout",
+        /// Not signed in in time.
+        AuthenticateTimeout = "authenticate_timeout",
+        /// Silent for too long.
+        IdleTimeout = "idle_timeout",
+        /// The peer did not read what we sent.
+        SlowReader = "slow_reader",
+        /// Too many keep-alives.
+        Flood = "flood",
+        /// A bound on connections was reached.
+        Refused = "refused",
+        /// Its step panicked.
+        Panic = "panic",
+        /// Refused by authentication policy.
+        Policy = "policy",
+        /// The server is going down.
+        Drain = "drain",
+    }
+}
+
+label_set! {
+    /// Why a sign-in was refused.
+    AuthFailure {
+        /// No such user.
+        UnknownUser = "unknown_user",
+        /// Wrong password.
+        WrongPassword = "wrong_password",
+        /// The account is disabled.
+        Disabled = "disabled",
+        /// The user is locked out.
+        UserLocked = "user_locked",
+        /// The address is locked out.
+        AddressLocked = "address_locked",
+        /// The nonce is not ours, or was made for another connection.
+        ForeignNonce = "foreign_nonce",
+        /// Our nonce, too old: answered with `stale=true`.
+        StaleNonce = "stale_nonce",
+        /// The nonce count went back.
+        Replay = "replay",
+        /// The credentials could not be read or lack what their qop needs.
+        Malformed = "malformed",
+        /// The credentials are of one user, the request of another.
+        IdentityMismatch = "identity_mismatch",
+    }
+}
+
+/// Methods counted by name; everything else is `other`.
+pub const METHODS: usize = 16;
+/// Statuses counted: 100 to 699.
+pub const STATUSES: usize = 600;
+
+/// The counters of one shard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counters {
+    series: [u64; Series::COUNT],
+    limits: [u64; Limit::ALL.len()],
+    closes: [u64; CloseReason::COUNT],
+    auth_failures: [u64; AuthFailure::COUNT],
+    /// Requests received, indexed by `wire::sip::method::Method as usize`.
+    pub requests: [u64; METHODS],
+    statuses: Vec<u64>,
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        Counters {
+            series: [0; Series::COUNT],
+            limits: [0; Limit::ALL.len()],
+            closes: [0; CloseReason::COUNT],
+            auth_failures: [0; AuthFailure::COUNT],
+            requests: [0; METHODS],
+            statuses: vec![0; STATUSES],
+        }
+    }
+}
+
+impl Counters {
+    /// Adds one.
+    pub fn count(&mut self, series: Series) {
+        self.add(series, 1);
+    }
+
+    /// Adds `by`.
+    pub fn add(&mut self, series: Series, by: u64) {
+        self.series[series as usize] = self.series[series as usize].wrapping_add(by);
+    }
+
+    /// Sets a gauge.
+    pub fn set(&mut self, series: Series, value: u64) {
+        self.series[series as usize] = value;
+    }
+
+    /// The value of a series.
+    pub fn value(&self, series: Series) -> u64 {
+        self.series[series as usize]
+    }
+
+    /// Counts a bound that was hit.
+    pub fn hit(&mut self, limit: Limit) {
+        self.limits[limit as usize] += 1;
+    }
+
+    /// Times `limit` was hit.
+    pub fn hits(&self, limit: Limit) -> u64 {
+        self.limits[limit as usize]
+    }
+
+    /// Counts a closed connection.
+    pub fn close(&mut self, reason: CloseReason) {
+        self.closes[reason as usize] += 1;
+    }
+
+    /// Connections closed for `reason`.
+    pub fn closes(&self, reason: CloseReason) -> u64 {
+        self.closes[reason as usize]
+    }
+
+    /// Counts a refused sign-in.
+    pub fn auth_failure(&mut self, cause: AuthFailure) {
+        self.auth_failures[cause as usize] += 1;
+    }
+
+    /// Sign-ins refused for `cause`.
+    pub fn auth_failures(&self, cause: AuthFailure) -> u64 {
+        self.auth_failures[cause as usize]
+    }
+
+    /// Counts a response of our own.
+    pub fn response(&mut self, status: u16) {
+        if let Some(count) = self.statuses.get_mut(usize::from(status).wrapping_sub(100)) {
+            *count += 1;
+        }
+    }
+
+    /// Responses of our own with `status`.
+    pub fn responses(&self, status: u16) -> u64 {
+        self.statuses.get(usize::from(status).wrapping_sub(100)).copied().unwrap_or(0)
+    }
+
+    /// Adds another shard's counters to these.
+    pub fn merge(&mut self, other: &Counters) {
+        fn sum(into: &mut [u64], from: &[u64]) {
+            for (into, from) in into.iter_mut().zip(from) {
+                *into = into.wrapping_add(*from);
+            }
+        }
+        sum(&mut self.series, &other.series);
+        sum(&mut self.limits, &other.limits);
+        sum(&mut self.closes, &other.closes);
+        sum(&mut self.auth_failures, &other.auth_failures);
+        sum(&mut self.requests, &other.requests);
+        sum(&mut self.statuses, &other.statuses);
+    }
+}

@@ -1,0 +1,1 @@
+//! Layer 2: RFC 3261 transactions and forking.

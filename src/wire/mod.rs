@@ -1,0 +1,3 @@
+//! Layer 1: bytes to values and back, no memory of earlier messages.
+
+pub mod sip;
