@@ -1,5 +1,6 @@
 //! Layer 0: bounds, identifiers, time and the containers that every layer above rests on.
 
+pub mod aor;
 pub mod ids;
 pub mod limits;
 pub mod seed;
