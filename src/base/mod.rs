@@ -4,6 +4,8 @@ pub mod aor;
 pub mod ids;
 pub mod limits;
 pub mod seed;
+pub mod side;
 pub mod slab;
 pub mod time;
+pub mod transport;
 pub mod wheel;

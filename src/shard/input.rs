@@ -1,30 +1,15 @@
 //! What happens to a shard.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use super::frame::Frame;
+use crate::base::aor::Aor;
 use crate::base::ids::ConnId;
+pub use crate::base::transport::Transport;
+use crate::directory::User;
 use crate::metrics::counters::CloseReason;
 use crate::wire::sip::{Error, Message, StreamError};
-
-/// How a connection reaches us.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Transport {
-    /// TLS over TCP.
-    Tls,
-    /// Plain TCP, only on listeners configured so.
-    Tcp,
-}
-
-impl Transport {
-    /// The transport token of a Via (RFC 3261 section 18.1.1).
-    pub const fn via(self) -> &'static str {
-        match self {
-            Transport::Tls => "TLS",
-            Transport::Tcp => "TCP",
-        }
-    }
-}
 
 /// One event, in the order it happened on its core.
 #[derive(Debug)]
@@ -81,6 +66,10 @@ pub enum Input<'a> {
 /// What the control thread tells a shard.
 #[derive(Debug)]
 pub enum Control {
+    /// A user of the directory is new or has changed. Only his home takes note.
+    PutUser(Arc<User>),
+    /// A user was removed: he is signed out.
+    RemoveUser(Aor),
     /// The server goes down: refuse new work, end sessions, write their records, close.
     Drain,
 }

@@ -1,1 +1,3 @@
-//! Layer 2: RFC 3261 transactions and forking.
+//! Layer 2: RFC 3261 transactions, dialogs and forking, without octets and sockets.
+
+pub mod dialog;
