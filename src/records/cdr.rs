@@ -97,10 +97,18 @@ impl RecordId {
         const VERSION_MASK: u128 = 0xf << 76;
         const VARIANT: u128 = 2 << 62;
         const VARIANT_MASK: u128 = 3 << 62;
-        let time = u128::from(start_unix_ms & 0xffff_ffff_ffff) << 80;
+        let RecordId(time) = RecordId::first_of(start_unix_ms);
         let random = (u128::from(seed.next_u64()) << 64 | u128::from(seed.next_u64())) >> 48;
         let random = random & !VERSION_MASK & !VARIANT_MASK;
         RecordId(time | VERSION | VARIANT | random)
+    }
+
+    /// The smallest name of a conversation that starts at `start_unix_ms`: names from there on are
+    /// of conversations that start then or later.
+    pub const fn first_of(start_unix_ms: u64) -> Self {
+        const UNIX_MS_MAX: u64 = 0xffff_ffff_ffff;
+        let time = if start_unix_ms > UNIX_MS_MAX { UNIX_MS_MAX } else { start_unix_ms };
+        RecordId((time as u128) << 80)
     }
 
     /// The name as it is stored, big-endian so that it sorts by start.
