@@ -3,7 +3,7 @@
 //! the hash of the password.
 
 use md5::Md5;
-use sha2::{Digest as _, Sha256};
+use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
 
 use crate::base::limits::Limits;

@@ -74,7 +74,7 @@ impl Lockout {
         }
         let key = self.hasher.hash_one(key);
         let (time, failures_max) = (self.time, self.failures_max);
-        if !self.entries.get(&key).is_some_and(|entry| !now.reached(entry.until)) {
+        if self.entries.get(&key).is_none_or(|entry| now.reached(entry.until)) {
             self.open(now, key);
         }
         let entry = self.entries.get_mut(&key)?;

@@ -1,4 +1,5 @@
 use super::*;
+use md5::Digest as _;
 use proptest::prelude::*;
 
 const BOTH: &[Algorithm] = &[Algorithm::Sha256, Algorithm::Md5];
