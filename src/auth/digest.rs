@@ -6,7 +6,6 @@ use md5::Md5;
 use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
 
-use crate::base::limits::Limits;
 use crate::metrics::counters::AuthFailure;
 
 /// A hash algorithm a challenge may name. The `-sess` variants are not among them: RFC 8760 gives
@@ -107,7 +106,8 @@ pub struct DigestPolicy<'a> {
 }
 
 /// Credentials that were read and may be verified by whoever has the hash of the password. Owns
-/// its parts, so that it can travel to the user's home shard.
+/// its parts, so that it can travel to the user's home shard; it is about as long as the header
+/// line they came in, which `sip_header_line_bytes_max` bounds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DigestProof {
     username: Box<str>,
@@ -126,25 +126,24 @@ impl DigestProof {
     ///
     /// Refuses with [`AuthFailure::Malformed`] a realm or algorithm that was not offered, a qop
     /// other than `auth`, one without `nc` or `cnonce` or these without it, a count that is not
-    /// eight hexadecimal digits or is zero, a hash of the wrong length, text that is not UTF-8,
-    /// and a value longer than `digest_value_bytes_max`.
+    /// eight hexadecimal digits or is zero, a hash of the wrong length, and text that is not UTF-8.
     pub fn read(
         response: &DigestResponse<'_>,
         method: &[u8],
         policy: &DigestPolicy<'_>,
-        limits: &Limits,
     ) -> Result<Self, AuthFailure> {
-        Self::read_parts(response, method, policy, limits).ok_or(AuthFailure::Malformed)
+        Self::read_parts(response, method, policy).ok_or(AuthFailure::Malformed)
     }
 
     fn read_parts(
         response: &DigestResponse<'_>,
         method: &[u8],
         policy: &DigestPolicy<'_>,
-        limits: &Limits,
     ) -> Option<Self> {
-        let text = |value| bounded_text(value, limits.digest_value_bytes_max);
-        let username = text(response.username).filter(|name| !name.is_empty())?;
+        let username = text(response.username)?;
+        if username.is_empty() {
+            return None;
+        }
         if response.realm != policy.realm.as_bytes() {
             return None;
         }
@@ -277,10 +276,7 @@ impl Hash {
     }
 }
 
-fn bounded_text(value: &[u8], len_max: usize) -> Option<&str> {
-    if value.len() > len_max {
-        return None;
-    }
+fn text(value: &[u8]) -> Option<&str> {
     std::str::from_utf8(value).ok()
 }
 

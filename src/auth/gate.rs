@@ -8,7 +8,7 @@ use super::digest::{DigestPolicy, DigestProof, DigestResponse};
 use super::nonce::{NonceCheck, NonceKey, NonceMark};
 use super::nonce_count::NonceCounts;
 use crate::base::ids::ConnId;
-use crate::base::limits::Limits;
+use crate::base::limits::{Limit, Limits};
 use crate::base::time::Now;
 use crate::metrics::counters::AuthFailure;
 
@@ -42,6 +42,24 @@ pub enum Refusal {
     /// Answer 403. The text must not tell [`AuthFailure::UnknownUser`] from
     /// [`AuthFailure::WrongPassword`].
     Forbid(AuthFailure),
+}
+
+impl Refusal {
+    /// The bound that was hit, to be counted.
+    pub fn limit(self) -> Option<Limit> {
+        match self {
+            Refusal::Forbid(
+                AuthFailure::UnknownUser | AuthFailure::WrongPassword | AuthFailure::Malformed,
+            ) => Some(Limit::AuthFailuresPerConnection),
+            Refusal::Forbid(
+                AuthFailure::ForeignNonce | AuthFailure::StaleNonce | AuthFailure::Replay,
+            ) => Some(Limit::AuthRechallenges),
+            Refusal::Forbid(AuthFailure::UserLocked) => Some(Limit::AuthFailuresPerUser),
+            Refusal::Forbid(AuthFailure::AddressLocked) => Some(Limit::AuthFailuresPerAddress),
+            Refusal::Forbid(AuthFailure::Disabled | AuthFailure::IdentityMismatch)
+            | Refusal::Challenge { .. } => None,
+        }
+    }
 }
 
 /// The sign-in state of one connection.
@@ -90,7 +108,7 @@ impl Gate {
             return Err(Refusal::Challenge { stale: false, cause: None });
         };
         let limits = terms.limits;
-        let proof = DigestProof::read(response, method, &terms.policy, limits)
+        let proof = DigestProof::read(response, method, &terms.policy)
             .map_err(|cause| self.fail(cause, limits))?;
         let check = terms.key.check(
             now,

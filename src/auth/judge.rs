@@ -47,7 +47,6 @@ mod tests {
 
     use super::*;
     use crate::auth::digest::{Algorithm, DigestPolicy, DigestResponse};
-    use crate::base::limits::Limits;
     use crate::base::seed::Seed;
 
     const POLICY: DigestPolicy<'_> =
@@ -66,7 +65,7 @@ mod tests {
             response: b"7008dd0626450fadca88d0ea358c9193",
             ..DigestResponse::default()
         };
-        DigestProof::read(&response, b"REGISTER", &POLICY, &Limits::default()).unwrap()
+        DigestProof::read(&response, b"REGISTER", &POLICY).unwrap()
     }
 
     fn ha1(password: &str) -> [u8; 16] {

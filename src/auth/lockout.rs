@@ -37,6 +37,8 @@ pub struct Lockout {
     opened: VecDeque<(u64, u64)>,
     /// Number of the next window.
     next: u64,
+    /// Keys that left at the bound and were not told yet.
+    evicted: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -63,6 +65,7 @@ impl Lockout {
             entries: HashMap::with_hasher(hasher()),
             opened: VecDeque::new(),
             next: 0,
+            evicted: 0,
         }
     }
 
@@ -102,6 +105,11 @@ impl Lockout {
         (entry.failures >= self.failures_max && !now.reached(entry.until)).then_some(entry.until)
     }
 
+    /// How many keys have left at the bound since this was last asked, to be counted.
+    pub fn take_evicted(&mut self) -> u64 {
+        std::mem::take(&mut self.evicted)
+    }
+
     /// Keys known.
     pub fn len(&self) -> usize {
         self.entries.len()
@@ -119,6 +127,7 @@ impl Lockout {
             let Some((oldest, window)) = self.opened.pop_front() else { break };
             if self.entries.get(&oldest).is_some_and(|entry| entry.window == window) {
                 self.entries.remove(&oldest);
+                self.evicted += 1;
             }
         }
         let window = self.next;

@@ -85,9 +85,6 @@ limits! {
 
     /// Life of a nonce; an honest later use gets `stale=true`.
     NonceTime, nonce_lifetime: Duration = Duration::from_secs(300);
-    /// Octets of one value of digest credentials (user name, uri, nonce, cnonce), which travel
-    /// between shards. Real ones are under 100.
-    DigestValueBytes, digest_value_bytes_max: usize = 1024;
     /// Challenges in answer to a stale, foreign or used nonce on one connection between two good
     /// sign-ins; beyond it 403. An honest client needs one for each request in its pipeline.
     AuthRechallenges, auth_rechallenges_per_connection_max: u32 = 32;

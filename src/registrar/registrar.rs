@@ -6,7 +6,7 @@ use super::binding::Binding;
 use super::gruu::InstanceId;
 use super::request::{Contact, Contacts, Register};
 use crate::base::ids::{ConnId, Dialect};
-use crate::base::limits::Limits;
+use crate::base::limits::{Limit, Limits};
 use crate::base::time::{Deadline, Now};
 
 /// Registration time of a standard client that names none, in seconds: the example of
@@ -45,6 +45,16 @@ impl RegisterError {
             RegisterError::TooManyEndpoints => 403,
             RegisterError::OutOfOrder => 500,
             RegisterError::StarWithoutZero | RegisterError::TooLong => 400,
+        }
+    }
+
+    /// The bound that was hit, to be counted.
+    pub const fn limit(self) -> Option<Limit> {
+        match self {
+            RegisterError::IntervalTooBrief { .. } => Some(Limit::RegistrationTimeMin),
+            RegisterError::TooManyEndpoints => Some(Limit::Endpoints),
+            RegisterError::TooLong => Some(Limit::EndpointBytes),
+            RegisterError::OutOfOrder | RegisterError::StarWithoutZero => None,
         }
     }
 }

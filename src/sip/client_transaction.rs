@@ -17,9 +17,9 @@ pub enum Input {
     ConnectionLost,
 }
 
-/// What is to be sent on the connection of the request.
+/// A request of our own that is to be sent on the connection of the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Send {
+pub enum OwnRequest {
     /// The ACK of a final answer other than 2xx: from us, hop by hop (section 17.1.1.3). That of
     /// a 2xx comes from the caller.
     Ack,
@@ -44,7 +44,7 @@ pub enum Notice {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Step {
     /// To the connection of the request.
-    pub send: Option<Send>,
+    pub send: Option<OwnRequest>,
     /// To the user of the transaction.
     pub notice: Option<Notice>,
 }
@@ -89,7 +89,7 @@ impl ClientTransaction {
             (_, Input::Response(status @ 100..=199)) => self.provisional(now, status, limits),
             (_, Input::Response(status @ 200..=699)) => {
                 let acknowledge = self.kind == Kind::Invite && status >= 300;
-                self.end(acknowledge.then_some(Send::Ack), Notice::Final(status))
+                self.end(acknowledge.then_some(OwnRequest::Ack), Notice::Final(status))
             }
             (_, Input::ConnectionLost) => self.end(None, Notice::Lost),
             (_, Input::Cancel) => self.cancel(now, limits),
@@ -127,7 +127,7 @@ impl ClientTransaction {
         match self.state {
             State::Calling { cancel: true, .. } => {
                 self.state = State::Cancelled { until: now.after(limits.request_timeout) };
-                return Step { send: Some(Send::Cancel), notice };
+                return Step { send: Some(OwnRequest::Cancel), notice };
             }
             // Timer C runs from the start, and anew from each answer but 100 (RFC 3261
             // sections 16.6 step 11 and 16.7 step 2).
@@ -153,7 +153,7 @@ impl ClientTransaction {
             }
             (State::Proceeding { .. }, Kind::Invite) => {
                 self.state = State::Cancelled { until: now.after(limits.request_timeout) };
-                Step { send: Some(Send::Cancel), notice: None }
+                Step { send: Some(OwnRequest::Cancel), notice: None }
             }
             _ => Step::default(),
         }
@@ -168,7 +168,7 @@ impl ClientTransaction {
         }
     }
 
-    fn end(&mut self, send: Option<Send>, notice: Notice) -> Step {
+    fn end(&mut self, send: Option<OwnRequest>, notice: Notice) -> Step {
         self.state = State::Ended;
         Step { send, notice: Some(notice) }
     }
@@ -204,7 +204,7 @@ mod tests {
         Step { send: None, notice: Some(notice) }
     }
 
-    fn sent(send: Send) -> Step {
+    fn sent(send: OwnRequest) -> Step {
         Step { send: Some(send), notice: None }
     }
 
@@ -230,7 +230,7 @@ mod tests {
     #[test]
     fn a_refused_invite_is_acknowledged_by_us_and_an_accepted_one_by_the_caller() {
         let mut bench = Bench::new(Kind::Invite);
-        let refused = Step { send: Some(Send::Ack), notice: Some(Notice::Final(486)) };
+        let refused = Step { send: Some(OwnRequest::Ack), notice: Some(Notice::Final(486)) };
         assert_eq!(bench.handle(1, Input::Response(486)), refused);
         let mut bench = Bench::new(Kind::Invite);
         assert_eq!(bench.handle(1, Input::Response(200)), told(Notice::Final(200)));
@@ -255,7 +255,7 @@ mod tests {
         assert_eq!(bench.until(), 182_000);
         bench.handle(10_000, Input::Response(183));
         assert_eq!(bench.until(), 190_000);
-        assert_eq!(bench.handle(190_000, Input::Deadline), sent(Send::Cancel));
+        assert_eq!(bench.handle(190_000, Input::Deadline), sent(OwnRequest::Cancel));
         assert_eq!(bench.until(), 222_000);
         assert_eq!(bench.handle(222_000, Input::Deadline), told(Notice::TimedOut));
     }
@@ -264,10 +264,10 @@ mod tests {
     fn a_cancel_waits_for_a_provisional_answer() {
         let mut bench = Bench::new(Kind::Invite);
         assert_eq!(bench.handle(1, Input::Cancel), Step::default());
-        let step = Step { send: Some(Send::Cancel), notice: Some(Notice::Provisional(100)) };
+        let step = Step { send: Some(OwnRequest::Cancel), notice: Some(Notice::Provisional(100)) };
         assert_eq!(bench.handle(2, Input::Response(100)), step);
         assert_eq!(bench.handle(3, Input::Cancel), Step::default(), "once");
-        let step = Step { send: Some(Send::Ack), notice: Some(Notice::Final(487)) };
+        let step = Step { send: Some(OwnRequest::Ack), notice: Some(Notice::Final(487)) };
         assert_eq!(bench.handle(4, Input::Response(487)), step);
     }
 
@@ -282,7 +282,7 @@ mod tests {
     fn a_cancel_may_lose_the_race() {
         let mut bench = Bench::new(Kind::Invite);
         bench.handle(1, Input::Response(180));
-        assert_eq!(bench.handle(2, Input::Cancel), sent(Send::Cancel));
+        assert_eq!(bench.handle(2, Input::Cancel), sent(OwnRequest::Cancel));
         assert_eq!(bench.handle(3, Input::Response(180)), told(Notice::Provisional(180)));
         assert_eq!(bench.until(), 32_002, "ringing on does not prolong it");
         assert_eq!(bench.handle(4, Input::Response(200)), told(Notice::Final(200)));
@@ -325,11 +325,11 @@ mod tests {
                 assert!(!ended || step == Step::default());
                 provisional |= matches!(input, Input::Response(100..=199));
                 match step.send {
-                    Some(Send::Cancel) => {
+                    Some(OwnRequest::Cancel) => {
                         cancels += 1;
                         assert!(invite && provisional && cancels == 1);
                     }
-                    Some(Send::Ack) => {
+                    Some(OwnRequest::Ack) => {
                         assert!(invite);
                         assert!(matches!(step.notice, Some(Notice::Final(300..=699))));
                     }

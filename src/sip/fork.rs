@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use super::client_transaction::{self as client, ClientTransaction, Notice, Send};
+use super::client_transaction::{self as client, ClientTransaction, Notice, OwnRequest};
 use super::kind::Kind;
 use crate::base::limits::Limits;
 use crate::base::time::{Deadline, Now};
@@ -184,8 +184,8 @@ impl Fork {
         let Some(transaction) = self.branches.get_mut(branch) else { return };
         let step = transaction.handle(now, input, limits);
         match step.send {
-            Some(Send::Ack) => self.outputs.push_back(Output::Ack { branch }),
-            Some(Send::Cancel) => self.outputs.push_back(Output::Cancel { branch }),
+            Some(OwnRequest::Ack) => self.outputs.push_back(Output::Ack { branch }),
+            Some(OwnRequest::Cancel) => self.outputs.push_back(Output::Cancel { branch }),
             None => {}
         }
         match step.notice {

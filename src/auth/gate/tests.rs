@@ -111,7 +111,9 @@ fn the_second_failure_is_final() {
     }
     let nonce = bench.mint();
     assert_eq!(bench.present(nonce, 1), forbidden(AuthFailure::WrongPassword));
-    assert_eq!(bench.examine(None), forbidden(AuthFailure::WrongPassword));
+    let refusal = bench.examine(None).unwrap_err();
+    assert_eq!(refusal, Refusal::Forbid(AuthFailure::WrongPassword));
+    assert_eq!(refusal.limit(), Some(Limit::AuthFailuresPerConnection));
     assert_eq!(bench.gate.closed(), Some(AuthFailure::WrongPassword));
 }
 
@@ -218,7 +220,9 @@ fn bad_nonces_do_not_go_round_for_ever() {
     for _ in 0..bench.limits.auth_rechallenges_per_connection_max {
         assert_eq!(bench.examine(Some(&made_up)), stale(AuthFailure::ForeignNonce));
     }
-    assert_eq!(bench.examine(Some(&made_up)), forbidden(AuthFailure::ForeignNonce));
+    let refusal = bench.examine(Some(&made_up)).unwrap_err();
+    assert_eq!(refusal, Refusal::Forbid(AuthFailure::ForeignNonce));
+    assert_eq!(refusal.limit(), Some(Limit::AuthRechallenges));
 }
 
 #[test]

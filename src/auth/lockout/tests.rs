@@ -61,6 +61,7 @@ fn at_the_bound_the_oldest_leaves() {
     assert_eq!(table.locked(at(3), "a"), None);
     assert!(table.locked(at(3), "b").is_some());
     assert!(table.locked(at(3), "c").is_some());
+    assert_eq!((table.take_evicted(), table.take_evicted()), (1, 0));
 }
 
 #[test]

@@ -201,6 +201,8 @@ struct Observer {
     held: Option<usize>,
     answer: Option<u16>,
     caller_lost: bool,
+    /// Something happened after which no branch is to go on.
+    stopped: bool,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -219,6 +221,7 @@ impl Observer {
             held: None,
             answer: None,
             caller_lost: false,
+            stopped: false,
         };
         observer.watch(None);
         observer
@@ -237,8 +240,16 @@ impl Observer {
             }
             _ => {}
         }
+        self.stopped |= matches!(came, Some((_, 200..=299 | 600..=699)));
+        self.stopped |= matches!(input, Input::Cancel) || self.caller_lost;
         self.fork.handle(at(self.now), input, &Limits::default());
         self.watch(came);
+        let goes_on = |(branch, seen): (usize, &Seen)| {
+            seen.provisional && !seen.cancelled && !self.fork.branches[branch].is_ended()
+        };
+        if self.stopped && self.kind == Kind::Invite {
+            assert!(!self.branches.iter().enumerate().any(goes_on), "a branch goes on");
+        }
     }
 
     /// Checks the outputs against the response that came, if one came that still counts.
