@@ -56,8 +56,8 @@ limits! {
     SipHeadBytes, sip_head_bytes_max: usize = 16 * 1024;
     /// One header line with its continuation lines.
     SipHeaderLineBytes, sip_header_line_bytes_max: usize = 8 * 1024;
-    /// Header lines of one message; the head index has this many places.
-    SipHeaderCount, sip_header_count_max: usize = 128;
+    /// Header lines of one message. The head index has 128 places: the lines we add find room.
+    SipHeaderCount, sip_header_count_max: usize = 120;
     /// Body of one message: a batch subscription of 1,000 contacts fits, a file does not.
     SipBodyBytes, sip_body_bytes_max: usize = 256 * 1024;
     /// Keep-alive CRLFs a connection may send a second before it is closed as a flood.

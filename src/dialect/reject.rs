@@ -42,6 +42,8 @@ rejects! {
     NoEndpoint 480 15030 "Failed to route to user: not signed in";
     /// The endpoint's connection was lost before it answered.
     EndpointLost 480 52002 "The connection to the recipient was lost";
+    /// The endpoint said that it is overloaded; that does not mean the server is.
+    EndpointOverloaded 500 52005 "The recipient's client is overloaded";
     /// Nobody answered in time.
     NoAnswer 408 52003 "The recipient did not answer in time";
     /// The caller took the invitation back.
@@ -59,8 +61,6 @@ rejects! {
     Disabled 403 52014 "The account is disabled";
     /// Too many failed sign-ins.
     LockedOut 403 52015 "Too many failed sign-ins: try again later";
-    /// A Route that leads elsewhere.
-    ForeignRoute 403 52016 "Routing to that host is not allowed";
     /// Credentials that cannot be read.
     BadCredentials 400 52017 "The credentials cannot be read";
 

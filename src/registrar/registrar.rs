@@ -167,6 +167,16 @@ impl Registrar {
         self.bindings(now).filter(move |binding| binding.instance_id() == Some(id))
     }
 
+    /// All endpoints, also those whose time is over but that were not looked at since.
+    pub fn all(&self) -> impl Iterator<Item = &Binding> {
+        self.bindings.iter()
+    }
+
+    /// Number of endpoints, counted like [`Registrar::all`].
+    pub fn len(&self) -> usize {
+        self.bindings.len()
+    }
+
     /// True when the user has no endpoint, of those whose time may be over none either.
     pub fn is_empty(&self) -> bool {
         self.bindings.is_empty()

@@ -3,11 +3,14 @@
 use bytes::Bytes;
 
 use super::Shard;
+use super::relay::Purpose;
 use crate::base::ids::{ConnId, Dialect, Slot};
 use crate::base::time::Now;
 use crate::dialect::reject::Reject;
 use crate::dialect::{ms, simple};
-use crate::wire::sip::{HeaderName, HeaderSet, Message, Method, Rewrite, Writer, response};
+use crate::sip::fork;
+use crate::wire::sip::write::{Writer, response};
+use crate::wire::sip::{HeaderName, HeaderSet, Message, Method, Rewrite};
 
 /// Methods named in Allow.
 pub(super) const ALLOW: &str = "ACK, BYE, CANCEL, INFO, INVITE, MESSAGE, OPTIONS, REGISTER";
@@ -91,7 +94,6 @@ impl Shard {
 
     /// Gives up on a request in flight: whoever sent it is told `reject`.
     pub(super) fn fail_relay(&mut self, now: Now, slot: Slot, reject: Reject) {
-        use super::relay::Purpose;
         let Some(relay) = self.relays.get(slot) else { return };
         match relay.purpose.clone() {
             Purpose::InDialog { session, side, from, method, cseq } => {
@@ -99,14 +101,20 @@ impl Shard {
                 self.reject_forwarded(from, &relay.request, reject);
                 self.settle(now, session, slot, side, cseq, method, reject.status());
             }
-            Purpose::Invite { session, branch } => {
+            Purpose::Invite { invitation, branch } => {
                 self.relays.remove(slot);
-                self.branch_failed(now, session, branch, reject);
+                let lost = fork::Input::Lost { branch: usize::from(branch) };
+                self.drive(now, invitation, lost, None);
             }
-            Purpose::Pager { fork } => {
+            Purpose::Pager { fork, branch } => {
                 self.relays.remove(slot);
-                self.pager_branch_failed(now, fork, reject);
+                let input = match reject {
+                    Reject::NoAnswer => fork::Input::Deadline,
+                    _ => fork::Input::Lost { branch: usize::from(branch) },
+                };
+                self.drive_pager(now, fork, slot, input, None);
             }
+            Purpose::ToPager { .. } => self.text_out_answered(now, slot, reject.status()),
             Purpose::Bridged { session, side, origin, pager } => {
                 self.relays.remove(slot);
                 self.bridged_answered(now, slot, session, side, origin, pager, reject.status());

@@ -5,10 +5,11 @@
 use bytes::Bytes;
 
 use super::Shard;
-use super::dispatch_invite::Setup;
 use super::frame::{Bridge, Frame, InDialog, Origin, Pager};
+use super::invitation::Invitation;
 use super::relay::Purpose;
 use super::session::{Leg, SessionEntry};
+use crate::base::aor::Aor;
 use crate::base::ids::{RelayId, SessionId, Slot};
 use crate::base::limits::Limit;
 use crate::base::side::Side;
@@ -17,7 +18,9 @@ use crate::dialect::reject::Reject;
 use crate::dialect::text::{self, PLAIN};
 use crate::immcu::session::{Ending, Input};
 use crate::metrics::names::Series;
-use crate::wire::sip::{Method, Writer, request};
+use crate::wire::mime::sdp;
+use crate::wire::sip::Method;
+use crate::wire::sip::write::{Writer, request};
 
 impl Shard {
     /// Takes a request from the end in the session, `side`, for the pager-mode end.
@@ -132,20 +135,39 @@ impl Shard {
     /// is the first.
     fn open_bridge(&mut self, now: Now, pager: Pager) {
         let (caller, callee) = (pager.from.clone(), pager.to.clone());
-        let Some(slot) = self.new_session(now, caller.clone(), callee.clone()) else {
+        let invite = self.own_invite(&caller, &callee);
+        let invitation = Invitation::for_pager(invite, vec![pager.clone()]);
+        let legs = [Leg::Pager, Leg::Open];
+        let (from, to) = (caller.clone(), callee.clone());
+        let Some(slot) = self.new_session(now, from, to, legs, invitation) else {
             return self.pager_refused(&pager, Reject::Overloaded);
         };
-        let session = self.session_id(slot);
         let idle = self.settings.limits.pager_idle_timeout;
-        let invite = self.own_invite(session, &caller, &callee);
-        let setup = Setup::bridged(invite, pager);
         if let Some(entry) = self.sessions.get_mut(slot) {
             entry.session.bridge(idle);
-            entry.legs = [Leg::Pager, Leg::Open];
-            entry.setup = Some(Box::new(setup));
         }
+        let session = self.session_id(slot);
         self.users.bridge(&callee, caller, session, true);
         self.find_callee(slot);
+    }
+
+    /// The INVITE by which we ask a user into a session on behalf of a pager-mode user.
+    fn own_invite(&mut self, from: &Aor, to: &Aor) -> Bytes {
+        let (tag, call) = (self.seed.token(), self.seed.token());
+        let body = sdp::message_session(&self.settings.name);
+        request(&mut self.arena, "INVITE", format!("sip:{to}").as_bytes())
+            .line("Max-Forwards", "70")
+            .line_fmt("From", format_args!("<sip:{from}>;tag={}", tag.escape_ascii()))
+            .line_fmt("To", format_args!("<sip:{to}>"))
+            .line_fmt("Call-ID", format_args!("{}@{}", call.escape_ascii(), self.settings.name))
+            .line("CSeq", "1 INVITE")
+            .line_fmt(
+                "Contact",
+                format_args!("<sip:{from};opaque=app:im:{};gruu>", call.escape_ascii()),
+            )
+            .body("application/sdp", body.as_bytes());
+        // Kept while the recipient's endpoints ring.
+        Bytes::copy_from_slice(&self.arena.split())
     }
 
     /// Takes a pager-mode message at the owner of the bridged session that leads to its
@@ -156,17 +178,19 @@ impl Shard {
             entry.closing.is_none()
                 && entry.session.is_bridged()
                 && entry.legs.contains(&Leg::Pager)
-                && (entry.setup.is_some() || entry.session.is_established())
+                && (entry.invitation.is_some() || entry.session.is_established())
         });
         if !open {
             let home = bridge.pager.to.home(self.shards);
             return self.send_frame(home, Frame::BridgeGone(Box::new(bridge)));
         }
         let waiting_max = self.settings.limits.bridge_messages_max;
-        let Some(entry) = self.sessions.get_mut(slot) else { return };
-        match entry.setup.as_mut() {
+        let invitation = self.sessions.get(slot).and_then(|entry| entry.invitation);
+        match invitation.and_then(|invitation| self.invitations.get_mut(invitation)) {
             None => self.text_in(now, slot, bridge.pager),
-            Some(setup) if setup.waiting.len() < waiting_max => setup.waiting.push(bridge.pager),
+            Some(ringing) if ringing.waiting.len() < waiting_max => {
+                ringing.waiting.push(bridge.pager);
+            }
             Some(_) => {
                 self.counters.hit(Limit::BridgeMessages);
                 self.pager_refused(&bridge.pager, Reject::TooManyRequests);

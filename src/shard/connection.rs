@@ -1,12 +1,15 @@
 //! The connections of a shard, as far as SIP knows them.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use super::frame::Leg;
 use crate::auth::gate::Gate;
 use crate::base::aor::Aor;
 use crate::base::ids::{ConnId, Dialect, SessionId, ShardId, Slot};
 use crate::base::transport::Transport;
+use crate::sip::Kind;
+use crate::sip::server_transaction::ServerTransaction;
 use crate::sip::transaction_key::TransactionKey;
 
 /// One connection.
@@ -25,7 +28,26 @@ pub struct Connection {
     /// The sessions it is a leg of.
     pub legs: Vec<Leg>,
     /// Invitations from it that have no final answer, or whose final answer is not acknowledged.
-    pub invites: Vec<(TransactionKey, SessionId)>,
+    pub invites: Vec<Invite>,
+}
+
+/// An INVITE from a connection: its server transaction.
+#[derive(Debug)]
+pub struct Invite {
+    /// What requests belong to it.
+    pub key: TransactionKey,
+    /// The session it asked for.
+    pub session: SessionId,
+    /// The transaction.
+    pub transaction: ServerTransaction,
+}
+
+impl Invite {
+    /// An INVITE that just came.
+    pub fn new(key: TransactionKey, session: SessionId) -> Self {
+        let transaction = ServerTransaction::new(Kind::Invite, Duration::ZERO);
+        Invite { key, session, transaction }
+    }
 }
 
 impl Connection {

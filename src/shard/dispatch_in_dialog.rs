@@ -40,12 +40,11 @@ impl Shard {
         let rewrite = Rewrite {
             top: &self.lines,
             drop: forward::STRIPPED,
-            drop_routes: usize::MAX,
-            max_forwards: Some(max_forwards),
+                        max_forwards: Some(max_forwards),
             ..Rewrite::default()
         };
-        self.arena.reserve(message.bytes().len() + self.lines.len() + forward::SLACK);
-        let via_at = rewrite.write(message, &mut self.arena);
+        let via_at = rewrite.start_line_len(message);
+        rewrite.write(message, &mut self.arena);
         let bytes = self.arena.split();
         let body_at = bytes.len() - message.body().len();
         let method = message.method();

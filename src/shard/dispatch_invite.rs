@@ -18,7 +18,7 @@ use crate::base::limits::Limit;
 use crate::base::time::Now;
 use crate::dialect::reject::Reject;
 use crate::sip::fork::{self, Fork};
-use crate::sip::kind::Kind;
+use crate::sip::Kind;
 use crate::sip::server_transaction::{self as server, Action};
 use crate::sip::transaction_key::{KeyParts, TransactionKey};
 use crate::wire::mime::content_type::ContentType;
@@ -186,12 +186,11 @@ impl Shard {
                 uri: (endpoint.dialect == Dialect::Simple).then_some(&endpoint.contact),
                 top: &shard.lines,
                 drop: forward::STRIPPED,
-                drop_routes: usize::MAX,
-                max_forwards: forward::hops_left(message),
+                                max_forwards: forward::hops_left(message),
                 ..Rewrite::default()
             };
-            shard.arena.reserve(message.bytes().len() + shard.lines.len() + 512);
-            let via_at = rewrite.write(message, &mut shard.arena);
+            let via_at = rewrite.start_line_len(message);
+            rewrite.write(message, &mut shard.arena);
             let mut out = shard.arena.split();
             forward::fill_via(&mut out, via_at, &shard.sent_by, endpoint.transport, relay);
             // Kept while it rings: a copy of its own does not hold on to the arena.

@@ -16,18 +16,17 @@ use crate::dialect::reject::Reject;
 use crate::immcu::pager::{self, Conversation, Output as Notice, Talk};
 use crate::metrics::names::Series;
 use crate::records::{self, End, Ended, Kind, Record, RecordId, Started};
+use crate::sip::Kind as TransactionKind;
+use crate::sip::fork::{self, Fork, Output, Source};
 use crate::wire::sip::{Message, Rewrite};
 
-/// A pager-mode message on its way to several endpoints. The first that takes it answers for
-/// all; if none does, the best refusal is passed on.
+/// A pager-mode message on its way to several endpoints.
 #[derive(Debug)]
 pub(super) struct PagerFork {
     pager: Pager,
-    /// Branches without a final answer.
-    open: usize,
-    /// The sender has his answer.
-    done: bool,
-    best: Option<(u16, Bytes)>,
+    fork: Fork,
+    /// The best refusal so far, as the sender would see it.
+    held: Option<Bytes>,
     /// The recipient, whose list of requests in flight the branches stand in.
     user: Slot,
 }
@@ -83,38 +82,26 @@ impl Shard {
     /// Sends a pager-mode message to each of the endpoints.
     fn fork_pager(&mut self, now: Now, user: Slot, pager: Pager, endpoints: &[Endpoint]) {
         let (request, from) = (pager.request.clone(), pager.from.clone());
-        let fork = PagerFork { pager, open: 0, done: false, best: None, user };
-        let slot = match self.pagers.insert(fork) {
+        let fork = Fork::new(now, TransactionKind::NonInvite, endpoints.len(), &self.settings.limits);
+        let slot = match self.pagers.insert(PagerFork { pager, fork, held: None, user }) {
             Ok(slot) => slot,
             Err(fork) => {
                 self.counters.hit(Limit::Relays);
                 return self.pager_refused(&fork.pager, Reject::Overloaded);
             }
         };
-        for endpoint in endpoints {
-            let stamp = {
-                let mut stamp = None;
-                self.with_message(&request, |shard, message| stamp = shard.stamp(message));
-                stamp
-            };
-            let purpose = Purpose::Pager { fork: slot };
+        let mut stamp = None;
+        self.with_message(&request, |shard, message| stamp = shard.stamp(message));
+        for (branch, endpoint) in (0u16..).zip(endpoints) {
+            let purpose = Purpose::Pager { fork: slot, branch };
             let Some(relay) = self.reserve_relay(now, Some(endpoint.conn), stamp, purpose) else {
-                break;
+                let lost = fork::Input::Lost { branch: usize::from(branch) };
+                self.drive_pager(now, slot, Slot::default(), lost, None);
+                continue;
             };
-            let bytes = self.forwarded(&request, relay, endpoint, &from);
-            if let Some(entry) = self.relays.get_mut(relay.slot) {
-                entry.request = bytes.clone();
-            }
-            if let Some(fork) = self.pagers.get_mut(slot) {
-                fork.open += 1;
-            }
             self.users.in_flight(user, relay.slot);
+            let bytes = self.forwarded(&request, relay, endpoint, &from);
             self.deliver(endpoint.conn, bytes, Some(relay));
-        }
-        if self.pagers.get(slot).is_some_and(|fork| fork.open == 0)
-            && let Some(fork) = self.pagers.remove(slot)
-        {
-            self.pager_refused(&fork.pager, Reject::Overloaded);
         }
     }
 
@@ -134,12 +121,11 @@ impl Shard {
                 uri: (endpoint.dialect == Dialect::Simple).then_some(&endpoint.contact),
                 top: &shard.lines,
                 drop: forward::STRIPPED,
-                drop_routes: usize::MAX,
-                max_forwards: forward::hops_left(message),
+                                max_forwards: forward::hops_left(message),
                 ..Rewrite::default()
             };
-            shard.arena.reserve(message.bytes().len() + shard.lines.len() + 512);
-            let via_at = rewrite.write(message, &mut shard.arena);
+            let via_at = rewrite.start_line_len(message);
+            rewrite.write(message, &mut shard.arena);
             let mut out = shard.arena.split();
             forward::fill_via(&mut out, via_at, &shard.sent_by, endpoint.transport, relay);
             bytes = out.freeze();
@@ -148,57 +134,57 @@ impl Shard {
     }
 
     /// Takes an endpoint's answer to a pager-mode message.
-    pub(super) fn pager_answered(&mut self, _now: Now, slot: Slot, relay: RelayId, reply: Reply) {
-        if reply.status < 200 {
-            return;
+    pub(super) fn pager_answered(&mut self, now: Now, slot: Slot, branch: u16, reply: Reply) {
+        let relay = reply.relay.slot;
+        if reply.status >= 200 {
+            self.relays.remove(relay);
         }
-        self.relays.remove(relay.slot);
-        let Some(fork) = self.pagers.get_mut(slot) else { return };
-        fork.open = fork.open.saturating_sub(1);
-        let (user, accepted) = (fork.user, (200..300).contains(&reply.status));
-        if accepted && !fork.done {
-            fork.done = true;
-            fork.best = Some((reply.status, reply.bytes));
-            self.pass_pager_answer(slot);
-        } else if !fork.done && is_better(reply.status, fork.best.as_ref().map(|best| best.0)) {
-            fork.best = Some((reply.status, reply.bytes));
-        }
-        self.users.settled(user, relay.slot);
-        self.finish_pager(slot);
+        let input = fork::Input::Response { branch: usize::from(branch), status: reply.status };
+        self.drive_pager(now, slot, relay, input, Some(reply));
     }
 
-    /// A branch got no answer of its own.
-    pub(super) fn pager_branch_failed(&mut self, _now: Now, slot: Slot, relay: Slot, reject: Reject) {
-        let Some(fork) = self.pagers.get_mut(slot) else { return };
-        fork.open = fork.open.saturating_sub(1);
-        let last = fork.open == 0 && !fork.done && fork.best.is_none();
-        let user = fork.user;
-        self.users.settled(user, relay);
-        if last && let Some(fork) = self.pagers.remove(slot) {
-            return self.pager_refused(&fork.pager, reject);
+    /// Gives the fork of a pager-mode message an input and does what it says. `reply` is the
+    /// answer the input came from, `relay` the request it is about.
+    pub(super) fn drive_pager(
+        &mut self,
+        now: Now,
+        slot: Slot,
+        relay: Slot,
+        input: fork::Input,
+        reply: Option<Reply>,
+    ) {
+        let Some(entry) = self.pagers.get_mut(slot) else { return };
+        entry.fork.handle(now, input, &self.settings.limits);
+        if reply.as_ref().is_none_or(|reply| reply.status >= 200) {
+            self.users.settled(entry.user, relay);
         }
-        self.finish_pager(slot);
+        while let Some(entry) = self.pagers.get_mut(slot) {
+            let Some(output) = entry.fork.next_output() else { break };
+            match (output, reply.as_ref()) {
+                (Output::Hold { .. }, Some(reply)) => entry.held = Some(reply.bytes.clone()),
+                (Output::Final { from: Source::Branch(_), status }, _) => {
+                    let held = entry.held.take();
+                    let accepted = reply.as_ref().map(|reply| reply.bytes.clone());
+                    let bytes = if status < 300 { accepted } else { held };
+                    self.pass_pager_answer(slot, status, bytes.unwrap_or_default());
+                }
+                (Output::Final { from: Source::Own, status }, _) => {
+                    let pager = entry.pager.clone();
+                    self.pager_refused(&pager, unanswered(status));
+                }
+                _ => {}
+            }
+        }
+        if self.pagers.get(slot).is_some_and(|entry| entry.fork.is_finished()) {
+            self.pagers.remove(slot);
+        }
     }
 
-    /// Once all branches are answered: passes the best refusal on, if nobody took it, and forgets
-    /// the message.
-    fn finish_pager(&mut self, slot: Slot) {
-        let Some(fork) = self.pagers.get(slot) else { return };
-        if fork.open > 0 {
-            return;
-        }
-        if !fork.done {
-            self.pass_pager_answer(slot);
-        }
-        self.pagers.remove(slot);
-    }
-
-    /// Tells the sender the best answer there is.
-    fn pass_pager_answer(&mut self, slot: Slot) {
-        let Some(fork) = self.pagers.get(slot) else { return };
-        let Some((status, bytes)) = fork.best.clone() else { return };
-        let (from, to) = (fork.pager.from.clone(), fork.pager.to.clone());
-        match fork.pager.origin {
+    /// Tells the sender what the endpoints answered.
+    fn pass_pager_answer(&mut self, slot: Slot, status: u16, bytes: Bytes) {
+        let Some(entry) = self.pagers.get(slot) else { return };
+        let (from, to) = (entry.pager.from.clone(), entry.pager.to.clone());
+        match entry.pager.origin {
             Origin::Connection(conn) => {
                 self.deliver(conn, bytes, None);
                 self.talked(Talk { from, to, status });
@@ -278,9 +264,11 @@ fn ended(conversation: &Conversation, ending: records::Ending) -> Record {
     Record::Ended(Ended { id: RecordId::from_bytes(conversation.name), end, bridged: false })
 }
 
-/// Which refusal of several the sender is told (RFC 3261 section 16.7 step 6): 6xx before all,
-/// then the lowest class.
-fn is_better(status: u16, than: Option<u16>) -> bool {
-    let rank = |status: u16| if status >= 600 { 0 } else { status / 100 };
-    than.is_none_or(|than| rank(status) < rank(than))
+/// The refusal for an answer that no endpoint gave.
+pub(super) fn unanswered(status: u16) -> Reject {
+    match status {
+        408 => Reject::NoAnswer,
+        500 => Reject::EndpointOverloaded,
+        _ => Reject::EndpointLost,
+    }
 }

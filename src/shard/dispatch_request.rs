@@ -7,7 +7,7 @@ use crate::base::ids::ConnId;
 use crate::base::time::Now;
 use crate::dialect::reject::Reject;
 use crate::metrics::counters::CloseReason;
-use crate::wire::sip::{Error, HeaderName, Message, Method, StreamError, Uri, Writer};
+use crate::wire::sip::{Error, HeaderName, Message, Method, StreamError, Uri};
 
 impl Shard {
     /// Takes a whole, well-formed request.
@@ -126,9 +126,4 @@ impl Shard {
             Err(Reject::UnknownDomain)
         }
     }
-}
-
-/// Ends an answer that has no body.
-pub(super) fn end(writer: Writer<'_>) {
-    writer.finish();
 }

@@ -51,10 +51,15 @@ impl Shard {
         match purpose {
             None => self.counters.count(Series::ResponsesStray),
             Some(Purpose::InDialog { .. }) => self.reply_in_dialog(now, relay, reply),
-            Some(Purpose::Invite { session, branch }) => {
-                self.branch_answered(now, session, branch, relay, reply);
+            Some(Purpose::Invite { invitation, branch }) => {
+                self.branch_answered(now, invitation, branch, reply);
             }
-            Some(Purpose::Pager { fork }) => self.pager_answered(now, fork, relay, reply),
+            Some(Purpose::Pager { fork, branch }) => self.pager_answered(now, fork, branch, reply),
+            Some(Purpose::ToPager { .. }) => {
+                if reply.status >= 200 {
+                    self.text_out_answered(now, relay.slot, reply.status);
+                }
+            }
             Some(Purpose::Bridged { session, side, origin, pager }) => {
                 if reply.status >= 200 {
                     self.relays.remove(relay.slot);

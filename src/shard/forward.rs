@@ -3,12 +3,9 @@
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::Shard;
-use super::input::Transport;
-use crate::base::ids::RelayId;
+use crate::base::ids::{RelayId, SessionId};
+use crate::base::transport::Transport;
 use crate::wire::sip::{HeaderName, HeaderSet, Message};
-
-/// Room for the lines we add and for numbers that grow.
-pub(super) const SLACK: usize = 64;
 
 /// A branch token to be filled in by the owner.
 pub(super) const PLACEHOLDER: [u8; RelayId::TOKEN_LEN] = *b"00000000000000000000";
@@ -17,9 +14,11 @@ pub(super) const PLACEHOLDER: [u8; RelayId::TOKEN_LEN] = *b"00000000000000000000
 /// assert (RFC 3325 section 5), and routes led the request to us.
 pub(super) const STRIPPED: HeaderSet = HeaderSet::of(&[
     HeaderName::Authorization,
-    HeaderName::ProxyAuthorization,
+    HeaderName::MsEdgeProxy,
+    HeaderName::MsUserLogonData,
     HeaderName::PAssertedIdentity,
     HeaderName::PPreferredIdentity,
+    HeaderName::ProxyAuthorization,
     HeaderName::Route,
 ]);
 
@@ -85,6 +84,19 @@ impl Shard {
         self.lines.put_slice(BRANCH);
         self.lines.put_slice(&token);
         self.lines.put_slice(b"\r\n");
+    }
+
+    /// Appends our Record-Route, which names the session: in-dialog requests find their owner by
+    /// it, whatever Contact they go to.
+    pub(super) fn write_record_route(&mut self, session: SessionId, transport: Transport) {
+        self.lines.put_slice(b"Record-Route: <sip:s.");
+        self.lines.put_slice(&session.token());
+        self.lines.put_u8(b'@');
+        self.lines.put_slice(self.sent_by.as_bytes());
+        self.lines.put_slice(match transport {
+            Transport::Tls => b";transport=tls;lr>\r\n",
+            Transport::Tcp => b";transport=tcp;lr>\r\n",
+        });
     }
 
     /// Octets of `message` that may outlive the receive buffer.

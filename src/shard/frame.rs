@@ -269,7 +269,7 @@ impl Origin {
 }
 
 /// A message outside any session.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Pager {
     /// Who wrote it.
     pub from: Aor,

@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 
+use super::dispatch_message::unanswered;
 use super::frame::{AnsweringEnd, Frame, Pager, Reply};
 use super::home::Endpoint;
 use super::relay::Purpose;
@@ -17,7 +18,8 @@ use crate::sip::dialog::{Dialog, End};
 use crate::sip::fork::{self, Fork, Output, Source};
 use crate::sip::server_transaction as server;
 use crate::wire::mime::sdp;
-use crate::wire::sip::{HeaderName, Message, Writer, request, response};
+use crate::wire::sip::write::{request, response};
+use crate::wire::sip::{HeaderName, Message};
 
 /// An invitation. Outlives the moment of its final answer until every endpoint has answered: one
 /// that takes it too late is told goodbye.
@@ -166,12 +168,7 @@ impl Shard {
                 self.pass_refusal(now, slot, status, held);
             }
             (Output::Final { from: Source::Own, status }, _) => {
-                let reject = match status {
-                    408 => Reject::NoAnswer,
-                    500 => Reject::EndpointOverloaded,
-                    _ => Reject::EndpointLost,
-                };
-                self.refuse_invitation(now, slot, reject);
+                self.refuse_invitation(now, slot, unanswered(status));
             }
             (Output::Cancel { branch }, _) => self.send_cancel(slot, branch),
             (Output::Ack { branch }, Some(reply)) => self.send_ack(slot, branch, reply, false),
@@ -469,9 +466,4 @@ fn line_up(
         .line("Call-ID", invite.call_id().unwrap_or_default())
         .line_fmt("CSeq", format_args!("{number} {method}"))
         .finish();
-}
-
-/// Ends a message without a body.
-pub(super) fn bare(writer: Writer<'_>) {
-    writer.finish();
 }

@@ -23,9 +23,11 @@ mod dispatch_message;
 mod dispatch_register;
 mod dispatch_request;
 mod dispatch_response;
+mod drain;
 mod forward;
 pub mod frame;
 pub mod home;
+mod invitation;
 pub mod input;
 pub mod output;
 mod relay;
@@ -40,20 +42,24 @@ use bytes::{Bytes, BytesMut};
 use crate::auth::lockout::Lockout;
 use crate::auth::nonce::NonceKey;
 use crate::base::ids::{ConnId, RelayId, SessionId, ShardId, Slot};
+use crate::base::limits::Limits;
 use crate::base::seed::Seed;
 use crate::base::slab::Slab;
-use crate::base::time::Now;
+use crate::base::time::{Deadline, Now};
 use crate::base::wheel::Wheel;
 use crate::config::Settings;
 use crate::immcu::pager::Conversations;
 use crate::metrics::counters::{CloseReason, Counters};
 use crate::metrics::names::Series;
 use crate::records::Record;
+use crate::sip::transaction_key::TransactionKeys;
+use crate::wire::sip::head::HEADERS_MAX;
 use crate::wire::sip::{Head, Message};
 use connection::{Connection, Connections};
 use dispatch_message::PagerFork;
 use frame::{Frame, Stamp};
 use home::Users;
+use invitation::Invitation;
 use input::{Control, Input};
 use output::Output;
 use relay::Relays;
@@ -104,12 +110,17 @@ enum Timer {
     Authenticate(ConnId),
     /// An endpoint of the user in this slot may have expired.
     Registration(Slot),
-    /// A session may have been silent for too long, or its invitation unanswered.
+    /// A session may have been silent for too long.
     Session(Slot),
+    /// An invitation may have been unanswered for too long.
+    Invitation(Slot),
 }
 
 /// Width of a slot of the timer wheel: one tick of the core.
 const TICK_MS: u64 = 20;
+
+/// The deadline of what has its timer elsewhere.
+const NEVER: Deadline = Deadline(u64::MAX);
 
 /// Size of the blocks that outgoing messages are cut from.
 const ARENA_BYTES: usize = 64 * 1024;
@@ -119,14 +130,18 @@ pub struct Shard {
     id: ShardId,
     shards: u16,
     settings: Arc<Settings>,
+    /// For messages that grew by our own lines.
+    own_limits: Limits,
     sent_by: Arc<str>,
     seed: Seed,
     hasher: ahash::RandomState,
     nonces: NonceKey,
+    transaction_keys: TransactionKeys,
 
     connections: Connections,
     users: Users,
     sessions: Slab<SessionEntry>,
+    invitations: Slab<Invitation>,
     relays: Relays,
     pagers: Slab<PagerFork>,
     conversations: Conversations,
@@ -196,6 +211,7 @@ impl Shard {
         let hasher = ahash::RandomState::with_seeds(a, b, c, d);
         let limits = options.settings.limits.clone();
         let mut seed = Seed::new(options.seed);
+        let transaction_keys = TransactionKeys::new(&mut seed);
         let mut lockout = |failures_max| {
             let (time, entries) = (limits.lockout_time, limits.lockout_entries_max);
             Lockout::new(failures_max, time, entries, &mut seed)
@@ -204,10 +220,18 @@ impl Shard {
             id: options.id,
             shards: options.shards.max(1),
             sent_by: options.sent_by.into(),
+            own_limits: Limits {
+                sip_head_bytes_max: usize::from(u16::MAX),
+                sip_header_line_bytes_max: usize::from(u16::MAX),
+                sip_header_count_max: HEADERS_MAX,
+                ..limits.clone()
+            },
             nonces: NonceKey::new(options.keys.nonce),
+            transaction_keys,
             connections: Connections::new(options.id),
             users: Users::new(hasher.clone(), limits.users_per_shard_max),
             sessions: Slab::new(limits.sessions_per_shard_max),
+            invitations: Slab::new(limits.sessions_per_shard_max),
             relays: Relays::new(limits.relays_per_shard_max),
             pagers: Slab::new(limits.relays_per_shard_max),
             conversations: Conversations::new(
@@ -332,6 +356,7 @@ impl Shard {
                 }
                 Timer::Registration(slot) => self.expire_endpoints(now, slot),
                 Timer::Session(slot) => self.session_due(now, slot),
+                Timer::Invitation(slot) => self.invitation_due(now, slot),
             }
         }
         self.due = due;
@@ -344,7 +369,7 @@ impl Shard {
     /// Calls `then` with a message read from octets of our own keeping.
     fn with_message(&mut self, bytes: &Bytes, then: impl FnOnce(&mut Self, Message<'_>)) {
         let mut head = self.scratch.take().unwrap_or_default();
-        if head.index(bytes).is_ok() {
+        if matches!(head.index(bytes, &self.own_limits), Ok(Some(_))) {
             then(self, Message::new(bytes, &head));
         }
         self.scratch = Some(head);

@@ -44,8 +44,8 @@ pub enum Purpose {
     },
     /// A branch of an invitation.
     Invite {
-        /// The session that is being set up.
-        session: Slot,
+        /// The invitation.
+        invitation: Slot,
         /// Which branch.
         branch: u16,
     },
@@ -53,6 +53,19 @@ pub enum Purpose {
     Pager {
         /// The message.
         fork: Slot,
+        /// Which branch.
+        branch: u16,
+    },
+    /// A message of a session that went out to a pager-mode end.
+    ToPager {
+        /// The session.
+        session: Slot,
+        /// The end that wrote it.
+        side: Side,
+        /// The connection that wrote it.
+        from: ConnId,
+        /// Its sequence number.
+        cseq: u32,
     },
     /// A pager-mode message that the bridge carried into a session.
     Bridged {

@@ -3,9 +3,9 @@
 use bytes::Bytes;
 
 use super::{Shard, stamp};
-use super::dispatch_invite::Setup;
 use super::forward;
 use super::frame::{Frame, InDialog, Reply, Stamp};
+use super::invitation::Invitation;
 use super::relay::{Purpose, Relay};
 use crate::base::aor::Aor;
 use crate::base::ids::{ConnId, RelayId, SessionId, Slot};
@@ -19,7 +19,8 @@ use crate::immcu::session::{Ending, Input, Output as Notice, Session};
 use crate::metrics::names::Series;
 use crate::records::{self, End, Ended, Kind, Record, RecordId, Started};
 use crate::sip::dialog::{Dialog, Order};
-use crate::wire::sip::{Method, request};
+use crate::wire::sip::Method;
+use crate::wire::sip::write::request;
 
 /// Where one end of a session is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +45,7 @@ pub(super) struct SessionEntry {
     /// The dialog, once there is one.
     pub(super) dialog: Option<Dialog>,
     /// The invitation, until it is answered.
-    pub(super) setup: Option<Box<Setup>>,
+    pub(super) invitation: Option<Slot>,
     /// Requests in flight in its dialog.
     pub(super) in_flight: Vec<Slot>,
     /// How it ends, while it waits for the answers to what is in flight: a message that was
@@ -183,8 +184,8 @@ impl Shard {
     /// A leg's connection is gone.
     pub(super) fn leg_lost(&mut self, now: Now, slot: Slot, conn: ConnId) {
         let Some(entry) = self.sessions.get(slot) else { return };
-        if entry.setup.is_some() {
-            return self.setup_leg_lost(now, slot, conn);
+        if let Some(invitation) = entry.invitation {
+            return self.ringing_leg_lost(now, invitation, conn);
         }
         let Some(side) = entry.side_of(conn) else { return };
         let lost: Vec<Slot> = entry
@@ -216,7 +217,7 @@ impl Shard {
     }
 
     /// Lets a session go that is over and for whose dialog nothing is in flight.
-    fn close_if_settled(&mut self, now: Now, slot: Slot) {
+    pub(super) fn close_if_settled(&mut self, now: Now, slot: Slot) {
         let Some(entry) = self.sessions.get_mut(slot) else { return };
         let Some(ending) = entry.closing else { return };
         if !entry.in_flight.is_empty() {
@@ -365,32 +366,44 @@ impl Shard {
         Some(relay)
     }
 
-    /// Makes room for a session.
-    pub(super) fn new_session(&mut self, now: Now, caller: Aor, callee: Aor) -> Option<Slot> {
+    /// Makes room for a session that an invitation asks for.
+    pub(super) fn new_session(
+        &mut self,
+        now: Now,
+        caller: Aor,
+        callee: Aor,
+        legs: [Leg; 2],
+        invitation: Invitation,
+    ) -> Option<Slot> {
         let idle = self.settings.limits.session_idle_timeout;
         let entry = SessionEntry {
             session: Session::new(now, caller, callee, idle),
             record: RecordId::new(now.unix_ms, &mut self.seed),
-            legs: [Leg::Open; 2],
+            legs,
             dialog: None,
-            setup: None,
+            invitation: None,
             in_flight: Vec::new(),
             closing: None,
         };
-        match self.sessions.insert(entry) {
-            Ok(slot) => {
-                self.counters.set(Series::SessionsCurrent, self.sessions.len() as u64);
-                Some(slot)
-            }
-            Err(_) => {
-                self.counters.hit(Limit::Sessions);
-                None
-            }
+        let Ok(slot) = self.sessions.insert(entry) else {
+            self.counters.hit(Limit::Sessions);
+            return None;
+        };
+        let invitation = self.invitations.insert(Invitation { session: slot, ..invitation });
+        let Ok(invitation) = invitation else {
+            self.counters.hit(Limit::Sessions);
+            self.sessions.remove(slot);
+            return None;
+        };
+        if let Some(entry) = self.sessions.get_mut(slot) {
+            entry.invitation = Some(invitation);
         }
+        self.counters.set(Series::SessionsCurrent, self.sessions.len() as u64);
+        Some(slot)
     }
 
     /// Refuses a request in a dialog; an ACK is dropped.
-    fn refuse_in_dialog(&mut self, request: InDialog, reject: Reject) {
+    pub(super) fn refuse_in_dialog(&mut self, request: InDialog, reject: Reject) {
         if request.method != Method::Ack {
             let from = request.from;
             self.reject_forwarded(from, &request.bytes.freeze(), reject);
