@@ -167,7 +167,12 @@ impl Registrar {
         self.bindings(now).filter(move |binding| binding.instance_id() == Some(id))
     }
 
-    /// True when the user has no endpoint, of those whose time may be over none either.
+    /// Endpoints kept, those included whose time is over but not yet [expired](Self::expire).
+    pub fn len(&self) -> usize {
+        self.bindings.len()
+    }
+
+    /// True when no endpoint is kept.
     pub fn is_empty(&self) -> bool {
         self.bindings.is_empty()
     }
