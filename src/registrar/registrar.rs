@@ -161,6 +161,12 @@ impl Registrar {
         self.bindings.iter().rev().filter(move |binding| !now.reached(binding.expires_at))
     }
 
+    /// The endpoints kept, those included whose time is over but not yet
+    /// [expired](Self::expire): for what must reach all connections, such as a forced sign-out.
+    pub fn all(&self) -> impl Iterator<Item = &Binding> {
+        self.bindings.iter()
+    }
+
     /// The endpoint a GRUU means. Of several flows of one instance the latest comes first: the
     /// others are to be tried when it fails (RFC 5627 section 5.1).
     pub fn by_instance(&self, now: Now, id: InstanceId) -> impl Iterator<Item = &Binding> {
