@@ -1,7 +1,7 @@
 //! Addresses-of-record and the shard that is home to each.
 
 use std::fmt;
-use std::hash::BuildHasher;
+
 use std::sync::Arc;
 
 use super::ids::ShardId;

@@ -31,7 +31,10 @@ mod tests {
     fn plain_text_passes_without_its_formatting() {
         let lync = b"text/plain; charset=UTF-8;msgr=WAAtAE0ATQBTAC0";
         assert_eq!(plain(Some(lync), b"hello bob"), Some(&b"hello bob"[..]));
-        assert_eq!(plain(Some(b"text/plain"), "gr\u{fc}n".as_bytes()), Some("gr\u{fc}n".as_bytes()));
+        assert_eq!(
+            plain(Some(b"text/plain"), "gr\u{fc}n".as_bytes()),
+            Some("gr\u{fc}n".as_bytes())
+        );
     }
 
     #[test]

@@ -161,23 +161,24 @@ impl Registrar {
         self.bindings.iter().rev().filter(move |binding| !now.reached(binding.expires_at))
     }
 
+    /// The endpoints kept, those included whose time is over but not yet
+    /// [expired](Self::expire): for what must reach all connections, such as a forced sign-out.
+    pub fn all(&self) -> impl Iterator<Item = &Binding> {
+        self.bindings.iter()
+    }
+
     /// The endpoint a GRUU means. Of several flows of one instance the latest comes first: the
     /// others are to be tried when it fails (RFC 5627 section 5.1).
     pub fn by_instance(&self, now: Now, id: InstanceId) -> impl Iterator<Item = &Binding> {
         self.bindings(now).filter(move |binding| binding.instance_id() == Some(id))
     }
 
-    /// All endpoints, also those whose time is over but that were not looked at since.
-    pub fn all(&self) -> impl Iterator<Item = &Binding> {
-        self.bindings.iter()
-    }
-
-    /// Number of endpoints, counted like [`Registrar::all`].
+    /// Endpoints kept, those included whose time is over but not yet [expired](Self::expire).
     pub fn len(&self) -> usize {
         self.bindings.len()
     }
 
-    /// True when the user has no endpoint, of those whose time may be over none either.
+    /// True when no endpoint is kept.
     pub fn is_empty(&self) -> bool {
         self.bindings.is_empty()
     }

@@ -64,8 +64,10 @@ impl Shard {
                 Reject::UnsupportedMedia => writer.line("Accept", "application/sdp, text/plain"),
                 // An empty list: no event package is served (RFC 6665 section 8.2.2).
                 Reject::BadEvent => writer.line("Allow-Events", ""),
-                Reject::BadExtension => writer
-                    .line("Unsupported", request.header(HeaderName::ProxyRequire).unwrap_or_default()),
+                Reject::BadExtension => writer.line(
+                    "Unsupported",
+                    request.header(HeaderName::ProxyRequire).unwrap_or_default(),
+                ),
                 Reject::IntervalTooBrief => {
                     writer.line_fmt("Min-Expires", format_args!("{min_expires}"))
                 }
@@ -88,7 +90,7 @@ impl Shard {
     /// Answers a request that was forwarded already.
     pub(super) fn answer_forwarded(&mut self, conn: ConnId, forwarded: &Bytes, status: u16) {
         self.with_origin_of(conn, forwarded, |shard, conn, request| {
-            shard.respond(conn, request, status, Writer::finish);
+            shard.respond(conn, request, status, |writer| writer.finish());
         });
     }
 
@@ -149,7 +151,8 @@ impl Shard {
         then: impl FnOnce(&mut Self, ConnId, Message<'_>),
     ) {
         self.with_message(forwarded, |shard, message| {
-            let rewrite = Rewrite { drop_first_via: true, drop: HeaderSet::EMPTY, ..Rewrite::default() };
+            let rewrite =
+                Rewrite { drop_first_via: true, drop: HeaderSet::EMPTY, ..Rewrite::default() };
             shard.arena.reserve(message.bytes().len());
             rewrite.write(message, &mut shard.arena);
             let original = shard.arena.split().freeze();

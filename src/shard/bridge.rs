@@ -20,7 +20,7 @@ use crate::immcu::session::{Ending, Input};
 use crate::metrics::names::Series;
 use crate::wire::mime::sdp;
 use crate::wire::sip::Method;
-use crate::wire::sip::write::{Writer, request};
+use crate::wire::sip::write::request;
 
 impl Shard {
     /// Takes a request from the end in the session, `side`, for the pager-mode end.
@@ -70,7 +70,8 @@ impl Shard {
         let Some(entry) = self.sessions.get(slot) else { return };
         let from = entry.session.party(side).clone();
         let to = entry.session.party(side.other()).clone();
-        let purpose = Purpose::ToPager { session: slot, side, from: request.from, cseq: request.cseq };
+        let purpose =
+            Purpose::ToPager { session: slot, side, from: request.from, cseq: request.cseq };
         let Some(relay) = self.reserve_relay(now, None, None, purpose) else {
             return self.refuse_in_dialog(request, Reject::Overloaded);
         };
@@ -263,7 +264,7 @@ impl Shard {
     ) {
         if let Origin::Connection(conn) = origin {
             self.with_message(&pager, |shard, message| match reject_of(status) {
-                None => shard.respond(conn, message, 200, Writer::finish),
+                None => shard.respond(conn, message, 200, |writer| writer.finish()),
                 Some(reject) => shard.reject(conn, message, reject),
             });
         }
@@ -297,7 +298,7 @@ impl Shard {
         if let Origin::Connection(conn) = pager.origin {
             let request = pager.request.clone();
             self.with_message(&request, |shard, message| {
-                shard.respond(conn, message, 200, Writer::finish);
+                shard.respond(conn, message, 200, |writer| writer.finish());
             });
         }
     }

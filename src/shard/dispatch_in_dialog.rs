@@ -40,7 +40,7 @@ impl Shard {
         let rewrite = Rewrite {
             top: &self.lines,
             drop: forward::STRIPPED,
-                        max_forwards: Some(max_forwards),
+            max_forwards: Some(max_forwards),
             ..Rewrite::default()
         };
         let via_at = rewrite.start_line_len(message);

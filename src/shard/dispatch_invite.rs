@@ -17,13 +17,13 @@ use crate::base::ids::{ConnId, Dialect, RelayId, SessionId, Slot};
 use crate::base::limits::Limit;
 use crate::base::time::Now;
 use crate::dialect::reject::Reject;
-use crate::sip::fork::{self, Fork};
 use crate::sip::Kind;
+use crate::sip::fork::{self, Fork};
 use crate::sip::server_transaction::{self as server, Action};
 use crate::sip::transaction_key::{KeyParts, TransactionKey};
 use crate::wire::mime::content_type::ContentType;
 use crate::wire::mime::sdp;
-use crate::wire::sip::{HeaderName, Message, Rewrite, Writer};
+use crate::wire::sip::{HeaderName, Message, Rewrite};
 
 impl Shard {
     /// Takes an INVITE outside any dialog from the user signed in on `conn`.
@@ -51,7 +51,7 @@ impl Shard {
         let Some(slot) = self.new_session(now, from, to, legs, invitation) else {
             return self.reject(conn, message, Reject::Overloaded);
         };
-        self.respond(conn, message, 100, Writer::finish);
+        self.respond(conn, message, 100, |writer| writer.finish());
         let session = self.session_id(slot);
         let call = message.call_id().map_or(0, |call_id| self.hash_call(call_id));
         if let Some(connection) = self.connections.get_mut(conn) {
@@ -186,7 +186,7 @@ impl Shard {
                 uri: (endpoint.dialect == Dialect::Simple).then_some(&endpoint.contact),
                 top: &shard.lines,
                 drop: forward::STRIPPED,
-                                max_forwards: forward::hops_left(message),
+                max_forwards: forward::hops_left(message),
                 ..Rewrite::default()
             };
             let via_at = rewrite.start_line_len(message);
@@ -209,7 +209,7 @@ impl Shard {
         let Some(session) = session else {
             return self.reject(conn, message, Reject::NothingToCancel);
         };
-        self.respond(conn, message, 200, Writer::finish);
+        self.respond(conn, message, 200, |writer| writer.finish());
         let Some(slot) = self.sessions.get(session.slot).and_then(|entry| entry.invitation) else {
             return;
         };
@@ -254,7 +254,7 @@ impl Shard {
         };
         let action = invite.transaction.handle(now, server::Input::Request, limits);
         if let Action::Repeat(status) = action {
-            self.respond(conn, message, status, Writer::finish);
+            self.respond(conn, message, status, |writer| writer.finish());
         }
         true
     }

@@ -82,7 +82,8 @@ impl Shard {
     /// Sends a pager-mode message to each of the endpoints.
     fn fork_pager(&mut self, now: Now, user: Slot, pager: Pager, endpoints: &[Endpoint]) {
         let (request, from) = (pager.request.clone(), pager.from.clone());
-        let fork = Fork::new(now, TransactionKind::NonInvite, endpoints.len(), &self.settings.limits);
+        let fork =
+            Fork::new(now, TransactionKind::NonInvite, endpoints.len(), &self.settings.limits);
         let slot = match self.pagers.insert(PagerFork { pager, fork, held: None, user }) {
             Ok(slot) => slot,
             Err(fork) => {
@@ -121,7 +122,7 @@ impl Shard {
                 uri: (endpoint.dialect == Dialect::Simple).then_some(&endpoint.contact),
                 top: &shard.lines,
                 drop: forward::STRIPPED,
-                                max_forwards: forward::hops_left(message),
+                max_forwards: forward::hops_left(message),
                 ..Rewrite::default()
             };
             let via_at = rewrite.start_line_len(message);
@@ -199,8 +200,11 @@ impl Shard {
             Origin::Connection(conn) => {
                 let request = pager.request.clone();
                 self.with_message(&request, |shard, message| shard.reject(conn, message, reject));
-                let talk =
-                    Talk { from: pager.from.clone(), to: pager.to.clone(), status: reject.status() };
+                let talk = Talk {
+                    from: pager.from.clone(),
+                    to: pager.to.clone(),
+                    status: reject.status(),
+                };
                 if reject != Reject::UnknownUser {
                     self.talked(talk);
                 }
@@ -268,6 +272,7 @@ fn ended(conversation: &Conversation, ending: records::Ending) -> Record {
 pub(super) fn unanswered(status: u16) -> Reject {
     match status {
         408 => Reject::NoAnswer,
+        487 => Reject::Cancelled,
         500 => Reject::EndpointOverloaded,
         _ => Reject::EndpointLost,
     }

@@ -106,7 +106,7 @@ impl Shard {
             conn,
             policy: DigestPolicy {
                 realm: aor.domain(),
-                algorithms: offered(connection.dialect, &self.settings.digest),
+                algorithms: offered(connection.dialect, &self.algorithms),
                 legacy: false,
             },
             limits,
@@ -142,7 +142,7 @@ impl Shard {
             let Some(register) = register else { return Ok(Registered { bindings: None }) };
             self.bind(now, &aor, &register).map_err(SignInError::Register)
         });
-        let signed_in = SignedIn { aor, conn, request, outcome };
+        let signed_in = SignedIn { aor, conn, request, proof: proof.is_some(), outcome };
         self.send_frame(conn.shard, Frame::SignedIn(Box::new(signed_in)));
     }
 
@@ -170,12 +170,7 @@ impl Shard {
             ha1: Ha1 { md5: &user.ha1_md5, sha256: &user.ha1_sha256 },
             disabled: user.disabled,
         });
-        judge(now, proof, aor.as_str(), account, &mut self.failed_users).map_err(|cause| {
-            if cause == AuthFailure::UserLocked {
-                self.counters.hit(Limit::AuthFailuresPerUser);
-            }
-            SignInError::Auth(cause)
-        })
+        judge(now, proof, aor.as_str(), account, &mut self.failed_users).map_err(SignInError::Auth)
     }
 
     fn bind(
@@ -200,9 +195,7 @@ impl Shard {
                 Ok(Registered { bindings: Some(bindings) })
             }
             Err(error) => {
-                if error == RegisterError::TooManyEndpoints {
-                    self.counters.hit(Limit::Endpoints);
-                }
+                error.limit().into_iter().for_each(|limit| self.counters.hit(limit));
                 Err(error)
             }
         }
@@ -210,12 +203,22 @@ impl Shard {
 
     /// Takes the home's word on a sign-in.
     pub(super) fn signed_in(&mut self, now: Now, signed_in: SignedIn) {
-        let SignedIn { aor, conn, request, outcome } = signed_in;
+        let SignedIn { aor, conn, request, proof, outcome } = signed_in;
         let limits = self.settings.limits.clone();
+        let mut refusal = None;
         let Some(connection) = self.connections.get_mut(conn) else {
             // Gone meanwhile: what was bound must not stay.
             return self.send_frame(aor.home(self.shards), Frame::SignedOff { aor, conn });
         };
+        if proof {
+            let verdict = match &outcome {
+                Err(SignInError::Auth(cause)) => Err(*cause),
+                Ok(_) | Err(SignInError::Register(_)) => Ok(()),
+            };
+            refusal = connection.gate.settle(verdict, &limits).err();
+        } else if let Err(SignInError::Auth(cause)) = &outcome {
+            refusal = Some(Refusal::Forbid(*cause));
+        }
         if connection.user.as_ref().is_some_and(|user| *user != aor) {
             // Two sign-ins raced and the other one won: what this one bound must not stay.
             self.send_frame(aor.home(self.shards), Frame::SignedOff { aor, conn });
@@ -223,18 +226,9 @@ impl Shard {
                 shard.reject(conn, message, Reject::AnotherUser);
             });
         }
-        let proven = connection.user.is_some();
-        let refusal = match &outcome {
-            Err(SignInError::Auth(cause)) if proven => Some(Refusal::Forbid(*cause)),
-            Err(SignInError::Auth(cause)) => connection.gate.settle(Err(*cause), &limits).err(),
-            Ok(_) | Err(SignInError::Register(_)) => {
-                if !proven {
-                    let _ = connection.gate.settle(Ok(()), &limits);
-                    connection.user = Some(aor.clone());
-                }
-                None
-            }
-        };
+        if refusal.is_none() {
+            connection.user = Some(aor.clone());
+        }
         self.with_message(&request, |shard, message| match (refusal, outcome) {
             (Some(refusal), _) => shard.refuse_sign_in(now, conn, message, &aor, refusal),
             (None, Ok(Registered { bindings: Some(bindings) })) => {
@@ -281,6 +275,7 @@ impl Shard {
             Refusal::Challenge { cause, .. } => cause,
             Refusal::Forbid(cause) => Some(cause),
         };
+        refusal.limit().into_iter().for_each(|limit| self.counters.hit(limit));
         if let Some(cause) = cause {
             self.counters.auth_failure(cause);
             if matches!(cause, AuthFailure::UnknownUser | AuthFailure::WrongPassword)
@@ -292,23 +287,11 @@ impl Shard {
         }
         match refusal {
             Refusal::Challenge { stale, .. } => self.challenge(now, conn, message, aor, stale),
-            Refusal::Forbid(cause) => {
-                if matches!(cause, AuthFailure::UnknownUser | AuthFailure::WrongPassword) {
-                    self.counters.hit(Limit::AuthFailuresPerConnection);
-                }
-                self.forbid(conn, message, cause);
-            }
+            Refusal::Forbid(cause) => self.forbid(conn, message, cause),
         }
     }
 
-    fn challenge(
-        &mut self,
-        now: Now,
-        conn: ConnId,
-        message: Message<'_>,
-        aor: &Aor,
-        stale: bool,
-    ) {
+    fn challenge(&mut self, now: Now, conn: ConnId, message: Message<'_>, aor: &Aor, stale: bool) {
         let Some(connection) = self.connections.get(conn) else { return };
         // The Lync client knows Digest only from a proxy, standard clients only from a registrar.
         let from_proxy = connection.dialect == Dialect::Ms || message.method() != Method::Register;
@@ -318,7 +301,7 @@ impl Shard {
         };
         let realm = aor.domain();
         let nonce = self.nonces.mint(now, &mut self.seed, conn, realm);
-        let challenges: Vec<String> = offered(connection.dialect, &self.settings.digest)
+        let challenges: Vec<String> = offered(connection.dialect, &self.algorithms)
             .iter()
             .map(|algorithm| challenge(realm, nonce.as_str(), *algorithm, stale))
             .collect();
@@ -415,9 +398,10 @@ fn asked(
             // Routing goes by the connection; the text must still be a URI (threat: `Contact: %`).
             Uri::parse(contact.uri).map_err(|_| Reject::BadContact)?;
             let number = |name| {
-                contact.params.get(name).map(|value| {
-                    std::str::from_utf8(value).ok()?.parse::<u32>().ok()
-                })
+                contact
+                    .params
+                    .get(name)
+                    .map(|value| std::str::from_utf8(value).ok()?.parse::<u32>().ok())
             };
             let expires = match number("expires") {
                 Some(Some(seconds)) => Some(seconds),
@@ -425,9 +409,10 @@ fn asked(
                 Some(None) => Some(3600),
                 None => None,
             };
-            let instance = contact.params.get("+sip.instance").and_then(|value| {
-                text(value.strip_prefix(b"<")?.strip_suffix(b">")?)
-            });
+            let instance = contact
+                .params
+                .get("+sip.instance")
+                .and_then(|value| text(value.strip_prefix(b"<")?.strip_suffix(b">")?));
             list.push(Contact {
                 uri: Bytes::copy_from_slice(contact.uri),
                 instance,

@@ -209,6 +209,8 @@ pub struct SignedIn {
     pub conn: ConnId,
     /// The request that asked.
     pub request: Bytes,
+    /// It came with a proof, whose verdict the connection's gate waits for.
+    pub proof: bool,
     /// What came of it.
     pub outcome: Result<Registered, SignInError>,
 }

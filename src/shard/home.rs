@@ -49,7 +49,6 @@ impl From<&Binding> for Endpoint {
 #[derive(Debug)]
 pub(super) struct UserEntry {
     pub(super) user: Arc<User>,
-    pub(super) aor: Aor,
     pub(super) registrar: Registrar,
     /// Bridged sessions this user holds, by the pager-mode user at their other end.
     bridges: Vec<(Aor, SessionId)>,
@@ -169,7 +168,6 @@ impl Shard {
         }
         let entry = UserEntry {
             user,
-            aor: aor.clone(),
             registrar: Registrar::new(),
             bridges: Vec::new(),
             in_flight: Vec::new(),

@@ -60,6 +60,11 @@ impl Invitation {
         Invitation { caller: Some(conn), ..Invitation::for_pager(invite, Vec::new()) }
     }
 
+    /// The invitation to the session in `slot`.
+    pub(super) fn into_session(self, slot: Slot) -> Self {
+        Invitation { session: slot, ..self }
+    }
+
     /// The invitation we make for a pager-mode caller, to carry his messages.
     pub(super) fn for_pager(invite: Bytes, waiting: Vec<Pager>) -> Self {
         Invitation {
@@ -113,13 +118,7 @@ impl Shard {
     }
 
     /// Gives the fork an input and does what it says. `reply` is the answer the input came from.
-    pub(super) fn drive(
-        &mut self,
-        now: Now,
-        slot: Slot,
-        input: fork::Input,
-        reply: Option<Reply>,
-    ) {
+    pub(super) fn drive(&mut self, now: Now, slot: Slot, input: fork::Input, reply: Option<Reply>) {
         let limits = &self.settings.limits;
         let Some(fork) = self.invitations.get_mut(slot).and_then(|i| i.fork.as_mut()) else {
             return self.drop_if_caller_lost(slot, input);
@@ -417,7 +416,8 @@ impl Shard {
             let cseq = cseq.number.saturating_add(1);
             let stamp = stamp(&shard.hasher, call_id, cseq, b"BYE");
             let conn = endpoint.conn;
-            let Some(relay) = shard.reserve_relay(now, Some(conn), Some(stamp), Purpose::Own) else {
+            let Some(relay) = shard.reserve_relay(now, Some(conn), Some(stamp), Purpose::Own)
+            else {
                 return;
             };
             request(&mut shard.arena, "BYE", &end.target)

@@ -27,8 +27,8 @@ mod drain;
 mod forward;
 pub mod frame;
 pub mod home;
-mod invitation;
 pub mod input;
+mod invitation;
 pub mod output;
 mod relay;
 mod session;
@@ -39,15 +39,16 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
+use crate::auth::digest::Algorithm;
 use crate::auth::lockout::Lockout;
 use crate::auth::nonce::NonceKey;
 use crate::base::ids::{ConnId, RelayId, SessionId, ShardId, Slot};
-use crate::base::limits::Limits;
+use crate::base::limits::{Limit, Limits};
 use crate::base::seed::Seed;
 use crate::base::slab::Slab;
 use crate::base::time::{Deadline, Now};
 use crate::base::wheel::Wheel;
-use crate::config::Settings;
+use crate::config::{DigestAlgorithm, Settings};
 use crate::immcu::pager::Conversations;
 use crate::metrics::counters::{CloseReason, Counters};
 use crate::metrics::names::Series;
@@ -59,8 +60,8 @@ use connection::{Connection, Connections};
 use dispatch_message::PagerFork;
 use frame::{Frame, Stamp};
 use home::Users;
-use invitation::Invitation;
 use input::{Control, Input};
+use invitation::Invitation;
 use output::Output;
 use relay::Relays;
 use session::SessionEntry;
@@ -136,6 +137,8 @@ pub struct Shard {
     seed: Seed,
     hasher: ahash::RandomState,
     nonces: NonceKey,
+    /// Digest algorithms in the order they are offered.
+    algorithms: Vec<Algorithm>,
     transaction_keys: TransactionKeys,
 
     connections: Connections,
@@ -227,6 +230,7 @@ impl Shard {
                 ..limits.clone()
             },
             nonces: NonceKey::new(options.keys.nonce),
+            algorithms: options.settings.digest.iter().map(algorithm).collect(),
             transaction_keys,
             connections: Connections::new(options.id),
             users: Users::new(hasher.clone(), limits.users_per_shard_max),
@@ -324,6 +328,13 @@ impl Shard {
         }
     }
 
+    /// A connection of ours becomes a leg of a session.
+    fn join(&mut self, conn: ConnId, leg: frame::Leg) {
+        if let Some(connection) = self.connections.get_mut(conn) {
+            connection.legs.push(leg);
+        }
+    }
+
     /// Closes a connection of ours; what was sent to it goes out first.
     fn close(&mut self, now: Now, conn: ConnId, reason: CloseReason) {
         self.connection_closed(now, conn);
@@ -350,7 +361,7 @@ impl Shard {
                 Timer::Authenticate(conn) => {
                     let late = |c: &Connection| c.user.is_none();
                     if self.connections.get(conn).is_some_and(late) {
-                        self.counters.hit(crate::base::limits::Limit::AuthenticateTime);
+                        self.counters.hit(Limit::AuthenticateTime);
                         self.close(now, conn, CloseReason::AuthenticateTimeout);
                     }
                 }
@@ -363,6 +374,13 @@ impl Shard {
         self.sweep_relays(now);
         self.conversations.tick(now);
         self.note_conversations();
+        for table in
+            [&mut self.failed_users, &mut self.failed_addresses, &mut self.locked_addresses]
+        {
+            for _ in 0..table.take_evicted() {
+                self.counters.hit(Limit::LockoutEntries);
+            }
+        }
         self.counters.count(Series::Ticks);
     }
 
@@ -396,6 +414,13 @@ impl Shard {
     /// The name of a session of ours.
     fn session_id(&self, slot: Slot) -> SessionId {
         SessionId::new(self.id, slot)
+    }
+}
+
+fn algorithm(configured: &DigestAlgorithm) -> Algorithm {
+    match configured {
+        DigestAlgorithm::Md5 => Algorithm::Md5,
+        DigestAlgorithm::Sha256 => Algorithm::Sha256,
     }
 }
 

@@ -100,9 +100,9 @@ impl Relays {
         Relays { slab: Slab::new(max), cursor: 0 }
     }
 
-    /// Takes note of a request; gives it back at the bound.
-    pub fn insert(&mut self, relay: Relay) -> Result<Slot, Relay> {
-        self.slab.insert(relay)
+    /// Takes note of a request; `None` at the bound.
+    pub fn insert(&mut self, relay: Relay) -> Option<Slot> {
+        self.slab.insert(relay).ok()
     }
 
     /// The request in `slot`.
@@ -125,11 +125,6 @@ impl Relays {
         self.slab.len()
     }
 
-    /// True when nothing is in flight.
-    pub fn is_empty(&self) -> bool {
-        self.slab.is_empty()
-    }
-
     /// Looks at some slots and appends those whose time is up to `due`. A timer for each would
     /// cost more than this: nearly all are answered in milliseconds.
     pub fn sweep(&mut self, now: Now, due: &mut Vec<Slot>) {
@@ -145,10 +140,5 @@ impl Relays {
             }
             self.cursor += 1;
         }
-    }
-
-    /// Requests and their slots.
-    pub fn iter(&self) -> impl Iterator<Item = (Slot, &Relay)> {
-        self.slab.iter()
     }
 }

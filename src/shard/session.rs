@@ -2,11 +2,11 @@
 
 use bytes::Bytes;
 
-use super::{Shard, stamp};
 use super::forward;
 use super::frame::{Frame, InDialog, Reply, Stamp};
 use super::invitation::Invitation;
 use super::relay::{Purpose, Relay};
+use super::{Shard, Timer, stamp};
 use crate::base::aor::Aor;
 use crate::base::ids::{ConnId, RelayId, SessionId, Slot};
 use crate::base::limits::Limit;
@@ -207,7 +207,8 @@ impl Shard {
         if entry.closing.is_none() {
             entry.closing = Some(ending);
             for side in [Side::Caller, Side::Callee] {
-                let knows = matches!(ending, Ending::Bye(_)) || ending == Ending::ConnectionLost(side);
+                let knows =
+                    matches!(ending, Ending::Bye(_)) || ending == Ending::ConnectionLost(side);
                 if !knows {
                     self.say_goodbye(now, slot, side);
                 }
@@ -236,6 +237,16 @@ impl Shard {
             self.bridge_closed(&entry, session);
         }
         self.counters.set(Series::SessionsCurrent, self.sessions.len() as u64);
+    }
+
+    /// Time has passed for a session.
+    pub(super) fn session_due(&mut self, now: Now, slot: Slot) {
+        let Some(entry) = self.sessions.get(slot) else { return };
+        match entry.session.next_deadline() {
+            Some(deadline) if now.reached(deadline) => self.end_session(now, slot, Ending::Idle),
+            Some(deadline) => self.wheel.arm(deadline, Timer::Session(slot)),
+            None => {}
+        }
     }
 
     /// Carries what a session wants recorded to the store.
@@ -296,13 +307,11 @@ impl Shard {
     ) -> Option<RelayId> {
         let deadline = now.after(self.settings.limits.request_timeout);
         let relay = Relay { to, stamp, request: Bytes::new(), deadline, purpose };
-        match self.relays.insert(relay) {
-            Ok(slot) => Some(RelayId::new(self.id, slot)),
-            Err(_) => {
-                self.counters.hit(Limit::Relays);
-                None
-            }
+        let slot = self.relays.insert(relay);
+        if slot.is_none() {
+            self.counters.hit(Limit::Relays);
         }
+        slot.map(|slot| RelayId::new(self.id, slot))
     }
 
     /// Sends a request of our own to one end of a session, on behalf of the other: From and To
@@ -389,7 +398,7 @@ impl Shard {
             self.counters.hit(Limit::Sessions);
             return None;
         };
-        let invitation = self.invitations.insert(Invitation { session: slot, ..invitation });
+        let invitation = self.invitations.insert(invitation.into_session(slot));
         let Ok(invitation) = invitation else {
             self.counters.hit(Limit::Sessions);
             self.sessions.remove(slot);

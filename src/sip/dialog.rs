@@ -13,12 +13,7 @@ pub struct DialogHash(pub u64);
 
 impl DialogHash {
     /// The hash of a request with this Call-ID, From tag and To tag.
-    pub fn of(
-        hasher: &ahash::RandomState,
-        call_id: &[u8],
-        from_tag: &[u8],
-        to_tag: &[u8],
-    ) -> Self {
+    pub fn of(hasher: &ahash::RandomState, call_id: &[u8], from_tag: &[u8], to_tag: &[u8]) -> Self {
         let mut state = hasher.build_hasher();
         for part in [call_id, from_tag, to_tag] {
             state.write_usize(part.len());
@@ -145,7 +140,8 @@ mod tests {
     #[test]
     fn the_direction_tells_the_sender() {
         let (hasher, dialog) = dialog();
-        let hash = |from: &[u8], to: &[u8]| DialogHash::of(&hasher, b"912Dg0044aB0FFi56DC", from, to);
+        let hash =
+            |from: &[u8], to: &[u8]| DialogHash::of(&hasher, b"912Dg0044aB0FFi56DC", from, to);
         assert_eq!(dialog.sender(hash(b"1262631541", b"263165099")), Some(Side::Caller));
         assert_eq!(dialog.sender(hash(b"263165099", b"1262631541")), Some(Side::Callee));
         assert_eq!(dialog.sender(hash(b"126263154", b"1263165099")), None);
