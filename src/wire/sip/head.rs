@@ -248,7 +248,7 @@ impl Head {
 
     /// The header lines from the first of that name on; the first one, if any, is it.
     #[inline]
-    pub(super) fn from_first(&self, name: HeaderName) -> &[Field] {
+    pub(super) fn tail_at(&self, name: HeaderName) -> &[Field] {
         let place = self.first.get(name as usize).copied().unwrap_or(NONE);
         self.fields().get(usize::from(place)..).unwrap_or(&[])
     }

@@ -111,7 +111,7 @@ impl<'a> Message<'a> {
     #[inline]
     pub fn headers(&self, name: HeaderName) -> impl Iterator<Item = &'a [u8]> + Clone + use<'a> {
         let bytes = self.bytes;
-        let fields = self.head.from_first(name).iter();
+        let fields = self.head.tail_at(name).iter();
         fields.filter(move |field| field.name == name).map(move |field| field.value.of(bytes))
     }
 

@@ -38,6 +38,8 @@ pub enum Method {
     Other,
 }
 
+const _: () = assert!(Method::COUNT <= 16, "counters have sixteen places");
+
 impl Method {
     /// Number of variants.
     pub const COUNT: usize = Method::Other as usize + 1;
@@ -112,12 +114,11 @@ mod tests {
     ];
 
     #[test]
-    fn every_method_reads_back_and_counts_below_sixteen() {
+    fn every_method_reads_back() {
         for (index, method) in ALL.into_iter().enumerate() {
             assert_eq!(method as usize, index);
             assert_eq!(Method::from_bytes(method.as_str().as_bytes()), method);
         }
-        assert!(Method::COUNT <= 16);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! Octets come in as [`Framer`] input; it cuts one message and fills a [`Head`]: offsets, not
 //! copies. [`Message`] is the view over the octets and the head; it types a header when it is
-//! asked for one. [`write`] builds messages, [`Rewrite`] copies one with edits.
+//! asked for one. [`Writer`] builds messages, [`Rewrite`] copies one with edits.
 //!
 //! Nothing here keeps a memory of earlier messages, allocates, or panics on any input.
 
