@@ -61,7 +61,7 @@ impl Shard {
     pub(super) fn malformed(&mut self, conn: ConnId, message: Message<'_>, error: Error) {
         if message.is_request() {
             let source = self.settings.name.clone();
-            self.respond(conn, message, 400, |writer| {
+            self.respond(conn, message, error.status(), |writer| {
                 writer
                     .line_fmt("Warning", format_args!("399 {source} \"{}\"", error.reason()))
                     .finish();
