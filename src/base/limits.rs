@@ -93,6 +93,9 @@ limits! {
     Users, users_per_shard_max: usize = 1_000_000;
     /// Endpoints (bindings) of one user.
     Endpoints, endpoints_per_user_max: usize = 8;
+    /// Contact, instance, epid, Call-ID and user agent of one endpoint together. Real ones are
+    /// under 400.
+    EndpointBytes, endpoint_bytes_max: usize = 2048;
     /// Longest registration granted.
     RegistrationTime, registration_time_max: Duration = Duration::from_secs(7200);
     /// Shortest registration granted; a shorter wish gets 423 (RFC 3261 section 10.3).
@@ -100,6 +103,9 @@ limits! {
 
     /// Life of a nonce; an honest later use gets `stale=true`.
     NonceTime, nonce_lifetime: Duration = Duration::from_secs(300);
+    /// Challenges in answer to a stale, foreign or used nonce on one connection between two good
+    /// sign-ins; beyond it 403. An honest client needs one for each request in its pipeline.
+    AuthRechallenges, auth_rechallenges_per_connection_max: u32 = 32;
     /// Failed sign-ins on one connection before 403 instead of a new challenge. The Lync client
     /// would try 31 times without telling the user.
     AuthFailuresPerConnection, auth_failures_per_connection_max: u32 = 2;
