@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use crate::base::ids::{ConnId, RelayId};
+use crate::metrics::counters::FrameKind;
 
 /// A message from one shard to the owner of something.
 #[derive(Debug)]
@@ -23,4 +24,14 @@ pub enum Frame {
         /// The request in flight.
         relay: RelayId,
     },
+}
+
+impl Frame {
+    /// What to count it as when it is lost.
+    pub const fn kind(&self) -> FrameKind {
+        match self {
+            Frame::Deliver { .. } => FrameKind::Deliver,
+            Frame::Undeliverable { .. } => FrameKind::Undeliverable,
+        }
+    }
 }

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::frame::Frame;
 use crate::base::ids::{ConnId, ShardId};
 use crate::metrics::counters::CloseReason;
+use crate::records::Record;
 
 /// One effect. Effects are carried out in order.
 #[derive(Debug)]
@@ -32,4 +33,6 @@ pub enum Output {
         /// The frame.
         frame: Frame,
     },
+    /// Hand a record to the store.
+    Record(Record),
 }
