@@ -138,10 +138,7 @@ impl Certificates {
     /// The certificates that are not valid `days_ahead` days from now, as lines for the log.
     pub fn warnings(&self, days_ahead: i64) -> Vec<String> {
         let now = jiff::Timestamp::now().as_second();
-        self.files
-            .iter()
-            .filter_map(|file| warning(&file.chain, now, days_ahead))
-            .collect()
+        self.files.iter().filter_map(|file| warning(&file.chain, now, days_ahead)).collect()
     }
 
     fn read_one(&self, file: &Certificate) -> Result<CertifiedKey, CertificateError> {
@@ -155,11 +152,7 @@ impl Certificates {
         let key = PrivateKeyDer::from_pem_slice(&read(&file.key)?)
             .map_err(|_| CertificateError::Key { path: file.key.clone() })?;
         CertifiedKey::from_der(chain, key, &self.provider).map_err(|source| {
-            CertificateError::Mismatch {
-                key: file.key.clone(),
-                chain: file.chain.clone(),
-                source,
-            }
+            CertificateError::Mismatch { key: file.key.clone(), chain: file.chain.clone(), source }
         })
     }
 

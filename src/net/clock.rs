@@ -19,9 +19,6 @@ impl Clock {
     /// The time, on both scales.
     pub fn now(&self) -> Now {
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Now {
-            mono_ms: self.start.elapsed().as_millis() as u64,
-            unix_ms: unix.as_millis() as u64,
-        }
+        Now { mono_ms: self.start.elapsed().as_millis() as u64, unix_ms: unix.as_millis() as u64 }
     }
 }

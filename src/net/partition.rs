@@ -166,12 +166,7 @@ impl<M: Machine, C: Carrier> Partition<M, C> {
 
     /// Takes an accepted stream in; its task is to poll [`step`](Self::step) with the slot.
     /// `None` when a bound was reached: the stream is closed.
-    pub fn open(
-        &self,
-        stream: TcpStream,
-        peer: SocketAddr,
-        transport: Transport,
-    ) -> Option<Slot> {
+    pub fn open(&self, stream: TcpStream, peer: SocketAddr, transport: Transport) -> Option<Slot> {
         let mut inner = self.0.borrow_mut();
         let now = inner.clock.now();
         let slot = inner.admit(stream, peer, transport, now)?;
@@ -531,12 +526,7 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
     }
 
     /// Runs a step of one connection. A panic in it closes that connection and no more.
-    fn guarded<T>(
-        &mut self,
-        slot: Slot,
-        now: Now,
-        step: impl FnOnce(&mut Self) -> T,
-    ) -> Option<T> {
+    fn guarded<T>(&mut self, slot: Slot, now: Now, step: impl FnOnce(&mut Self) -> T) -> Option<T> {
         match catch_unwind(AssertUnwindSafe(|| step(self))) {
             Ok(value) => Some(value),
             Err(_) => {
@@ -696,9 +686,8 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
     fn drain_some(&mut self, now: Now) {
         let Some(drain) = self.drain else { return };
         let ticks = (drain.until.0.saturating_sub(now.mono_ms) / GRANULARITY_MS).max(1) as usize;
-        let open = |connection: &Connection| {
-            !matches!(connection.phase, Phase::Closing | Phase::Gone)
-        };
+        let open =
+            |connection: &Connection| !matches!(connection.phase, Phase::Closing | Phase::Gone);
         let left = self.connections.iter().filter(|(_, c)| open(c)).count();
         let share = left.div_ceil(ticks).max(DRAIN_BATCH);
         let slots: Vec<Slot> = self
@@ -719,5 +708,8 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
 
 /// True for a response that ends its request.
 fn is_final_answer(bytes: &[u8]) -> bool {
-    bytes.strip_prefix(b"SIP/2.0 ").and_then(<[u8]>::first).is_some_and(|b| (b'2'..=b'6').contains(b))
+    bytes
+        .strip_prefix(b"SIP/2.0 ")
+        .and_then(<[u8]>::first)
+        .is_some_and(|b| (b'2'..=b'6').contains(b))
 }

@@ -151,8 +151,7 @@ impl Session {
     ) -> Result<(), TlsError> {
         loop {
             // rustls remembers positions in the unconsumed octets, so it must see them each time.
-            let UnbufferedStatus { discard, state } =
-                self.tls.process_tls_records(&mut self.carry);
+            let UnbufferedStatus { discard, state } = self.tls.process_tls_records(&mut self.carry);
             let done = match state? {
                 ConnectionState::WriteTraffic(mut traffic) => {
                     append(outgoing, room, |out| write(&mut traffic, out))?;

@@ -69,8 +69,7 @@ fn time(tag: u8, text: &[u8]) -> Option<i64> {
         _ => return None,
     };
     let part = |i: usize| i8::try_from(number(at + 2 * i..at + 2 * i + 2)?).ok();
-    let time =
-        DateTime::new(year, part(0)?, part(1)?, part(2)?, part(3)?, part(4)?, 0).ok()?;
+    let time = DateTime::new(year, part(0)?, part(1)?, part(2)?, part(3)?, part(4)?, 0).ok()?;
     Some(time.to_zoned(TimeZone::UTC).ok()?.timestamp().as_second())
 }
 

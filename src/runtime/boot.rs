@@ -13,7 +13,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use super::checks::{self, CheckError};
 use super::control::{Control, Service};
 use super::core_loop::{self, CorePlan, Event, Seat};
-use super::courier::Recorder;
+use super::ledger::Ledger;
 use super::mesh::Mesh;
 use super::orders::{Cores, Order};
 use super::ready::Ready;
@@ -33,8 +33,8 @@ pub(super) const EXPIRY_WARNING_DAYS: i64 = 14;
 pub struct Plan {
     /// The settings.
     pub settings: Settings,
-    /// Where records go. Called on the cores; must not wait.
-    pub recorder: Recorder,
+    /// Where records go. The caller closes it after the server has ended.
+    pub ledger: Arc<dyn Ledger>,
     /// Written once all listeners are up.
     pub ready_file: Option<PathBuf>,
     /// Time a core looks for work before it sleeps; 0 but on machines that do nothing else.
@@ -111,7 +111,7 @@ where
     M: Machine + 'static,
     F: Fn(Seat) -> M + Send + Sync + 'static,
 {
-    let Plan { settings, recorder, ready_file, spin, services, reread } = plan;
+    let Plan { settings, ledger, ready_file, spin, services, reread } = plan;
     let cpus = choose_cpus(checks::cpus()?, settings.cores);
     checks::check(cpus.len())?;
     let shards = u16::try_from(cpus.len()).map_err(|_| StartError::Cores(cpus.len()))?;
@@ -155,13 +155,12 @@ where
             clock,
             mesh: mesh.clone(),
             cores: cores.clone(),
-            recorder: recorder.clone(),
+            ledger: ledger.clone(),
             pulses: pulses.clone(),
             events: events.clone(),
         };
         let make = make.clone();
-        let thread =
-            core_loop::spawn(plan, move |seat| make(seat)).map_err(StartError::Thread)?;
+        let thread = core_loop::spawn(plan, move |seat| make(seat)).map_err(StartError::Thread)?;
         threads.push(thread);
     }
     drop(events);
@@ -170,12 +169,8 @@ where
         return Err(error);
     }
 
-    let ready = Ready {
-        pid: std::process::id(),
-        tls: tls.address,
-        tcp: tcp.address,
-        http: http.address,
-    };
+    let ready =
+        Ready { pid: std::process::id(), tls: tls.address, tcp: tcp.address, http: http.address };
     if let Some(path) = ready_file
         && let Err(source) = ready.write(&path)
     {
@@ -193,6 +188,7 @@ where
         pulses,
         watchdog,
         http: http.sockets.into_iter().next(),
+        ledger,
         services,
         reread,
     };

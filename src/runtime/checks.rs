@@ -155,7 +155,10 @@ mod tests {
 
     #[test]
     fn old_kernels_are_refused_by_name() {
-        assert_eq!(check_kernel("5.4.0-150-generic"), Err(CheckError::Kernel("5.4.0-150-generic".into())));
+        assert_eq!(
+            check_kernel("5.4.0-150-generic"),
+            Err(CheckError::Kernel("5.4.0-150-generic".into()))
+        );
         for fine in ["5.8.0", "6.1.0-37-amd64", "10.0", "6.18.44-fc"] {
             assert_eq!(check_kernel(fine), Ok(()));
         }

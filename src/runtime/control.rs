@@ -10,16 +10,18 @@ use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::task::LocalSet;
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout, timeout_at};
 
 use super::boot::{EXPIRY_WARNING_DAYS, Reread};
 use super::census::Census;
 use super::core_loop::Event;
+use super::ledger::Ledger;
 use super::logging::LogFilter;
 use super::orders::{Cores, Order};
 use super::watchdog::{Pulses, Watchdog};
+use crate::admin;
 use crate::base::ids::ShardId;
 use crate::config::{Setting, Settings, changes};
 use crate::net::certs::Certificates;
@@ -30,12 +32,14 @@ const CERTIFICATE_LOOK: Duration = Duration::from_secs(2);
 const EXPIRY_LOOK: Duration = Duration::from_secs(24 * 3600);
 /// For executors to end once told to.
 const STOP_TIME: Duration = Duration::from_secs(3);
+/// For pages in progress when the server is gone.
+const HTTP_END_TIME: Duration = Duration::from_secs(1);
 
 /// Something that runs on the control thread as long as the server does.
 pub type Service = Box<dyn FnOnce(Desk) -> Pin<Box<dyn Future<Output = ()>>> + Send>;
 
 /// What a service works with.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Desk {
     /// The cores.
     pub cores: Cores,
@@ -43,8 +47,6 @@ pub struct Desk {
     pub census: Census,
     /// Becomes true when the server goes down.
     pub draining: watch::Receiver<bool>,
-    /// The HTTP socket, if one is configured.
-    pub http: Option<Arc<TcpListener>>,
 }
 
 /// The server went down other than it was asked to.
@@ -68,6 +70,7 @@ pub struct Control {
     pub(super) pulses: Arc<Pulses>,
     pub(super) watchdog: Watchdog,
     pub(super) http: Option<TcpListener>,
+    pub(super) ledger: Arc<dyn Ledger>,
     pub(super) services: Vec<Service>,
     pub(super) reread: Option<Reread>,
 }
@@ -102,10 +105,15 @@ impl Control {
         let (draining, is_draining) = watch::channel(false);
         let desk = Desk {
             cores: self.cores.clone(),
-            census: Census::new(self.cores.clone(), self.pulses.clone()),
+            census: Census::new(
+                self.cores.clone(),
+                self.pulses.clone(),
+                self.ledger.clone(),
+                is_draining.clone(),
+            ),
             draining: is_draining,
-            http: self.http.take().map(Arc::new),
         };
+        let (end, http) = self.serve_http(&desk)?;
         for service in self.services.drain(..) {
             tokio::task::spawn_local(service(desk.clone()));
         }
@@ -133,6 +141,11 @@ impl Control {
                     tracing::info!(why, "going down");
                     draining.send_replace(true);
                     self.drain(&mut signals).await;
+                    drop(end);
+                    if let Some(http) = http {
+                        // A page that is still asked for is not worth more than this.
+                        let _ = timeout(HTTP_END_TIME, http).await;
+                    }
                     return Ok(());
                 }
                 Word::Reload => self.reload(log.as_ref()),
@@ -150,6 +163,26 @@ impl Control {
                 Word::Core(Event::Started(_) | Event::Drained(_)) => {}
             }
         }
+    }
+
+    /// Starts the pages; dropping the sender ends them.
+    fn serve_http(
+        &mut self,
+        desk: &Desk,
+    ) -> std::io::Result<(oneshot::Sender<()>, Option<tokio::task::JoinHandle<()>>)> {
+        let (end, ended) = oneshot::channel();
+        let Some(socket) = self.http.take() else { return Ok((end, None)) };
+        socket.set_nonblocking(true)?;
+        let socket = tokio::net::TcpListener::from_std(socket)?;
+        let census = Arc::new(desk.census.clone());
+        let limits = self.settings.limits.clone();
+        let task = tokio::task::spawn_local(async move {
+            let ended = async { drop(ended.await) };
+            if let Err(error) = admin::serve(socket, census, &limits, ended).await {
+                tracing::error!(%error, "HTTP has ended");
+            }
+        });
+        Ok((end, Some(task)))
     }
 
     fn reload(&mut self, log: Option<&LogFilter>) {
@@ -202,8 +235,7 @@ impl Control {
     }
 
     fn warn_of_dates(&self) {
-        for warning in
-            self.certificates.iter().flat_map(|read| read.warnings(EXPIRY_WARNING_DAYS))
+        for warning in self.certificates.iter().flat_map(|read| read.warnings(EXPIRY_WARNING_DAYS))
         {
             tracing::warn!("{warning}");
         }

@@ -19,7 +19,8 @@ use std::time::Duration;
 use glommio::{Latency, LocalExecutorBuilder, Placement, Shares};
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::courier::{Courier, Recorder};
+use super::courier::Courier;
+use super::ledger::Ledger;
 use super::mesh::{Inbox, Mesh};
 use super::orders::{Cores, Order};
 use super::watchdog::Pulses;
@@ -80,7 +81,7 @@ pub struct CorePlan {
     /// The queue from the control thread.
     pub cores: Cores,
     /// Where records go.
-    pub recorder: Recorder,
+    pub ledger: Arc<dyn Ledger>,
     /// What the watchdog reads.
     pub pulses: Arc<Pulses>,
     /// Where the core says how it does.
@@ -161,7 +162,7 @@ where
         limits,
         clock,
         machine,
-        carrier: Courier::new(shard, mesh.outbox(shard), plan.recorder),
+        carrier: Courier::new(shard, mesh.outbox(shard), plan.ledger),
         tls: plan.tls,
     }));
     let core = Rc::new(Core {
@@ -257,8 +258,7 @@ impl<M: Machine> Core<M> {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
-            let arrived =
-                || !self.inbox.borrow().is_empty() || self.cores.is_waiting(self.shard);
+            let arrived = || !self.inbox.borrow().is_empty() || self.cores.is_waiting(self.shard);
             if bell.poll_sleep(cx, arrived).is_pending() {
                 return Poll::Pending;
             }

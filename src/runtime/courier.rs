@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::ledger::Ledger;
 use super::mesh::Outbox;
 use crate::base::ids::ShardId;
 use crate::base::limits::Limit;
@@ -12,15 +13,12 @@ use crate::records::Record;
 use crate::shard::frame::Frame;
 use crate::shard::output::Output;
 
-/// Takes a record without waiting, or gives it back when its queue is full. Called on any core.
-pub type Recorder = Arc<dyn Fn(Record) -> Result<(), Record> + Send + Sync>;
-
 /// Carries the effects of one core's machine.
 pub struct Courier {
     shard: ShardId,
     outbox: Outbox,
     local: VecDeque<Frame>,
-    recorder: Recorder,
+    ledger: Arc<dyn Ledger>,
     /// Records that the store could not take yet, oldest first. The core reads no connection
     /// meanwhile, so few are added.
     records: VecDeque<Record>,
@@ -28,14 +26,14 @@ pub struct Courier {
 
 impl Courier {
     /// The courier of `shard`.
-    pub fn new(shard: ShardId, outbox: Outbox, recorder: Recorder) -> Self {
-        Courier { shard, outbox, local: VecDeque::new(), recorder, records: VecDeque::new() }
+    pub fn new(shard: ShardId, outbox: Outbox, ledger: Arc<dyn Ledger>) -> Self {
+        Courier { shard, outbox, local: VecDeque::new(), ledger, records: VecDeque::new() }
     }
 
     fn record(&mut self, record: Record, counters: &mut Counters) {
         if !self.records.is_empty() {
             self.records.push_back(record);
-        } else if let Err(record) = (self.recorder)(record) {
+        } else if let Err(record) = self.ledger.record(record) {
             counters.hit(Limit::ControlQueue);
             self.records.push_back(record);
         }
@@ -60,7 +58,7 @@ impl Carrier for Courier {
     fn flush(&mut self, counters: &mut Counters) {
         self.outbox.flush(counters);
         while let Some(record) = self.records.pop_front() {
-            if let Err(record) = (self.recorder)(record) {
+            if let Err(record) = self.ledger.record(record) {
                 self.records.push_front(record);
                 break;
             }

@@ -19,12 +19,19 @@ const LATE: u32 = 2;
 /// that was stopped as a whole does not find its cores stuck when it goes on.
 const STUCK: u32 = 10;
 
-/// One counter for each core.
+/// One counter for each core, and what the watchdog made of it.
 #[derive(Debug)]
 pub struct Pulses {
     beats: Box<[CachePadded<AtomicU64>]>,
-    /// Times a core was found late.
+    standings: Box<[Standing]>,
+}
+
+#[derive(Debug, Default)]
+struct Standing {
+    /// Times the core was found late.
     stalls: AtomicU64,
+    /// It is late now.
+    late: AtomicBool,
 }
 
 impl Pulses {
@@ -32,7 +39,7 @@ impl Pulses {
     pub fn new(shards: u16) -> Arc<Self> {
         Arc::new(Pulses {
             beats: (0..shards).map(|_| CachePadded::new(AtomicU64::new(0))).collect(),
-            stalls: AtomicU64::new(0),
+            standings: (0..shards).map(|_| Standing::default()).collect(),
         })
     }
 
@@ -44,8 +51,16 @@ impl Pulses {
     }
 
     /// Times a core was found standing still for more than two seconds.
-    pub fn stalls(&self) -> u64 {
-        self.stalls.load(Ordering::Relaxed)
+    pub fn stalls(&self, shard: ShardId) -> u64 {
+        self.standings.get(usize::from(shard.0)).map_or(0, |f| f.stalls.load(Ordering::Relaxed))
+    }
+
+    /// The cores that stand still now.
+    pub fn late(&self) -> Vec<ShardId> {
+        let late = |(shard, standing): (usize, &Standing)| {
+            standing.late.load(Ordering::Relaxed).then_some(ShardId(shard as u16))
+        };
+        self.standings.iter().enumerate().filter_map(late).collect()
     }
 }
 
@@ -73,11 +88,13 @@ impl Watch {
 
     fn look(&mut self, pulses: &Pulses) -> Vec<Finding> {
         let mut findings = Vec::new();
-        for (shard, (beat, (last, still))) in pulses.beats.iter().zip(&mut self.seen).enumerate() {
+        let cores = pulses.beats.iter().zip(&pulses.standings).zip(&mut self.seen);
+        for (shard, ((beat, standing), (last, still))) in cores.enumerate() {
             let shard = ShardId(shard as u16);
             let beat = beat.load(Ordering::Relaxed);
             if beat != *last {
                 if *still >= LATE {
+                    standing.late.store(false, Ordering::Relaxed);
                     findings.push(Finding::Back(shard, *still));
                 }
                 (*last, *still) = (beat, 0);
@@ -85,7 +102,8 @@ impl Watch {
             }
             *still += 1;
             if *still == LATE {
-                pulses.stalls.fetch_add(1, Ordering::Relaxed);
+                standing.stalls.fetch_add(1, Ordering::Relaxed);
+                standing.late.store(true, Ordering::Relaxed);
                 findings.push(Finding::Late(shard));
             } else if *still == STUCK {
                 findings.push(Finding::Stuck(shard));
@@ -157,7 +175,8 @@ mod tests {
             findings.extend(watch.look(&pulses));
         }
         assert_eq!(findings, [Finding::Late(ShardId(1)), Finding::Stuck(ShardId(1))]);
-        assert_eq!(pulses.stalls(), 1);
+        assert_eq!((pulses.stalls(ShardId(0)), pulses.stalls(ShardId(1))), (0, 1));
+        assert_eq!(pulses.late(), [ShardId(1)]);
     }
 
     #[test]
@@ -169,6 +188,7 @@ mod tests {
         }
         pulses.beat(ShardId(0));
         assert_eq!(watch.look(&pulses), [Finding::Back(ShardId(0), LATE)]);
+        assert_eq!(pulses.late(), []);
         assert_eq!(watch.look(&pulses), []);
     }
 }

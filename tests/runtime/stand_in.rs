@@ -3,6 +3,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -15,9 +16,11 @@ use mynah::base::time::Now;
 use mynah::config::{Certificate, Settings};
 use mynah::metrics::counters::{CloseReason, Counters};
 use mynah::metrics::names::Series;
+use mynah::metrics::store::StoreCounters;
 use mynah::records::Record;
 use mynah::runtime::boot::{Plan, StartError, start};
 use mynah::runtime::core_loop::Seat;
+use mynah::runtime::ledger::Ledger;
 use mynah::runtime::orders::{Cores, Order};
 use mynah::runtime::ready::Ready;
 use mynah::shard::Machine;
@@ -98,23 +101,22 @@ impl Machine for StandIn {
             Input::Opened { conn, .. } => assert!(self.open.insert(conn)),
             Input::Message { conn, message } => self.message(conn, message.bytes()),
             Input::Malformed { conn, .. } | Input::Broken { conn, .. } => {
-                let bytes = Bytes::from_static(b"SIP/2.0 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+                let bytes =
+                    Bytes::from_static(b"SIP/2.0 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
                 self.outputs.push_back(Output::Send { conn, bytes });
             }
             Input::Closed { conn, reason } => {
                 assert!(self.open.remove(&conn), "told once of each end");
                 self.told.lock().unwrap().push(reason);
             }
-            Input::Frame(Frame::Deliver { conn, bytes, .. }) => {
-                match bytes.strip_prefix(RETURN) {
-                    Some(_) => {
-                        let bytes = bytes.slice(RETURN.len()..);
-                        let frame = Frame::Deliver { conn, bytes, relay: None };
-                        self.outputs.push_back(Output::Frame { to: conn.shard, frame });
-                    }
-                    None => self.outputs.push_back(Output::Send { conn, bytes }),
+            Input::Frame(Frame::Deliver { conn, bytes, .. }) => match bytes.strip_prefix(RETURN) {
+                Some(_) => {
+                    let bytes = bytes.slice(RETURN.len()..);
+                    let frame = Frame::Deliver { conn, bytes, relay: None };
+                    self.outputs.push_back(Output::Frame { to: conn.shard, frame });
                 }
-            }
+                None => self.outputs.push_back(Output::Send { conn, bytes }),
+            },
             Input::Tick => {
                 for (ticks, ..) in &mut self.late {
                     *ticks -= 1;
@@ -150,12 +152,33 @@ fn answer(text: &[u8]) -> Bytes {
     Bytes::from(format!("SIP/2.0 200 OK\r\n{cseq}\r\nContent-Length: 0\r\n\r\n"))
 }
 
+/// A ledger that can be full.
+#[derive(Default)]
+pub struct Pages {
+    pub records: Mutex<Vec<Record>>,
+    pub full: AtomicBool,
+}
+
+impl Ledger for Pages {
+    fn record(&self, record: Record) -> Result<(), Record> {
+        if self.full.load(Ordering::SeqCst) {
+            return Err(record);
+        }
+        self.records.lock().unwrap().push(record);
+        Ok(())
+    }
+
+    fn counters(&self) -> StoreCounters {
+        StoreCounters::default()
+    }
+}
+
 /// A server in this process, taken down when dropped.
 pub struct Running {
     pub ready: Ready,
     pub cores: Cores,
     pub told: Told,
-    pub records: Arc<Mutex<Vec<Record>>>,
+    pub ledger: Arc<Pages>,
     pub folder: tempfile::TempDir,
     stop: Option<tokio::sync::oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -177,14 +200,10 @@ impl Running {
             (loopback, loopback, None);
         change(&mut settings);
         let told = Told::default();
-        let records = Arc::<Mutex<Vec<Record>>>::default();
-        let recorded = records.clone();
+        let ledger = Arc::<Pages>::default();
         let plan = Plan {
             settings,
-            recorder: Arc::new(move |record| {
-                recorded.lock().unwrap().push(record);
-                Ok(())
-            }),
+            ledger: ledger.clone(),
             ready_file: Some(folder.path().join("ready")),
             spin: Duration::ZERO,
             services: Vec::new(),
@@ -206,7 +225,7 @@ impl Running {
         });
         let (ready, cores) = start_result.recv().unwrap()?;
         let (stop, thread) = (Some(stop), Some(thread));
-        Ok(Running { ready, cores, told, records, folder, stop, thread })
+        Ok(Running { ready, cores, told, ledger, folder, stop, thread })
     }
 
     pub fn tls(&self) -> SocketAddr {
