@@ -123,6 +123,7 @@ where
     let mut tls = Sockets::bind(listen.tls, shards)?;
     let mut tcp = Sockets::bind(listen.tcp, shards)?;
     let http = Sockets::bind(listen.http, 1)?;
+    let port = tls.address.or(tcp.address).map_or(0, |address| address.port());
     let mut certificates = None;
     let mut offer = None;
     if listen.tls.is_some() {
@@ -149,6 +150,7 @@ where
             shard,
             cpu: *cpu,
             spin,
+            port,
             listeners: tls.into_iter().chain(tcp).collect(),
             tls: offer.clone(),
             limits: limits.clone(),

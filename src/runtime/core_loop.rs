@@ -58,6 +58,8 @@ pub struct Seat {
     pub seed: Seed,
     /// The bounds in force.
     pub limits: Arc<Limits>,
+    /// The port the server is reached on: TLS if it has that, else TCP.
+    pub port: u16,
 }
 
 /// What one core is started with.
@@ -68,6 +70,8 @@ pub struct CorePlan {
     pub cpu: usize,
     /// Time it looks for work before it sleeps; 0 but on machines that do nothing else.
     pub spin: Duration,
+    /// The port the server is reached on.
+    pub port: u16,
     /// Sockets to accept from.
     pub listeners: Vec<(Transport, TcpListener)>,
     /// What TLS listeners offer.
@@ -148,13 +152,14 @@ where
     M: Machine + 'static,
     F: FnOnce(Seat) -> M,
 {
-    let CorePlan { shard, listeners, limits, clock, mesh, cores, events, pulses, .. } = plan;
+    let CorePlan { shard, port, listeners, limits, clock, mesh, cores, events, pulses, .. } = plan;
     let machine = make(Seat {
         shard,
         shards: mesh.shards(),
         now: clock.now(),
         seed: Seed::new(random_seed()?),
         limits: limits.clone(),
+        port,
     });
     let partition = Rc::new(Partition::new(Parts {
         shard,

@@ -12,4 +12,5 @@ pub mod logging;
 pub mod mesh;
 pub mod orders;
 pub mod ready;
+pub mod serve;
 pub mod watchdog;
