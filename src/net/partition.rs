@@ -205,7 +205,8 @@ impl<M: Machine, C: Carrier> Partition<M, C> {
         if inner.dirty.len() >= DIRTY_MAX {
             inner.flush(now);
         }
-        poll.unwrap_or(Poll::Ready(()))
+        // After a panic the task goes on to its end: it was woken.
+        poll.unwrap_or(Poll::Pending)
     }
 
     /// Polled by the one task that ends wake-ups: it runs after the connections that were ready
@@ -534,6 +535,7 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
                 self.machine.counters().count(Series::ConnectionPanics);
                 self.caught(|inner| {
                     inner.close(slot, CloseReason::Panic, now);
+                    inner.cut(slot, now);
                     inner.settle(now);
                 });
                 None

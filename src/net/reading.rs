@@ -3,6 +3,7 @@
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_lite::AsyncRead;
@@ -19,10 +20,14 @@ use crate::metrics::counters::CloseReason;
 use crate::metrics::names::Series;
 use crate::shard::Machine;
 use crate::shard::input::Input;
-use crate::wire::sip::{Framed, Head, Message, Method};
+use crate::wire::sip::{Framed, Head, Message, Method, StreamError};
 
 /// Reads of one wake-up; then other connections have their turn.
 const READS: usize = 2;
+/// Time after which the messages that are left of a read wait for another wake-up, looked at
+/// after every few messages.
+const TURN: Duration = Duration::from_micros(500);
+const TURN_LOOK: u32 = 8;
 /// The answer to a keep-alive ping (RFC 5626 section 4.4.1).
 const PONG: Bytes = Bytes::from_static(b"\r\n");
 
@@ -76,6 +81,11 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
                 self.paused.push(slot);
             }
             return Read::Wait;
+        }
+        if std::mem::take(&mut connection.unfinished) {
+            self.frame_carry(slot, now);
+            self.end_if_closed(slot, now);
+            return Read::Again;
         }
         let incoming = &mut self.buffers.incoming;
         // A step that panicked took the buffer with it.
@@ -186,7 +196,16 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
                 self.buffers.plain = plain;
             }
         }
-        if peer_closed {
+        if peer_closed && let Some(connection) = self.connections.get_mut(slot) {
+            connection.eof = true;
+            self.end_if_closed(slot, now);
+        }
+    }
+
+    /// Ends the input of a peer that has closed, once its last message is handled.
+    fn end_if_closed(&mut self, slot: Slot, now: Now) {
+        let Some(connection) = self.connections.get_mut(slot) else { return };
+        if connection.eof && !connection.unfinished {
             self.end_of_input(slot, now);
         }
     }
@@ -237,6 +256,7 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
     /// Cuts messages off the front of `octets` and has each handled; how many octets are done.
     fn frame_octets(&mut self, slot: Slot, octets: &[u8], now: Now) -> usize {
         let mut head = self.buffers.head.take().unwrap_or_default();
+        let began = Instant::now();
         let mut consumed = 0;
         let mut messages = 0u32;
         while let Some(rest) = octets.get(consumed..)
@@ -244,6 +264,11 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
         {
             let Some(connection) = self.connections.get_mut(slot) else { break };
             if connection.phase != Phase::Open {
+                break;
+            }
+            let turn_over = messages % TURN_LOOK == TURN_LOOK - 1 && began.elapsed() > TURN;
+            if turn_over || self.carrier.congested() {
+                connection.unfinished = true;
                 break;
             }
             match connection.framer.next(rest, &self.limits, &mut head) {
@@ -289,14 +314,10 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
     }
 
     /// Framing is lost: the machine may answer once, then the connection ends.
-    fn broken(
-        &mut self,
-        slot: Slot,
-        octets: &[u8],
-        head: &Head,
-        error: crate::wire::sip::StreamError,
-        now: Now,
-    ) {
+    fn broken(&mut self, slot: Slot, octets: &[u8], head: &Head, error: StreamError, now: Now) {
+        if let Some(limit) = limit_of(error) {
+            self.machine.counters().hit(limit);
+        }
         let conn = ConnId::new(self.shard, slot);
         self.handle(now, Input::Broken { conn, message: Message::new(octets, head), error });
         self.close(slot, CloseReason::Framing, now);
@@ -348,5 +369,16 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
         } else if matches!(connection.phase, Phase::Handshake | Phase::Open) {
             self.close(slot, CloseReason::Peer, now);
         }
+    }
+}
+
+/// The bound that a stream error hit.
+const fn limit_of(error: StreamError) -> Option<Limit> {
+    match error {
+        StreamError::BodyTooLong => Some(Limit::SipBodyBytes),
+        StreamError::HeadTooLong => Some(Limit::SipHeadBytes),
+        StreamError::LineTooLong => Some(Limit::SipHeaderLineBytes),
+        StreamError::TooManyHeaders => Some(Limit::SipHeaderCount),
+        _ => None,
     }
 }

@@ -5,3 +5,8 @@ mod client;
 mod stand_in;
 
 mod basics;
+mod cores;
+mod faults;
+mod limits;
+mod timers;
+mod tls;
