@@ -80,7 +80,7 @@ mod tests {
     #[test]
     fn this_process_can_be_looked_at() {
         assert!(Usage::own().is_some_and(|usage| usage.resident > 0));
-        assert_eq!(Usage::of(std::process::id()).is_some(), true);
+        assert!(Usage::of(std::process::id()).is_some());
         assert_eq!(Usage::of(u32::MAX), None);
     }
 }

@@ -133,18 +133,13 @@ async fn run(start: Start, sender: Sender<Report>) -> Result<()> {
     let mut report_at = clock.now().after(REPORT_EVERY);
     loop {
         let now = clock.now();
-        let mut driver = thread.driver.borrow_mut();
-        driver.step(now, control.orders());
-        let phase = driver.phase();
-        let deadline = driver.next_deadline();
-        show(&mut driver, phase, &gauge);
+        let (phase, deadline) = thread.turn(now, &control, &gauge);
         if now >= report_at || phase == Phase::Done {
             report_at = now.after(REPORT_EVERY);
+            let stats = Box::new(thread.driver.borrow_mut().take_stats());
             // The coordinator may have given up; there is nobody else to tell.
-            let _ = sender.send(Report::Counts { at: now, stats: Box::new(driver.take_stats()) });
+            let _ = sender.send(Report::Counts { at: now, stats });
         }
-        drop(driver);
-        thread.carry_out(None);
         if phase == Phase::Done {
             let _ = sender.send(Report::Done);
             return Ok(());
@@ -164,6 +159,17 @@ fn show(driver: &mut Driver, phase: Phase, gauge: &Gauge) {
 }
 
 impl Thread {
+    /// Lets the driver do what is due; says where it stands and when it wants to be called again.
+    fn turn(self: &Rc<Self>, now: Moment, control: &Control, gauge: &Gauge) -> (Phase, Moment) {
+        let mut driver = self.driver.borrow_mut();
+        driver.step(now, control.orders());
+        let (phase, deadline) = (driver.phase(), driver.next_deadline());
+        show(&mut driver, phase, gauge);
+        drop(driver);
+        self.carry_out(None);
+        (phase, deadline)
+    }
+
     /// Does what the driver asks for. A connection that carries out what it caused itself names
     /// its slot: it writes its own octets without being woken for them.
     pub fn carry_out(self: &Rc<Self>, current: Option<Slot>) {

@@ -259,10 +259,10 @@ impl Index {
         }
         let length = match count(Name::ContentLength) {
             0 => return Err(ScanError::ContentLength),
-            1 => self.value(Name::ContentLength, head).unwrap_or(Span::default()),
+            1 => self.value(Name::ContentLength),
             _ => return Err(ScanError::Duplicate),
         };
-        let cseq = self.value(Name::CSeq, head).unwrap_or_default();
+        let cseq = self.value(Name::CSeq);
         let text = cseq.of(head);
         let blank = text.iter().position(u8::is_ascii_whitespace).ok_or(ScanError::CSeq)?;
         let (number, method) = text.split_at(blank);
@@ -284,8 +284,9 @@ impl Index {
             .ok_or(ScanError::BodyTooLong)
     }
 
-    fn value(&self, name: Name, _head: &[u8]) -> Option<Span> {
-        self.fields.iter().find(|(n, _)| *n == name).map(|&(_, span)| span)
+    /// First value of a header; empty when it is missing.
+    fn value(&self, name: Name) -> Span {
+        self.fields.iter().find(|(n, _)| *n == name).map_or(Span::default(), |&(_, span)| span)
     }
 }
 

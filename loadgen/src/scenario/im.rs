@@ -243,9 +243,7 @@ impl Scenario for Im {
             }
             Notice::Down => self.pairs[at].up = false,
             Notice::Reminder(_) if self.running => {
-                if !world.invite(caller(at), callee(at), now) {
-                    self.pairs[at].renewing = false;
-                }
+                self.pairs[at].renewing = world.invite(caller(at), callee(at), now);
             }
             _ => {}
         }

@@ -1,6 +1,8 @@
 //! A tiny SIP registrar and relay on loopback, with faults on demand. It reads messages in its
 //! own simple way, so that generator and server do not share mistakes.
 
+pub mod tls;
+
 use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -88,11 +90,9 @@ impl Registrar {
             Arc::new(Mutex::new(Box::new(stream.try_clone().unwrap())));
         let mut buffer = String::new();
         let mut chunk = [0; 65_536];
-        loop {
-            match stream.read(&mut chunk) {
-                Ok(0) | Err(_) => break,
-                Ok(n) => buffer.push_str(std::str::from_utf8(&chunk[..n]).unwrap()),
-            }
+        while let Ok(length @ 1..) = stream.read(&mut chunk) {
+            let Ok(text) = std::str::from_utf8(&chunk[..length]) else { break };
+            buffer.push_str(text);
             while let Some(message) = cut(&mut buffer) {
                 if !self.handle(&message, &out) {
                     let _ = stream.shutdown(std::net::Shutdown::Both);
@@ -100,6 +100,7 @@ impl Registrar {
                 }
             }
         }
+        let _ = stream.shutdown(std::net::Shutdown::Both);
         let mut state = self.state.lock().unwrap();
         state.connections.retain(|_, known| !Arc::ptr_eq(known, &out));
     }
