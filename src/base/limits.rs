@@ -56,8 +56,8 @@ limits! {
     SipHeadBytes, sip_head_bytes_max: usize = 16 * 1024;
     /// One header line with its continuation lines.
     SipHeaderLineBytes, sip_header_line_bytes_max: usize = 8 * 1024;
-    /// Header lines of one message; the head index has this many places.
-    SipHeaderCount, sip_header_count_max: usize = 128;
+    /// Header lines of one message. The head index has 128 places: the lines we add find room.
+    SipHeaderCount, sip_header_count_max: usize = 120;
     /// Body of one message: a batch subscription of 1,000 contacts fits, a file does not.
     SipBodyBytes, sip_body_bytes_max: usize = 256 * 1024;
     /// Keep-alive CRLFs a connection may send a second before it is closed as a flood.
@@ -79,6 +79,11 @@ limits! {
     AuthenticateTime, authenticate_timeout: Duration = Duration::from_secs(30);
     /// Without any octet from the peer after sign-in. Clients ping every 60 to 300 s.
     IdleTime, idle_timeout: Duration = Duration::from_secs(900);
+    /// From the decision to close a connection to its end: what waits is written and the peer may
+    /// close its side; also how long answers may take after the peer has half-closed.
+    CloseTime, close_timeout: Duration = Duration::from_secs(5);
+    /// From SIGTERM to the end: connections are closed spread over this window.
+    DrainTime, drain_timeout: Duration = Duration::from_secs(10);
     /// Octets queued to a peer that does not read; beyond it the connection is dropped.
     OutgoingBytes, outgoing_bytes_per_connection_max: usize = 256 * 1024;
 

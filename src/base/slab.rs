@@ -97,6 +97,21 @@ impl<T> Slab<T> {
         self.len == 0
     }
 
+    /// Number of slots ever used: indices below it may hold a value.
+    pub fn slots(&self) -> u32 {
+        self.entries.len() as u32
+    }
+
+    /// The value at an index, whatever its generation.
+    pub fn at(&self, index: u32) -> Option<(Slot, &T)> {
+        match self.entries.get(index as usize) {
+            Some(Entry { generation, state: State::Used(value) }) => {
+                Some((Slot { index, generation: *generation }, value))
+            }
+            _ => None,
+        }
+    }
+
     /// The values and their slots, in slot order.
     pub fn iter(&self) -> impl Iterator<Item = (Slot, &T)> {
         self.entries.iter().enumerate().filter_map(|(index, entry)| match &entry.state {

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
 use crate::config::Settings;
+use crate::runtime::serve;
 
 /// Serves in the foreground until told to stop. The ready file is written once all listeners are
 /// up; `reread` gives the settings anew for a reload, or one line that says why not.
@@ -13,6 +14,5 @@ pub fn start(
     ready_file: PathBuf,
     reread: impl FnMut() -> Result<Settings, String> + Send + 'static,
 ) -> Result<()> {
-    drop((settings, ready_file, reread));
-    bail!("this build has no runtime and serves nothing")
+    Ok(serve::serve(settings, ready_file, Box::new(reread))?)
 }

@@ -6,12 +6,15 @@ use super::gruu::InstanceId;
 use super::request::{Contact, Register};
 use crate::base::ids::{ConnId, Dialect};
 use crate::base::time::{Deadline, Now};
+use crate::base::transport::Transport;
 
 /// A binding of an address-of-record to an endpoint (RFC 3261 section 10).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Binding {
     /// The connection the endpoint is reached on.
     pub conn: ConnId,
+    /// The transport of that connection.
+    pub transport: Transport,
     /// The dialect it speaks.
     pub dialect: Dialect,
     /// The URI it wants as Request-URI. Not a place to connect to.
@@ -37,6 +40,7 @@ impl Binding {
     pub(super) fn new(request: &Register, contact: &Contact, expires_at: Deadline) -> Self {
         Binding {
             conn: request.conn,
+            transport: request.transport,
             dialect: request.dialect,
             contact: contact.uri.clone(),
             instance: contact.instance.clone(),

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use crate::base::ids::{ConnId, Dialect};
+use crate::base::transport::Transport;
 
 /// A REGISTER of a user who has proved to be the owner of the address (RFC 3261 section 10.2).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,6 +11,8 @@ pub struct Register {
     /// The connection it came on, and the only one its endpoints are reached on, whatever their
     /// contact says.
     pub conn: ConnId,
+    /// The transport of that connection.
+    pub transport: Transport,
     /// The dialect its endpoints speak.
     pub dialect: Dialect,
     /// Call-ID.

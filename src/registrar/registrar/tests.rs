@@ -1,5 +1,6 @@
 use super::*;
 use crate::base::ids::{ShardId, Slot};
+use crate::base::transport::Transport;
 use bytes::Bytes;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ fn contact(uri: &'static str) -> Contact {
 fn lync() -> Register {
     Register {
         conn: conn(1),
+        transport: Transport::Tls,
         dialect: Dialect::Ms,
         call_id: (*b"3670g5E52a4F95i305Dm3D0CtE3CCbC2C0xF21Bx").into(),
         cseq: 1,
@@ -40,6 +42,7 @@ fn lync() -> Register {
 fn baresip() -> Register {
     Register {
         conn: conn(2),
+        transport: Transport::Tls,
         dialect: Dialect::Simple,
         call_id: (*b"73aebec0addd8afc").into(),
         cseq: 46946,
@@ -59,6 +62,7 @@ fn baresip() -> Register {
 fn phone(index: u32) -> Register {
     Register {
         conn: conn(index),
+        transport: Transport::Tls,
         dialect: Dialect::Simple,
         call_id: index.to_string().into_bytes().into(),
         cseq: 1,
@@ -465,6 +469,7 @@ fn any_register() -> impl Strategy<Value = Register> {
     let epid = prop::option::weighted(0.3, Just("b34afb6ebb23"));
     (1u32..4, any::<bool>(), 0u8..3, 1u32..6, expires, epid, contacts).prop_map(
         |(index, ms, call, cseq, expires, epid, contacts)| Register {
+            transport: Transport::Tls,
             dialect: if ms { Dialect::Ms } else { Dialect::Simple },
             call_id: vec![call].into(),
             cseq,

@@ -1,0 +1,300 @@
+//! SIP and SIPS URIs (RFC 3261 section 19.1); any other scheme is kept as text.
+
+use super::error::Error;
+use super::octets;
+use super::params::Params;
+
+/// A URI as ranges of its text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Uri<'a> {
+    /// The scheme as written.
+    pub scheme: &'a [u8],
+    /// The user part as written, escapes left; `None` when the URI names a host only.
+    pub user: Option<&'a [u8]>,
+    /// The password part as written. Never used; kept so that nothing is taken for the user.
+    pub password: Option<&'a [u8]>,
+    /// The host; an IPv6 address with its brackets. For a scheme other than sip and sips: all that
+    /// follows the colon.
+    pub host: &'a [u8],
+    /// The port.
+    pub port: Option<u16>,
+    /// `;name=value` behind the host.
+    pub params: Params<'a>,
+    /// What follows the question mark.
+    pub headers: &'a [u8],
+}
+
+impl<'a> Uri<'a> {
+    /// Reads a URI.
+    ///
+    /// # Errors
+    /// [`Error::Uri`] when it has no scheme, holds octets no URI may hold, or, for sip and sips,
+    /// breaks the grammar of user, host or port.
+    pub fn parse(text: &'a [u8]) -> Result<Uri<'a>, Error> {
+        let (scheme, rest) = split_scheme(text).ok_or(Error::Uri)?;
+        if !octets::all(rest, octets::URI) {
+            return Err(Error::Uri);
+        }
+        if scheme.eq_ignore_ascii_case(b"sip") || scheme.eq_ignore_ascii_case(b"sips") {
+            return sip(scheme, rest).ok_or(Error::Uri);
+        }
+        Ok(Uri {
+            scheme,
+            user: None,
+            password: None,
+            host: rest,
+            port: None,
+            params: Params::default(),
+            headers: &[],
+        })
+    }
+
+    /// Whether the scheme is sip or sips.
+    pub fn is_sip(&self) -> bool {
+        self.scheme.eq_ignore_ascii_case(b"sip") || self.is_sips()
+    }
+
+    /// Whether the scheme is sips.
+    pub fn is_sips(&self) -> bool {
+        self.scheme.eq_ignore_ascii_case(b"sips")
+    }
+
+    /// The address-of-record, `user@host`: escapes of unreserved octets decoded, all in lower case
+    /// (the product's addresses have no case), without scheme, password, port and parameters.
+    /// `None` when the URI has no user. Allocates; [`Uri::is_aor`] does not.
+    pub fn aor(&self) -> Option<String> {
+        self.user.map(|user| self.normalised(user).map(char::from).collect())
+    }
+
+    /// Whether `aor` is this URI's address-of-record, as [`Uri::aor`] writes it.
+    pub fn is_aor(&self, aor: &str) -> bool {
+        self.user.is_some_and(|user| self.normalised(user).eq(aor.bytes()))
+    }
+
+    fn normalised(&self, user: &'a [u8]) -> impl Iterator<Item = u8> + use<'a> {
+        let user = Unescaped { rest: user };
+        let host = self.host.iter().map(u8::to_ascii_lowercase);
+        user.map(|octet| octet.to_ascii_lowercase()).chain([b'@']).chain(host)
+    }
+}
+
+/// The octets of a text with the escapes of unreserved octets decoded (RFC 3986 section 6.2.2.2).
+struct Unescaped<'a> {
+    rest: &'a [u8],
+}
+
+impl Iterator for Unescaped<'_> {
+    type Item = u8;
+
+    fn next(&mut self) -> Option<u8> {
+        let (first, rest) = self.rest.split_first()?;
+        if let [b'%', high, low, tail @ ..] = self.rest
+            && let (Some(high), Some(low)) = (hex(*high), hex(*low))
+            && octets::is(high << 4 | low, octets::UNRESERVED)
+        {
+            self.rest = tail;
+            return Some(high << 4 | low);
+        }
+        self.rest = rest;
+        Some(*first)
+    }
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).map(|value| value as u8)
+}
+
+/// Whether the text is a scheme, a colon and something, of octets that may stand in a URI.
+#[inline]
+pub(super) fn is_absolute(text: &[u8]) -> bool {
+    split_scheme(text).is_some() && octets::all(text, octets::URI)
+}
+
+/// Scheme and what follows its colon; neither may be empty.
+#[inline]
+fn split_scheme(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let len = text
+        .iter()
+        .position(|&o| !(o.is_ascii_alphanumeric() || matches!(o, b'+' | b'-' | b'.')))?;
+    let (scheme, rest) = text.split_at_checked(len)?;
+    let rest = rest.strip_prefix(b":")?;
+    let named = scheme.first().is_some_and(u8::is_ascii_alphabetic) && !rest.is_empty();
+    named.then_some((scheme, rest))
+}
+
+/// What follows `sip:`. An `@` has to be escaped everywhere but behind the user, so there is at
+/// most one.
+fn sip<'a>(scheme: &'a [u8], text: &'a [u8]) -> Option<Uri<'a>> {
+    let (userinfo, rest) = match memchr::memchr(b'@', text) {
+        Some(at) => (Some(text.get(..at)?), text.get(at + 1..)?),
+        None => (None, text),
+    };
+    let (user, password) = match userinfo {
+        None => (None, None),
+        Some(userinfo) => {
+            let (user, password) = match memchr::memchr(b':', userinfo) {
+                Some(at) => (userinfo.get(..at)?, Some(userinfo.get(at + 1..)?)),
+                None => (userinfo, None),
+            };
+            let valid = !user.is_empty() && is_user(user) && password.is_none_or(is_user);
+            if !valid {
+                return None;
+            }
+            (Some(user), password)
+        }
+    };
+    let (host, port, rest) = split_host(rest)?;
+    let end = memchr::memchr(b'?', rest).unwrap_or(rest.len());
+    let (params, headers) = rest.split_at_checked(end)?;
+    if !(params.is_empty() || params.starts_with(b";")) || rest.contains(&b'@') {
+        return None;
+    }
+    let headers = headers.strip_prefix(b"?").unwrap_or(headers);
+    Some(Uri { scheme, user, password, host, port, params: Params::new(params), headers })
+}
+
+/// `user` or `password`: octets of the class, and complete escapes.
+fn is_user(mut text: &[u8]) -> bool {
+    loop {
+        let (_, rest) = octets::take(text, octets::USER);
+        match rest {
+            [] => return true,
+            [b'%', high, low, tail @ ..] if hex(*high).is_some() && hex(*low).is_some() => {
+                text = tail;
+            }
+            _ => return false,
+        }
+    }
+}
+
+/// Host and port from the start of `text`, and what follows them. The port is `Some` when there
+/// is a colon; a colon without a number below 65,536 is refused.
+pub(super) fn split_host(text: &[u8]) -> Option<(&[u8], Option<u16>, &[u8])> {
+    let len = if text.starts_with(b"[") {
+        let close = memchr::memchr(b']', text)?;
+        let address = text.get(1..close)?;
+        let octets_of_ipv6 = |o: &u8| o.is_ascii_hexdigit() || matches!(o, b':' | b'.');
+        if address.is_empty() || !address.iter().all(octets_of_ipv6) {
+            return None;
+        }
+        close + 1
+    } else {
+        octets::take(text, octets::HOST).0.len()
+    };
+    let (host, rest) = text.split_at_checked(len)?;
+    if host.is_empty() {
+        return None;
+    }
+    let Some(after) = rest.strip_prefix(b":") else { return Some((host, None, rest)) };
+    let end = after.iter().position(|o| !o.is_ascii_digit()).unwrap_or(after.len());
+    let (digits, rest) = after.split_at_checked(end)?;
+    let port = u16::try_from(octets::digits(digits)?).ok()?;
+    Some((host, Some(port), rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Uri<'_> {
+        Uri::parse(text.as_bytes()).unwrap_or_else(|e| panic!("{text}: {e:?}"))
+    }
+
+    #[test]
+    fn every_part_is_found() {
+        let uri = parse("SIP:al%69ce:pw@Host.example:5061;transport=tls;lr?Subject=x&a=b");
+        assert_eq!(uri.scheme, b"SIP");
+        assert_eq!(uri.user, Some(&b"al%69ce"[..]));
+        assert_eq!(uri.password, Some(&b"pw"[..]));
+        assert_eq!(uri.host, b"Host.example");
+        assert_eq!(uri.port, Some(5061));
+        assert_eq!(uri.params.get("transport"), Some(&b"tls"[..]));
+        assert_eq!(uri.params.get("lr"), Some(&b""[..]));
+        assert_eq!(uri.headers, b"Subject=x&a=b");
+        assert!(uri.is_sip() && !uri.is_sips());
+    }
+
+    #[test]
+    fn a_gruu_of_the_lync_client_is_read() {
+        let uri = parse("sip:bob@example.test;opaque=user:epid:DJNj2mKyWT-B536mSCziwQAAA;gruu");
+        assert_eq!(uri.aor().as_deref(), Some("bob@example.test"));
+        assert_eq!(uri.params.get("opaque"), Some(&b"user:epid:DJNj2mKyWT-B536mSCziwQAAA"[..]));
+        assert_eq!(uri.params.get("gruu"), Some(&b""[..]));
+    }
+
+    #[test]
+    fn hosts_without_user_and_ipv6_are_read() {
+        let uri = parse("sip:example.test");
+        assert_eq!((uri.user, uri.host, uri.aor()), (None, &b"example.test"[..], None));
+        let uri = parse("sips:u@[2001:db8::1]:5061");
+        assert_eq!((uri.host, uri.port), (&b"[2001:db8::1]"[..], Some(5061)));
+        assert!(uri.is_sips());
+    }
+
+    #[test]
+    fn semicolons_and_question_marks_belong_to_the_user_before_the_at() {
+        let uri = parse("sip:user;par=u%40x?y@example.test;lr");
+        assert_eq!(uri.user, Some(&b"user;par=u%40x?y"[..]));
+        assert_eq!(uri.params.as_bytes(), b";lr");
+    }
+
+    #[test]
+    fn other_schemes_keep_their_text() {
+        let uri = parse("tel:+1-201-555-0123;phone-context=x");
+        assert_eq!((uri.scheme, uri.host), (&b"tel"[..], &b"+1-201-555-0123;phone-context=x"[..]));
+        assert_eq!((uri.user, uri.is_sip()), (None, false));
+    }
+
+    #[test]
+    fn what_is_no_uri_is_refused() {
+        for bad in [
+            "",
+            "%",
+            "sip",
+            "sip:",
+            ":x",
+            "sip:@host",
+            "sip:a@",
+            "sip:a@b@c",
+            "sip:a@b:",
+            "sip:a@b:x",
+            "sip:a@b:65536",
+            "sip:a@[::1",
+            "sip:a@[]",
+            "sip:a@[g]",
+            "sip:a b@c",
+            "sip:a@b c",
+            "sip:a%4@b",
+            "sip:a%zz@b",
+            "sip:a\"@b",
+            "<sip:a@b>",
+            "sip:a@b\r\nX: y",
+            "1sip:a@b",
+            "sip:a@b/c",
+            "sip::pw@b",
+            "sip:a@b;x=c@d",
+            "sip:\u{e4}@b",
+            "sip:a@b\0",
+        ] {
+            assert_eq!(Uri::parse(bad.as_bytes()), Err(Error::Uri), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn the_address_of_record_is_normalised() {
+        for text in [
+            "sip:Alice@Example.TEST",
+            "sips:alice@example.test:5061;transport=tls",
+            "sip:%61lice@example.test",
+            "sip:%41LICE:secret@example.test?x=y",
+        ] {
+            let uri = parse(text);
+            assert_eq!(uri.aor().as_deref(), Some("alice@example.test"), "{text}");
+            assert!(uri.is_aor("alice@example.test"), "{text}");
+            assert!(!uri.is_aor("alice@example.tes") && !uri.is_aor("alice@example.testx"));
+        }
+        let uri = parse("sip:a%40B%2Fc@x");
+        assert_eq!(uri.aor().as_deref(), Some("a%40b%2fc@x"));
+        assert!(!parse("sip:example.test").is_aor("@example.test"));
+    }
+}
