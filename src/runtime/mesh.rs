@@ -272,3 +272,6 @@ impl Inbox {
         self.from = (self.from + 1) % self.mesh.shards.max(1);
     }
 }
+
+#[cfg(test)]
+mod tests;
