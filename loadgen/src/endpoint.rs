@@ -700,3 +700,6 @@ pub fn renewal(granted: Option<Duration>, dialect: Dialect, asked: Duration) -> 
     };
     interval.saturating_sub(early).max(Duration::from_secs(1))
 }
+
+#[cfg(test)]
+mod tests;

@@ -91,6 +91,8 @@ pub struct World {
     pub opening: usize,
     /// Endpoints that are signed in.
     pub signed_in: usize,
+    /// Sign-ins that succeeded.
+    pub sign_ins: usize,
     /// Sign-ins that failed.
     pub sign_ins_failed: usize,
     /// Number of the first user of this thread.
@@ -127,6 +129,7 @@ impl World {
             outstanding: 0,
             opening: 0,
             signed_in: 0,
+            sign_ins: 0,
             sign_ins_failed: 0,
             first_user: first,
             endpoints,
@@ -504,7 +507,10 @@ impl World {
             Err(cause) => self.fail(operation, intended, cause),
         }
         match (operation, result) {
-            (Operation::SignIn, Ok(())) => self.signed_in += 1,
+            (Operation::SignIn, Ok(())) => {
+                self.signed_in += 1;
+                self.sign_ins += 1;
+            }
             (Operation::SignIn, Err(_)) => self.sign_ins_failed += 1,
             (Operation::SignOut, Ok(())) => self.signed_in -= 1,
             _ => {}
@@ -607,3 +613,6 @@ impl World {
         self.links[slot].generation == generation
     }
 }
+
+#[cfg(test)]
+mod tests;
