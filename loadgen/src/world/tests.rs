@@ -1,5 +1,6 @@
 use super::*;
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 const SECOND: u64 = 1_000_000_000;
 
