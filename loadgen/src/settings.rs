@@ -117,7 +117,7 @@ pub struct Settings {
     pub abort: Option<Abort>,
     /// How intended moments are spread.
     pub arrivals: Arrivals,
-    /// Certificate authorities (PEM) that the server's certificate must chain to; without it the
+    /// Certificates (PEM) of which the server's must be one, or must chain to one; without it the
     /// certificate is not checked.
     pub ca: Option<PathBuf>,
     /// Kind of client.
@@ -273,6 +273,19 @@ impl fmt::Display for Dialect {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn source_addresses_are_as_many_as_asked_for_and_stay_on_loopback() {
+        let mut settings = Settings::new(SocketAddr::from((Ipv4Addr::LOCALHOST, 5060)));
+        assert_eq!(settings.source(7), None);
+        for sources in [1, 64, 600] {
+            settings.sources = sources;
+            let used: HashSet<_> = (0..2000).filter_map(|user| settings.source(user)).collect();
+            assert_eq!(used.len(), sources as usize);
+            assert!(used.iter().all(|ip| ip.is_loopback() && !ip.to_string().ends_with(".255")));
+        }
+    }
 
     #[test]
     fn spans_and_rates_have_units() {
