@@ -30,6 +30,7 @@ fn number(frame: &Frame) -> u32 {
     match frame {
         Frame::Deliver { conn, .. } => conn.slot.index,
         Frame::Undeliverable { relay } => relay.slot.index,
+        other => panic!("not sent here: {other:?}"),
     }
 }
 
