@@ -93,7 +93,7 @@ fn welcome(settings: &Settings, ready_file: &Path) -> String {
     line("users", &format!("{names}; password: {PASSWORD}"));
     if let Some(tls) = listen.tls {
         line("SIP over TLS", &place(tls, ready_file));
-        line("certificate", &settings.data.join("cert.pem").display().to_string());
+        line("to trust", &settings.data.join("ca.pem").display().to_string());
     }
     if let Some(tcp) = listen.tcp {
         line("SIP over TCP", &place(tcp, ready_file));
