@@ -2,7 +2,7 @@
 
 use crate::abort::Abort;
 use crate::pacer::Arrivals;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -125,14 +125,17 @@ pub struct Settings {
     /// SIP domain of the users.
     pub domain: String,
     /// How long is measured.
+    #[serde(rename = "duration_s", serialize_with = "seconds")]
     pub duration: Duration,
     /// Registration interval asked for.
+    #[serde(rename = "expires_s", serialize_with = "seconds")]
     pub expires: Duration,
     /// The flow.
     pub flow: Flow,
     /// Most connections being set up at once, all threads together.
     pub handshakes: u32,
     /// Idle time after which CRLF CRLF is sent, unless the server names another.
+    #[serde(rename = "keep_alive_s", serialize_with = "seconds")]
     pub keep_alive: Duration,
     /// How operations follow each other.
     pub load: Load,
@@ -160,6 +163,7 @@ pub struct Settings {
     /// Generator threads.
     pub threads: u32,
     /// How long an answer may take.
+    #[serde(rename = "timeout_s", serialize_with = "seconds")]
     pub timeout: Duration,
     /// Only TLS version offered; both when `None`.
     pub tls_version: Option<TlsVersion>,
@@ -170,6 +174,7 @@ pub struct Settings {
     /// How many users.
     pub users: u32,
     /// Load before the measured window.
+    #[serde(rename = "warmup_s", serialize_with = "seconds")]
     pub warmup: Duration,
 }
 
@@ -219,6 +224,10 @@ impl Settings {
         let [second, third, fourth] = [at / 254 / 254 % 254, at / 254 % 254, at % 254 + 1];
         Some(IpAddr::V4(Ipv4Addr::new(127, second as u8, third as u8, fourth as u8)))
     }
+}
+
+fn seconds<S: Serializer>(span: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(span.as_secs_f64())
 }
 
 /// Reads a span of time: `500ms`, `30s`, `5m`, `2h`, or seconds without a unit.
