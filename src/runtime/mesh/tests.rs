@@ -111,10 +111,12 @@ fn what_does_not_fit_waits_in_order_and_the_producer_is_rung_when_there_is_room(
     let sleeper = Arc::new(Sleeper::default());
     let waker = Waker::from(sleeper.clone());
     let bell = mesh.bell(A).unwrap();
+    assert!(!outbox.has_room());
     assert!(bell.poll_sleep(&mut Context::from_waker(&waker), || false).is_pending());
     let mut all = Vec::new();
     for woken in 1..=3 {
         all.extend(taken(&mut inbox));
+        assert_eq!(outbox.has_room(), outbox.congested());
         assert_eq!(sleeper.woken(), woken.min(2));
         outbox.flush(&mut counters);
         assert!(bell.poll_sleep(&mut Context::from_waker(&waker), || false).is_pending());
