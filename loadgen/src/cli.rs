@@ -22,9 +22,25 @@ const FAILED: u8 = 1;
 /// Exit code when a run could not begin.
 const UNUSABLE: u8 = 2;
 
+const EXAMPLES: &str = "\
+Examples:
+  Users for the server:
+    loadgen users --count 1000 --domain example.test --password secret > users.csv
+  1,000 Lync users over TLS, 500 messages a second, server CPU per message:
+    loadgen im --target 127.0.0.1:5061 --users 1000 --rate 500 --duration 30s --pid PID
+  Saturation, 8 messages in flight a pair, report as JSON:
+    loadgen im --target 127.0.0.1:5061 --users 1000 --window 8 --json im.json
+  SIMPLE clients over TCP, ended when it goes wrong:
+    loadgen im --target 127.0.0.1:5060 --transport tcp --dialect simple --rate 200 \\
+        --abort 'p99_ms > 500'
+  New TLS connections with sign-in, and renewals on connections that stay:
+    loadgen register --target 127.0.0.1:5061 --users 500 --rate 100
+    loadgen register --refresh --target 127.0.0.1:5061 --users 500 --rate 2000
+Exit code: 0 passed, 1 too many failures or ended early, 2 could not begin.";
+
 /// Load generator for SIP instant-messaging servers.
 #[derive(Debug, Parser)]
-#[command(name = "loadgen", version)]
+#[command(name = "loadgen", version, after_help = EXAMPLES)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -146,7 +162,7 @@ struct Common {
     /// Source addresses of 127.0.0.0/8 [default: 64 for a loopback target, else none].
     #[arg(long)]
     sources: Option<u32>,
-    /// Certificate authorities (PEM) that the server's certificate must chain to; without it the
+    /// Certificates (PEM) of which the server's must be one, or must chain to one; without it the
     /// certificate is not checked.
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
@@ -162,7 +178,7 @@ struct Common {
     /// Idle time after which a sign of life is sent, unless the server names another.
     #[arg(long, default_value = "60s", value_parser = span)]
     keep_alive: Duration,
-    /// Server process whose CPU and memory are read.
+    /// Server process whose CPU and memory are read, with the processes it started.
     #[arg(long)]
     pid: Option<u32>,
     /// Write the report as JSON.

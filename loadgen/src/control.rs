@@ -41,6 +41,8 @@ impl Control {
 pub struct Gauge {
     /// Endpoints that are signed in.
     pub signed_in: AtomicU64,
+    /// Sign-ins that succeeded.
+    pub sign_ins: AtomicU64,
     /// Sign-ins that failed.
     pub sign_ins_failed: AtomicU64,
     /// Requests without a final answer.

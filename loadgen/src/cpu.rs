@@ -19,9 +19,21 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// Of the process `pid`; `None` when there is none, or it may not be looked at.
+    /// Of the process `pid` and those it started; `None` when there is none, or it may not be
+    /// looked at. Memory that several of them share counts for each.
     pub fn of(pid: u32) -> Option<Usage> {
-        Usage::read(&pid.to_string())
+        let mut sum = Usage::read(&pid.to_string())?;
+        let mut open = children(pid);
+        // Each process has one parent, so this ends.
+        while let Some(child) = open.pop() {
+            if let Some(usage) = Usage::read(&child.to_string()) {
+                sum.user += usage.user;
+                sum.system += usage.system;
+                sum.resident += usage.resident;
+                open.extend(children(child));
+            }
+        }
+        Some(sum)
     }
 
     /// Of this process.
@@ -40,6 +52,11 @@ impl Usage {
         let (user, system) = cpu(&stat)?;
         Some(Usage { user, system, resident: resident(&status)? })
     }
+}
+
+fn children(pid: u32) -> Vec<u32> {
+    let list = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    list.split_ascii_whitespace().filter_map(|child| child.parse().ok()).collect()
 }
 
 /// User and system time of a `stat` line. The command name may hold anything, also `)`.
@@ -63,6 +80,8 @@ fn resident(status: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::{BufRead, BufReader};
+    use std::process::{Command, Stdio};
 
     #[test]
     fn times_are_read_past_a_strange_command_name() {
@@ -82,5 +101,19 @@ mod tests {
         assert!(Usage::own().is_some_and(|usage| usage.resident > 0));
         assert!(Usage::of(std::process::id()).is_some());
         assert_eq!(Usage::of(u32::MAX), None);
+    }
+
+    #[test]
+    fn what_a_process_started_counts_with_it() {
+        let script = "sleep 60 & echo $!; wait";
+        let mut shell =
+            Command::new("sh").args(["-c", script]).stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(shell.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let (own, sleeper) = (Usage::read(&shell.id().to_string()), Usage::read(line.trim()));
+        let both = Usage::of(shell.id()).unwrap();
+        assert!(Command::new("kill").arg(line.trim()).status().unwrap().success());
+        shell.wait().unwrap();
+        assert!(both.resident > own.unwrap().resident.max(sleeper.unwrap().resident));
     }
 }

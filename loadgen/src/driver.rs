@@ -101,7 +101,9 @@ impl Driver {
     /// When [`Driver::step`] wants to be called next at the latest; it may be called at any time.
     pub fn next_deadline(&self) -> Moment {
         match self.phase {
-            Phase::SignIn if self.world.opening < self.opening_max => {
+            Phase::SignIn
+                if self.next_user < self.world.users() && self.world.opening < self.opening_max =>
+            {
                 self.ramp_pacer.as_ref().map_or(Moment(0), Pacer::next)
             }
             Phase::Prepare | Phase::Load => self.scenario.next_deadline(),

@@ -1,19 +1,20 @@
 //! One user's SIP client: registration, dialogs, answers to everything it receives. It reads
 //! messages and writes octets; it knows no sockets and no clock.
 
-use crate::answer::{Extra, answer};
+mod compose;
+mod incoming;
+
 use crate::dialog::{Dialog, State};
-use crate::digest::Answer;
-use crate::link::{Link, Place};
-use crate::number::{push_number, read_number};
+use crate::link::Link;
 use crate::population::{Identity, mix};
-use crate::registration::{Granted, Next, Registration};
-use crate::scan::{Message, Name, param_of};
-use crate::settings::{Dialect, Settings, Transport};
+use crate::registration::{Granted, Registration};
+use crate::scan::Message;
+use crate::settings::{Dialect, Settings};
 use crate::stamp::Stamp;
 use crate::stats::{Cause, Operation, Seen};
-use crate::template::{Field, Fields, Templates};
+use crate::template::Templates;
 use crate::transactions::{Pending, Transactions};
+use compose::{Request, Text};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,17 +35,6 @@ pub struct Env {
     text: Text,
 }
 
-/// Buffers for the fields of one request.
-#[derive(Debug, Default)]
-struct Text {
-    branch: Vec<u8>,
-    body: Vec<u8>,
-    call_id: Vec<u8>,
-    cseq: Vec<u8>,
-    lines: Vec<u8>,
-    uri: Vec<u8>,
-}
-
 impl Env {
     /// For one thread.
     ///
@@ -56,16 +46,6 @@ impl Env {
             Dialect::Simple => Templates::simple()?,
         };
         Ok(Env { settings, templates, run, text: Text::default() })
-    }
-
-    /// Transport token as the dialect writes it.
-    fn transport(&self) -> &'static [u8] {
-        match (self.settings.dialect, self.settings.transport) {
-            (Dialect::Ms, Transport::Tls) => b"tls",
-            (Dialect::Ms, Transport::Tcp) => b"tcp",
-            (Dialect::Simple, Transport::Tls) => b"TLS",
-            (Dialect::Simple, Transport::Tcp) => b"TCP",
-        }
     }
 }
 
@@ -107,16 +87,6 @@ pub enum Event {
     Arrived(Stamp),
     /// The other side ended a session.
     Ended,
-}
-
-/// A request of a dialog.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Request {
-    Ack,
-    AckOfRefusal,
-    Bye,
-    Invite,
-    Message,
 }
 
 /// One user's client.
@@ -221,27 +191,9 @@ impl Endpoint {
         let number = self.pager_count;
         let pending = Pending { operation: Operation::Message, intended: stamp.intended };
         self.pager.begin(number, pending);
-        let transport = env.transport();
-        let Env { templates, text, .. } = env;
-        text.begin(number, &self.stem, b'm');
-        text.call_id.clear();
-        text.call_id.push(b'm');
-        push_number(&mut text.call_id, u64::from(number));
-        text.call_id.push(b'.');
-        text.call_id.extend_from_slice(&self.stem);
-        text.uri.clear();
-        text.uri.extend_from_slice(b"sip:");
-        text.uri.extend_from_slice(peer.as_bytes());
-        text.body.clear();
-        stamp.write(length, &mut text.body);
-        let mut fields = self.fields(&link.place, text, transport);
-        fields
-            .set(Field::Uri, &text.uri)
-            .set(Field::Peer, peer.as_bytes())
-            .set(Field::Tag, &self.stem)
-            .set(Field::CallId, &text.call_id)
-            .set(Field::Body, &text.body);
-        templates.message.render(&fields, &mut link.out);
+        env.text.body.clear();
+        stamp.write(length, &mut env.text.body);
+        self.send_pager(env, link, peer, number);
         Ok(Wait::Pager { number })
     }
 
@@ -317,377 +269,6 @@ impl Endpoint {
         self.dialog_count += 1;
         self.dialog_count
     }
-
-    /// Takes an answer; false when it answers nothing.
-    fn answered(
-        &mut self,
-        env: &mut Env,
-        link: &mut Link,
-        message: Message<'_>,
-        status: u16,
-        events: &mut Vec<Event>,
-    ) -> bool {
-        let call_id = message.value(Name::CallId);
-        let Some(own) = call_id.strip_suffix(self.stem.as_slice()) else { return false };
-        match own.first() {
-            Some(b'r') => self.register_answered(env, link, message, events),
-            Some(b'm') => {
-                let number = own.get(1..own.len() - 1).and_then(read_number);
-                if number != Some(u64::from(message.cseq())) {
-                    return false;
-                }
-                if status < 200 {
-                    return self.pager.peek(message.cseq()).is_some();
-                }
-                let Some(pending) = self.pager.finish(message.cseq()) else { return false };
-                events.push(Event::Finished { pending, result: outcome(status) });
-                true
-            }
-            Some(b's') => self.dialog_answered(env, link, message, status, events),
-            _ => false,
-        }
-    }
-
-    fn register_answered(
-        &mut self,
-        env: &mut Env,
-        link: &mut Link,
-        message: Message<'_>,
-        events: &mut Vec<Event>,
-    ) -> bool {
-        let dialect = env.settings.dialect;
-        let result = match self.registration.answered(dialect, &self.identity.uuid, message) {
-            Next::Nothing => return message.status().is_some_and(|status| status < 200),
-            Next::Authenticate => {
-                self.send_register(env, link);
-                return true;
-            }
-            Next::Done(granted) => {
-                if let Some(gruu) = &granted.gruu {
-                    self.contact.clone_from(gruu);
-                }
-                if self.registration.signed_in {
-                    events.push(Event::Granted(granted));
-                }
-                Ok(())
-            }
-            Next::Failed(cause) => Err(cause),
-        };
-        if let Some(pending) = self.registration.finish() {
-            events.push(Event::Finished { pending, result });
-        }
-        true
-    }
-
-    fn dialog_answered(
-        &mut self,
-        env: &mut Env,
-        link: &mut Link,
-        message: Message<'_>,
-        status: u16,
-        events: &mut Vec<Event>,
-    ) -> bool {
-        let own_tag = param_of(message.value(Name::From), "tag");
-        let call_id = message.value(Name::CallId);
-        let Some(at) = self.dialogs.iter().position(|dialog| dialog.matches(call_id, own_tag))
-        else {
-            return false;
-        };
-        let number = message.cseq();
-        if status < 200 {
-            return self.dialogs[at].transactions.peek(number).is_some();
-        }
-        if message.method() == b"INVITE" {
-            return self.invite_answered(env, link, message, at, status, events);
-        }
-        let Some(pending) = self.dialogs[at].transactions.finish(number) else { return false };
-        events.push(Event::Finished { pending, result: outcome(status) });
-        if pending.operation == Operation::Bye {
-            self.forget(at, events);
-        }
-        true
-    }
-
-    fn invite_answered(
-        &mut self,
-        env: &mut Env,
-        link: &mut Link,
-        message: Message<'_>,
-        at: usize,
-        status: u16,
-        events: &mut Vec<Event>,
-    ) -> bool {
-        let mut dialog = self.dialogs.swap_remove(at);
-        let number = message.cseq();
-        let pending = dialog.transactions.finish(number);
-        let mut result = outcome(status);
-        if result.is_ok() && dialog.state == State::Inviting && !dialog.establish(message) {
-            result = Err(Cause::Protocol);
-        }
-        if result.is_err()
-            && let Some(tag) = param_of(message.value(Name::To), "tag")
-        {
-            dialog.peer_tag = [b";tag=", tag].concat();
-        }
-        // Also for a repeated 2xx and for a refusal (RFC 3261 sections 13.2.2.4 and 17.1.1.3).
-        let ack = if result.is_ok() { Request::Ack } else { Request::AckOfRefusal };
-        self.send_in_dialog(env, link, &dialog, ack, number);
-        if result.is_ok() {
-            self.dialogs.push(dialog);
-        }
-        match pending {
-            Some(pending) => events.push(Event::Finished { pending, result }),
-            None => return result.is_ok(),
-        }
-        true
-    }
-
-    /// Removes a dialog; what still waits in it has lost its session.
-    fn forget(&mut self, at: usize, events: &mut Vec<Event>) {
-        let mut dialog = self.dialogs.swap_remove(at);
-        events.extend(
-            dialog
-                .transactions
-                .drain()
-                .map(|pending| Event::Finished { pending, result: Err(Cause::NoSession) }),
-        );
-    }
-
-    fn requested(
-        &mut self,
-        env: &mut Env,
-        link: &mut Link,
-        message: Message<'_>,
-        seen: &mut Seen,
-        events: &mut Vec<Event>,
-    ) {
-        let own_tag = param_of(message.value(Name::To), "tag");
-        let call_id = message.value(Name::CallId);
-        let known = self.dialogs.iter().position(|dialog| dialog.matches(call_id, own_tag));
-        let ok = "200 OK";
-        let gone = "481 Call/Transaction Does Not Exist";
-        let status = match (message.method(), own_tag.is_some(), known) {
-            (b"ACK" | b"BENOTIFY", ..) => return,
-            (b"INVITE", ..) => {
-                return self.invited(env, link, message, own_tag.is_some(), known, seen);
-            }
-            (b"MESSAGE", true, None) | (b"INFO" | b"BYE" | b"CANCEL", _, None) => gone,
-            (b"MESSAGE", ..) => {
-                events.extend(Stamp::read(message.body()).map(Event::Arrived));
-                ok
-            }
-            (b"BYE", _, Some(at)) => {
-                self.forget(at, events);
-                events.push(Event::Ended);
-                ok
-            }
-            (b"INFO" | b"CANCEL" | b"NOTIFY" | b"OPTIONS", ..) => ok,
-            _ => "501 Not Implemented",
-        };
-        if status == ok {
-            seen.requests_answered += 1;
-        } else {
-            seen.requests_refused += 1;
-        }
-        // The Lync client names itself in answers inside a session.
-        let named = env.settings.dialect == Dialect::Ms && known.is_some();
-        let contact = if named { self.contact.as_slice() } else { &[] };
-        let extra = Extra { contact, ..Extra::default() };
-        answer(message, status, &self.stem, &extra, &mut link.out);
-    }
-
-    fn invited(
-        &mut self,
-        env: &mut Env,
-        link: &mut Link,
-        message: Message<'_>,
-        in_dialog: bool,
-        known: Option<usize>,
-        seen: &mut Seen,
-    ) {
-        let out = &mut link.out;
-        let mut refuse = |status, stem: &[u8]| {
-            seen.requests_refused += 1;
-            answer(message, status, stem, &Extra::default(), out);
-        };
-        if in_dialog && known.is_none() {
-            return refuse("481 Call/Transaction Does Not Exist", &self.stem);
-        }
-        if env.settings.dialect == Dialect::Simple {
-            return refuse("488 Not Acceptable Here", &self.stem);
-        }
-        let call_id = message.value(Name::CallId);
-        let at = known.or_else(|| self.dialogs.iter().position(|dialog| dialog.call_id == call_id));
-        let tag = match at {
-            Some(at) => self.dialogs[at].local_tag.clone(),
-            None if self.dialogs.len() >= DIALOGS_MAX => {
-                return refuse("486 Busy Here", &self.stem);
-            }
-            None => {
-                let id = self.next_dialog();
-                let tag = [self.stem.as_slice(), b"c", id.to_string().as_bytes()].concat();
-                let Some(dialog) = Dialog::invited(id, tag.clone(), message) else {
-                    return refuse("400 Bad Request", &self.stem);
-                };
-                self.dialogs.push(dialog);
-                tag
-            }
-        };
-        seen.requests_answered += 1;
-        let sdp = self.session_description(link);
-        let extra = Extra { contact: &self.contact, record_route: true, sdp: &sdp };
-        answer(message, "200 OK", &tag, &extra, &mut link.out);
-    }
-
-    fn session_description(&self, link: &Link) -> Vec<u8> {
-        let types = "text/plain text/html image/gif application/im-iscomposing+xml \
-                     application/ms-imdn+xml text/x-msmsgsinvite";
-        [
-            b"v=0\r\no=- 0 0 IN IP4 ".as_slice(),
-            &link.place.ip,
-            b"\r\ns=session\r\nc=IN IP4 ",
-            &link.place.ip,
-            b"\r\nt=0 0\r\nm=message 5061 sip sip:",
-            self.identity.aor.as_bytes(),
-            b"\r\na=accept-types:",
-            types.as_bytes(),
-            b"\r\n",
-        ]
-        .concat()
-    }
-
-    fn contact_before_gruu(&self, env: &Env, link: &Link) -> Vec<u8> {
-        let Identity { aor, user, .. } = &self.identity;
-        let local = String::from_utf8_lossy(&link.place.local);
-        let transport = env.settings.transport;
-        match env.settings.dialect {
-            Dialect::Ms => {
-                let port = local.rsplit(':').next().unwrap_or_default();
-                let ip = String::from_utf8_lossy(&link.place.ip);
-                format!("sip:{aor}:{port};maddr={ip};transport={transport}").into_bytes()
-            }
-            Dialect::Simple => format!("sip:{user}@{local};transport={transport}").into_bytes(),
-        }
-    }
-
-    fn send_register(&mut self, env: &mut Env, link: &mut Link) {
-        let transport = env.transport();
-        let mut expires = Vec::new();
-        let leaving = self.registration.leaving;
-        // The Lync client names no interval when it signs in.
-        if leaving || env.settings.dialect == Dialect::Simple {
-            let seconds = if leaving { 0 } else { env.settings.expires.as_secs() };
-            expires.extend_from_slice(b"Expires: ");
-            push_number(&mut expires, seconds);
-            expires.extend_from_slice(b"\r\n");
-        }
-        let mut lines = std::mem::take(&mut env.text.lines);
-        lines.clear();
-        self.write_credentials(env, &mut lines);
-        let Env { templates, text, settings, .. } = env;
-        text.begin(self.registration.cseq, &self.stem, b'r');
-        let call_id = [b"r.", self.stem.as_slice()].concat();
-        let mut fields = self.fields(&link.place, text, transport);
-        fields
-            .set(Field::Domain, settings.domain.as_bytes())
-            .set(Field::Tag, &self.stem)
-            .set(Field::CallId, &call_id)
-            .set(Field::Authorization, &lines)
-            .set(Field::Expires, &expires);
-        templates.register.render(&fields, &mut link.out);
-        env.text.lines = lines;
-    }
-
-    /// Writes the Authorization line for what the server asked last, if it asked.
-    fn write_credentials(&mut self, env: &Env, lines: &mut Vec<u8>) {
-        let Registration { challenge, nonce_count, proxy, .. } = &mut self.registration;
-        let Some(challenge) = challenge else { return };
-        *nonce_count += 1;
-        let seed = mix(env.run ^ u64::from(*nonce_count));
-        let cnonce = format!("{:08x}", seed & 0xffff_ffff);
-        let uri = match env.settings.dialect {
-            // The Lync client hashes the URI of the answer, which is none.
-            Dialect::Ms => "(null)".to_owned(),
-            Dialect::Simple => format!("sip:{}", env.settings.domain),
-        };
-        let credentials = Answer {
-            user: self.identity.user.as_bytes(),
-            password: env.settings.password.as_bytes(),
-            method: b"REGISTER",
-            uri: uri.as_bytes(),
-            cnonce: cnonce.as_bytes(),
-            nonce_count: *nonce_count,
-        };
-        let name: &[u8] = if *proxy { b"Proxy-Authorization: " } else { b"Authorization: " };
-        lines.extend_from_slice(name);
-        challenge.credentials(&credentials, lines);
-        lines.extend_from_slice(b"\r\n");
-    }
-
-    /// Sends a request of a dialog; the text of a MESSAGE stands in the buffer.
-    fn send_in_dialog(
-        &self,
-        env: &mut Env,
-        link: &mut Link,
-        dialog: &Dialog,
-        request: Request,
-        number: u32,
-    ) {
-        let transport = env.transport();
-        let Env { templates, text, .. } = env;
-        let (template, kind) = match request {
-            Request::Invite => (&templates.invite, b'i'),
-            Request::Message => (&templates.message, b'm'),
-            Request::Bye => (&templates.bye, b'b'),
-            Request::Ack => (&templates.ack, b'a'),
-            // Part of the INVITE's own transaction: same branch.
-            Request::AckOfRefusal => (&templates.ack, b'i'),
-        };
-        text.begin(number, &dialog.local_tag, kind);
-        let mut fields = self.fields(&link.place, text, transport);
-        fields
-            .set(Field::Uri, &dialog.target)
-            .set(Field::Routes, &dialog.routes)
-            .set(Field::Peer, dialog.peer.as_bytes())
-            .set(Field::PeerTag, &dialog.peer_tag)
-            .set(Field::Tag, &dialog.local_tag)
-            .set(Field::CallId, &dialog.call_id)
-            .set(Field::Body, &text.body);
-        template.render(&fields, &mut link.out);
-    }
-
-    fn fields<'a>(&'a self, place: &'a Place, text: &'a Text, transport: &'a [u8]) -> Fields<'a> {
-        let mut fields = Fields::new();
-        fields
-            .set(Field::Aor, self.identity.aor.as_bytes())
-            .set(Field::Branch, &text.branch)
-            .set(Field::CSeq, &text.cseq)
-            .set(Field::Contact, &self.contact)
-            .set(Field::Epid, self.identity.epid.as_bytes())
-            .set(Field::Ip, &place.ip)
-            .set(Field::Local, &place.local)
-            .set(Field::Transport, transport)
-            .set(Field::User, self.identity.user.as_bytes())
-            .set(Field::Uuid, self.identity.uuid.as_bytes());
-        fields
-    }
-}
-
-impl Text {
-    /// Writes the CSeq number and a branch of its own.
-    fn begin(&mut self, number: u32, stem: &[u8], kind: u8) {
-        self.cseq.clear();
-        push_number(&mut self.cseq, u64::from(number));
-        self.branch.clear();
-        self.branch.extend_from_slice(b"z9hG4bK");
-        self.branch.extend_from_slice(stem);
-        self.branch.push(kind);
-        self.branch.extend_from_slice(&self.cseq);
-    }
-}
-
-fn outcome(status: u16) -> Result<(), Cause> {
-    if (200..300).contains(&status) { Ok(()) } else { Err(Cause::Status(status)) }
 }
 
 /// The granted registration interval, or the one asked for.
@@ -700,3 +281,6 @@ pub fn renewal(granted: Option<Duration>, dialect: Dialect, asked: Duration) -> 
     };
     interval.saturating_sub(early).max(Duration::from_secs(1))
 }
+
+#[cfg(test)]
+mod tests;

@@ -152,6 +152,7 @@ async fn run(start: Start, sender: Sender<Report>) -> Result<()> {
 fn show(driver: &mut Driver, phase: Phase, gauge: &Gauge) {
     let world = driver.world();
     gauge.signed_in.store(world.signed_in as u64, Ordering::Relaxed);
+    gauge.sign_ins.store(world.sign_ins as u64, Ordering::Relaxed);
     gauge.sign_ins_failed.store(world.sign_ins_failed as u64, Ordering::Relaxed);
     gauge.outstanding.store(world.outstanding as u64, Ordering::Relaxed);
     let ready = !matches!(phase, Phase::SignIn | Phase::Prepare);

@@ -136,7 +136,8 @@ pub struct Report {
     pub settings: Settings,
     /// Why it ended.
     pub ending: Ending,
-    /// True when failures stayed within `max_failures` and nothing ended the run early.
+    /// True when the flow did something, failures stayed within `max_failures`, and neither a
+    /// condition nor refused sign-ins ended the run.
     pub passed: bool,
     /// Length of the window in seconds.
     pub window_s: f64,
@@ -185,11 +186,12 @@ impl Report {
         });
         let too_many = settings.max_failures.exceeded(stats.failed(), stats.attempted());
         let early = matches!(measured.ending, Ending::Aborted | Ending::NoSignIn);
+        let nothing = stats.tally(main).is_none_or(|tally| tally.succeeded == 0);
         Report {
             version: env!("CARGO_PKG_VERSION"),
             settings: settings.clone(),
             ending: measured.ending,
-            passed: !too_many && !early,
+            passed: !too_many && !early && !nothing,
             window_s,
             signed_in: measured.signed_in,
             operations: rows.collect(),
@@ -346,7 +348,8 @@ fn write_row(out: &mut fmt::Formatter<'_>, name: &str, row: &Row) -> fmt::Result
     write!(out, "{name:<10}{:>10}{:>9}", row.succeeded, row.failed)?;
     match row.per_second {
         Some(rate) => write!(out, "{rate:>11.1}")?,
-        None => write!(out, "{:>11}", "")?,
+        None if row.latency_ms.is_some() => write!(out, "{:>11}", "")?,
+        None => {}
     }
     if let Some(l) = &row.latency_ms {
         write!(out, "{:>9.2}{:>9.2}{:>9.2}{:>9.2}{:>10.2}", l.p50, l.p90, l.p99, l.p999, l.max)?;

@@ -10,7 +10,7 @@ use crate::progress::Progress;
 use crate::report::{Ending, Latency, Measured, Report, Second};
 use crate::scenario::{Share, main_operation};
 use crate::settings::{Flow, Settings, Transport};
-use crate::stats::{Operation, Stats, latencies};
+use crate::stats::{Stats, latencies};
 use crate::tls::Client;
 use crate::world::Window;
 use anyhow::{Context, Result, anyhow, ensure};
@@ -161,7 +161,6 @@ impl Coordinator {
         while !self.all_ready() && self.running > 0 {
             self.look(LOOK_EVERY, interrupt);
             self.show_arrival();
-            self.check_sign_ins();
         }
         let signed_in = self.sum(|gauge| &gauge.signed_in);
         let start = lead(self.clock.now());
@@ -209,6 +208,11 @@ impl Coordinator {
         if interrupt.load(Ordering::Relaxed) {
             self.end(Ending::Interrupted);
         }
+        let failed = self.sum(|gauge| &gauge.sign_ins_failed);
+        let most = u64::from(self.settings.users).min(REFUSALS_MAX);
+        if failed >= most && self.sum(|gauge| &gauge.sign_ins) == 0 {
+            self.end(Ending::NoSignIn);
+        }
     }
 
     fn wait_until(&mut self, moment: Moment, window: Window, interrupt: &AtomicBool) {
@@ -236,14 +240,6 @@ impl Coordinator {
 
     fn sum(&self, value: impl Fn(&Gauge) -> &AtomicU64) -> u64 {
         self.gauges.iter().map(|gauge| value(gauge).load(Ordering::Relaxed)).sum()
-    }
-
-    fn check_sign_ins(&mut self) {
-        let failed = self.sum(|gauge| &gauge.sign_ins_failed);
-        let most = u64::from(self.settings.users).min(REFUSALS_MAX);
-        if failed >= most && self.sum(|gauge| &gauge.signed_in) == 0 {
-            self.end(Ending::NoSignIn);
-        }
     }
 
     /// The last few seconds' counts of the flow's operation and of all failures.
@@ -338,10 +334,4 @@ impl Coordinator {
         };
         Report::new(&self.settings, &self.total, measured)
     }
-}
-
-/// True when the run's main operation never succeeded.
-pub fn nothing_succeeded(report: &Report) -> bool {
-    let main: Operation = main_operation(report.settings.flow);
-    report.operations.get(main.name()).is_none_or(|row| row.succeeded == 0)
 }

@@ -2,7 +2,7 @@
 
 use crate::abort::Abort;
 use crate::pacer::Arrivals;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -117,7 +117,7 @@ pub struct Settings {
     pub abort: Option<Abort>,
     /// How intended moments are spread.
     pub arrivals: Arrivals,
-    /// Certificate authorities (PEM) that the server's certificate must chain to; without it the
+    /// Certificates (PEM) of which the server's must be one, or must chain to one; without it the
     /// certificate is not checked.
     pub ca: Option<PathBuf>,
     /// Kind of client.
@@ -125,14 +125,17 @@ pub struct Settings {
     /// SIP domain of the users.
     pub domain: String,
     /// How long is measured.
+    #[serde(rename = "duration_s", serialize_with = "seconds")]
     pub duration: Duration,
     /// Registration interval asked for.
+    #[serde(rename = "expires_s", serialize_with = "seconds")]
     pub expires: Duration,
     /// The flow.
     pub flow: Flow,
     /// Most connections being set up at once, all threads together.
     pub handshakes: u32,
     /// Idle time after which CRLF CRLF is sent, unless the server names another.
+    #[serde(rename = "keep_alive_s", serialize_with = "seconds")]
     pub keep_alive: Duration,
     /// How operations follow each other.
     pub load: Load,
@@ -160,6 +163,7 @@ pub struct Settings {
     /// Generator threads.
     pub threads: u32,
     /// How long an answer may take.
+    #[serde(rename = "timeout_s", serialize_with = "seconds")]
     pub timeout: Duration,
     /// Only TLS version offered; both when `None`.
     pub tls_version: Option<TlsVersion>,
@@ -170,6 +174,7 @@ pub struct Settings {
     /// How many users.
     pub users: u32,
     /// Load before the measured window.
+    #[serde(rename = "warmup_s", serialize_with = "seconds")]
     pub warmup: Duration,
 }
 
@@ -219,6 +224,10 @@ impl Settings {
         let [second, third, fourth] = [at / 254 / 254 % 254, at / 254 % 254, at % 254 + 1];
         Some(IpAddr::V4(Ipv4Addr::new(127, second as u8, third as u8, fourth as u8)))
     }
+}
+
+fn seconds<S: Serializer>(span: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(span.as_secs_f64())
 }
 
 /// Reads a span of time: `500ms`, `30s`, `5m`, `2h`, or seconds without a unit.
@@ -273,6 +282,19 @@ impl fmt::Display for Dialect {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn source_addresses_are_as_many_as_asked_for_and_stay_on_loopback() {
+        let mut settings = Settings::new(SocketAddr::from((Ipv4Addr::LOCALHOST, 5060)));
+        assert_eq!(settings.source(7), None);
+        for sources in [1, 64, 600] {
+            settings.sources = sources;
+            let used: HashSet<_> = (0..2000).filter_map(|user| settings.source(user)).collect();
+            assert_eq!(used.len(), sources as usize);
+            assert!(used.iter().all(|ip| ip.is_loopback() && !ip.to_string().ends_with(".255")));
+        }
+    }
 
     #[test]
     fn spans_and_rates_have_units() {

@@ -4,14 +4,17 @@
 use crate::settings::{Settings, TlsVersion};
 use anyhow::{Context, Result};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{Resumption, UnbufferedClientConnection};
+use rustls::client::{Resumption, UnbufferedClientConnection, WebPkiServerVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::unbuffered::{
     ConnectionState, EncodeError, EncryptError, InsufficientSizeError, UnbufferedStatus,
 };
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+};
+use std::path::Path;
 use std::sync::Arc;
 
 /// What every TLS connection of a run shares.
@@ -37,30 +40,89 @@ impl Client {
         };
         let builder = ClientConfig::builder_with_provider(provider.clone());
         let builder = builder.with_protocol_versions(versions).context("TLS version")?;
-        let mut config = match &settings.ca {
-            Some(path) => {
-                let shown = path.display();
-                let mut roots = RootCertStore::empty();
-                let certificates = CertificateDer::pem_file_iter(path)
-                    .with_context(|| format!("--ca {shown} cannot be read"))?;
-                for certificate in certificates {
-                    let certificate =
-                        certificate.with_context(|| format!("--ca {shown} is not PEM"))?;
-                    roots.add(certificate).with_context(|| format!("--ca {shown}"))?;
-                }
-                anyhow::ensure!(!roots.is_empty(), "--ca {shown} holds no certificate");
-                builder.with_root_certificates(roots).with_no_client_auth()
-            }
-            None => builder
-                .dangerous()
-                .with_custom_certificate_verifier(Arc::new(Unchecked(provider)))
-                .with_no_client_auth(),
+        let verifier: Arc<dyn ServerCertVerifier> = match &settings.ca {
+            Some(path) => Arc::new(Checked::new(path, provider)?),
+            None => Arc::new(Unchecked(provider)),
         };
+        let builder = builder.dangerous().with_custom_certificate_verifier(verifier);
+        let mut config = builder.with_no_client_auth();
         config.resumption = Resumption::disabled();
         let name = ServerName::try_from(settings.server_name.clone()).with_context(|| {
             format!("--server-name {:?} is not a host name or address", settings.server_name)
         })?;
         Ok(Client { config: Arc::new(config), name })
+    }
+}
+
+/// Takes a certificate that chains to one of the file, or that stands in the file itself, as one
+/// that signs itself does (rustls refuses such a one when it calls itself an authority).
+#[derive(Debug)]
+struct Checked {
+    listed: Vec<CertificateDer<'static>>,
+    chained: Arc<WebPkiServerVerifier>,
+}
+
+impl Checked {
+    fn new(path: &Path, provider: Arc<CryptoProvider>) -> Result<Checked> {
+        let shown = path.display();
+        let listed = CertificateDer::pem_file_iter(path)
+            .with_context(|| format!("--ca {shown} cannot be read"))?
+            .collect::<Result<Vec<_>, _>>()
+            .with_context(|| format!("--ca {shown} is not PEM"))?;
+        anyhow::ensure!(!listed.is_empty(), "--ca {shown} holds no certificate");
+        let mut roots = RootCertStore::empty();
+        for certificate in &listed {
+            roots.add(certificate.clone()).with_context(|| format!("--ca {shown}"))?;
+        }
+        let chained = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
+            .build()
+            .with_context(|| format!("--ca {shown}"))?;
+        Ok(Checked { listed, chained })
+    }
+}
+
+impl ServerCertVerifier for Checked {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let chained = &self.chained;
+        let checked =
+            chained.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
+        match checked {
+            Err(rustls::Error::InvalidCertificate(CertificateError::Other(_)))
+                if self.listed.iter().any(|listed| listed == end_entity) =>
+            {
+                Ok(ServerCertVerified::assertion())
+            }
+            checked => checked,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.chained.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.chained.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.chained.supported_verify_schemes()
     }
 }
 

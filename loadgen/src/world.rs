@@ -3,6 +3,8 @@
 //! Nothing here does input or output: connections are asked for through [`Output`], octets wait
 //! in the links, and time comes in as an argument. So a whole run can be tested without sockets.
 
+mod upkeep;
+
 use crate::clock::Moment;
 use crate::endpoint::{Endpoint, Env, Event, Wait, renewal};
 use crate::link::{Link, Purpose, State, WAITING_MAX};
@@ -15,7 +17,7 @@ use crate::wheel::Wheel;
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
+use upkeep::Timer;
 
 /// Number of an endpoint and its connection within a thread.
 pub type Slot = usize;
@@ -51,15 +53,6 @@ pub enum Notice {
     Reminder(u32),
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Timer {
-    Answer { slot: Slot, generation: u32, wait: Wait },
-    KeepAlive { slot: Slot, generation: u32 },
-    Opening { slot: Slot, generation: u32 },
-    Reminder { slot: Slot, what: u32 },
-    Renewal { slot: Slot, generation: u32 },
-}
-
 /// When operations count: those meant for this span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
@@ -91,6 +84,8 @@ pub struct World {
     pub opening: usize,
     /// Endpoints that are signed in.
     pub signed_in: usize,
+    /// Sign-ins that succeeded.
+    pub sign_ins: usize,
     /// Sign-ins that failed.
     pub sign_ins_failed: usize,
     /// Number of the first user of this thread.
@@ -127,6 +122,7 @@ impl World {
             outstanding: 0,
             opening: 0,
             signed_in: 0,
+            sign_ins: 0,
             sign_ins_failed: 0,
             first_user: first,
             endpoints,
@@ -416,16 +412,6 @@ impl World {
         }
         self.notices.push_back((slot, Notice::Down));
     }
-
-    /// Time has passed.
-    pub fn tick(&mut self, now: Moment) {
-        let mut due = std::mem::take(&mut self.due);
-        self.wheel.advance(now, &mut due);
-        for timer in due.drain(..) {
-            self.fire(timer, now);
-        }
-        self.due = due;
-    }
 }
 
 impl World {
@@ -504,23 +490,13 @@ impl World {
             Err(cause) => self.fail(operation, intended, cause),
         }
         match (operation, result) {
-            (Operation::SignIn, Ok(())) => self.signed_in += 1,
+            (Operation::SignIn, Ok(())) => {
+                self.signed_in += 1;
+                self.sign_ins += 1;
+            }
             (Operation::SignIn, Err(_)) => self.sign_ins_failed += 1,
             (Operation::SignOut, Ok(())) => self.signed_in -= 1,
             _ => {}
-        }
-    }
-
-    /// Keeps the registration and the connection alive from now on.
-    fn keep_up(&mut self, slot: Slot, every: Duration, renewal: Duration, now: Moment) {
-        let link = &mut self.links[slot];
-        link.renew_at = now.after(renewal);
-        link.keep_alive = every.max(Duration::from_secs(1));
-        if !link.kept_up {
-            link.kept_up = true;
-            let generation = link.generation;
-            self.wheel.arm(link.renew_at, Timer::Renewal { slot, generation });
-            self.wheel.arm(now.after(link.keep_alive), Timer::KeepAlive { slot, generation });
         }
     }
 
@@ -549,61 +525,7 @@ impl World {
             }
         }
     }
-
-    fn fire(&mut self, timer: Timer, now: Moment) {
-        match timer {
-            Timer::Reminder { slot, what } => {
-                self.notices.push_back((slot, Notice::Reminder(what)));
-            }
-            Timer::Answer { slot, generation, wait } if self.is_now(slot, generation) => {
-                self.endpoints[slot].expire(wait, &mut self.events);
-                self.drain_events(slot, now);
-            }
-            Timer::Opening { slot, generation } if self.is_now(slot, generation) => {
-                if let State::Opening { purpose, intended, .. } = self.links[slot].state {
-                    self.opening -= 1;
-                    self.links[slot].state = State::Closing;
-                    self.outputs.push_back(Output::Close(slot));
-                    self.opening_failed(purpose, intended, Cause::Timeout);
-                }
-            }
-            Timer::KeepAlive { slot, generation } if self.is_now(slot, generation) => {
-                self.keep_alive(slot, generation, now);
-            }
-            Timer::Renewal { slot, generation } if self.is_now(slot, generation) => {
-                self.renew(slot, generation, now);
-            }
-            _ => {}
-        }
-    }
-
-    fn keep_alive(&mut self, slot: Slot, generation: u32, now: Moment) {
-        let link = &mut self.links[slot];
-        if !link.is_up() {
-            return;
-        }
-        if now.since(link.sent) >= link.keep_alive && link.out.is_empty() {
-            link.out.extend_from_slice(b"\r\n\r\n");
-        }
-        self.written(slot, now);
-        let link = &self.links[slot];
-        let next = link.sent.after(link.keep_alive).max(now.after(Wheel::<Timer>::granularity()));
-        self.wheel.arm(next, Timer::KeepAlive { slot, generation });
-    }
-
-    /// Renews the registration when its time has come; a later grant moves that time.
-    fn renew(&mut self, slot: Slot, generation: u32, now: Moment) {
-        if !self.is_signed_in(slot) {
-            return;
-        }
-        if now >= self.links[slot].renew_at && self.endpoints[slot].registration.pending.is_none() {
-            self.register(slot, Operation::Refresh, now, now);
-        }
-        let next = self.links[slot].renew_at.max(now.after(self.env.settings.timeout));
-        self.wheel.arm(next, Timer::Renewal { slot, generation });
-    }
-
-    fn is_now(&self, slot: Slot, generation: u32) -> bool {
-        self.links[slot].generation == generation
-    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -95,7 +95,7 @@ fn welcome(settings: &Settings, ready_file: &Path) -> String {
     line("users", &format!("{names}; password: {PASSWORD}"));
     if let Some(tls) = listen.tls {
         line("SIP over TLS", &place(tls));
-        line("authority", &settings.data.join("ca.pem").display().to_string());
+        line("to trust", &settings.data.join("ca.pem").display().to_string());
     }
     if let Some(tcp) = listen.tcp {
         line("SIP over TCP", &place(tcp));

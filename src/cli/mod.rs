@@ -14,6 +14,7 @@ mod start;
 mod status;
 mod text;
 mod user;
+mod user_import;
 
 use std::process::ExitCode;
 

@@ -10,8 +10,8 @@ use glommio::net::TcpStream;
 
 use super::carrier::Carrier;
 use super::connection::Phase;
+use super::inner::Inner;
 use super::outbound::Wire;
-use super::partition::Inner;
 use crate::base::ids::{ConnId, Slot};
 use crate::base::limits::Limit;
 use crate::base::time::Now;

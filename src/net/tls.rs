@@ -248,3 +248,6 @@ fn keep(carry: &mut Vec<u8>, rest: &[u8]) {
         carry.extend_from_slice(rest);
     }
 }
+
+#[cfg(test)]
+mod tests;

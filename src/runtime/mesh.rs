@@ -198,6 +198,19 @@ impl Outbox {
         self.waiting > 0
     }
 
+    /// True when a consumer has made room for frames that wait. Asked before going to sleep, for
+    /// it may have rung when nobody slept.
+    pub fn has_room(&self) -> bool {
+        self.waiting > 0
+            && self.overflow.iter().enumerate().any(|(to, overflow)| {
+                !overflow.is_empty()
+                    && self
+                        .mesh
+                        .queue(self.from, ShardId(to as u16))
+                        .is_some_and(|queue| !queue.stalled.load(Ordering::SeqCst))
+            })
+    }
+
     fn refill(&mut self, counters: &mut Counters) {
         for (to, overflow) in self.overflow.iter_mut().enumerate() {
             let Some(queue) = self.mesh.queue(self.from, ShardId(to as u16)) else { continue };
@@ -272,3 +285,6 @@ impl Inbox {
         self.from = (self.from + 1) % self.mesh.shards.max(1);
     }
 }
+
+#[cfg(test)]
+mod tests;

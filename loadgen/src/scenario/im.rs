@@ -224,7 +224,8 @@ impl Scenario for Im {
     }
 
     fn next_deadline(&self) -> Moment {
-        self.pacer.next()
+        let all_invited = !self.running && self.next == self.order.len();
+        if all_invited { Moment::NEVER } else { self.pacer.next() }
     }
 
     fn handle(&mut self, world: &mut World, slot: Slot, notice: &Notice, now: Moment) {

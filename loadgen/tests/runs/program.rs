@@ -63,6 +63,7 @@ fn json_holds_the_report_and_not_the_password() {
     let report: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!(report["passed"], true);
     assert_eq!(report["settings"]["users"], 4);
+    assert_eq!(report["settings"]["duration_s"], 1.0);
     assert!(report["operations"]["message"]["latency_ms"]["p99"].as_f64().unwrap() > 0.0);
     assert!(report["server"]["cpu_us_per_delivery"].is_number());
     assert!(report["timeline"].as_array().is_some_and(|seconds| !seconds.is_empty()));

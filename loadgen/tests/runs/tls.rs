@@ -47,6 +47,14 @@ fn both_tls_versions_carry_sessions_with_a_checked_certificate() {
 }
 
 #[test]
+fn a_certificate_of_the_file_may_call_itself_an_authority() {
+    let (certificate, registrar) = (Certificate::authority(), Registrar::start(challenging()));
+    let (address, ca) = (registrar.listen_tls(&certificate), pem_file(&certificate));
+    let report = conduct(Settings { ca: Some(ca.path().to_owned()), ..settings(address) });
+    assert!(report.passed, "{report}");
+}
+
+#[test]
 fn messages_longer_than_a_record_arrive_whole() {
     let (certificate, registrar) = (Certificate::new(), Registrar::start(challenging()));
     let address = registrar.listen_tls(&certificate);

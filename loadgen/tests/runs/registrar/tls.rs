@@ -1,6 +1,7 @@
 //! TLS in front of the registrar: one thread a direction and connection.
 
 use super::Registrar;
+use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection};
 use std::io::{Read, Write};
@@ -16,11 +17,23 @@ pub struct Certificate {
 }
 
 impl Certificate {
-    /// A new one.
+    /// One as servers make it for themselves.
     pub fn new() -> Certificate {
-        let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
-        let chain = vec![CertificateDer::from(made.cert.der().to_vec())];
-        let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+        Certificate::with(IsCa::NoCa)
+    }
+
+    /// One that may sign others, as openssl makes it.
+    pub fn authority() -> Certificate {
+        Certificate::with(IsCa::Ca(BasicConstraints::Unconstrained))
+    }
+
+    fn with(is_ca: IsCa) -> Certificate {
+        let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+        params.is_ca = is_ca;
+        let key = KeyPair::generate().unwrap();
+        let made = params.self_signed(&key).unwrap();
+        let chain = vec![CertificateDer::from(made.der().to_vec())];
+        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let config = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(rustls::ALL_VERSIONS)
@@ -28,7 +41,7 @@ impl Certificate {
             .with_no_client_auth()
             .with_single_cert(chain, key)
             .unwrap();
-        Certificate { pem: made.cert.pem(), config: Arc::new(config) }
+        Certificate { pem: made.pem(), config: Arc::new(config) }
     }
 }
 
