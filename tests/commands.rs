@@ -172,9 +172,15 @@ fn config_check_names_line_and_column() {
     );
     let text = "[tls]\ncertificates = [{ chain = 'c.pem', key = 'k.pem' }]\n";
     fs::write(at.join("m.toml"), text).unwrap();
-    assert_eq!(bad(at, &check, ""), "mynah: c.pem: No such file or directory (os error 2)");
-    fs::write(at.join("c.pem"), "-----BEGIN CERTIFICATE-----\n").unwrap();
-    fs::write(at.join("k.pem"), "-----BEGIN PRIVATE KEY-----\n").unwrap();
+    assert_eq!(
+        bad(at, &check, ""),
+        "mynah: cannot read c.pem: No such file or directory (os error 2)"
+    );
+    let made = rcgen::generate_simple_self_signed(["a.test".to_owned()]).unwrap();
+    fs::write(at.join("c.pem"), made.cert.pem()).unwrap();
+    fs::write(at.join("k.pem"), "no key").unwrap();
+    assert_eq!(bad(at, &check, ""), "mynah: k.pem holds no PEM private key");
+    fs::write(at.join("k.pem"), made.signing_key.serialize_pem()).unwrap();
     assert_eq!(good(at, &check, ""), "m.toml: good\n");
 }
 

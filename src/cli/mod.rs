@@ -61,7 +61,7 @@ pub fn run() -> ExitCode {
         // The reader of a pipe had enough.
         Err(error) if text::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("mynah: {}", text::one_line(&format!("{error:#}")));
+            eprintln!("mynah: {}", text::told(&error));
             ExitCode::FAILURE
         }
     }
