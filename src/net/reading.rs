@@ -9,7 +9,7 @@ use futures_lite::AsyncRead;
 use super::carrier::Carrier;
 use super::connection::{Connection, Phase};
 use super::inner::Inner;
-use super::outbound::Wire;
+use super::outbound::{FlushError, Wire};
 use super::tls::{CARRY_MAX, TlsError};
 use crate::base::ids::Slot;
 use crate::base::time::Now;
@@ -30,6 +30,16 @@ enum Read {
     Wait,
     /// The connection is at its end.
     End,
+}
+
+/// What came of octets given to a TLS session.
+struct Decrypted {
+    /// Octets of plaintext.
+    len: usize,
+    /// They stand behind what the connection carries.
+    carried: bool,
+    handshaking: bool,
+    peer_closed: bool,
 }
 
 impl<M: Machine, C: Carrier> Inner<M, C> {
@@ -126,71 +136,85 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
     /// Handles the first `len` octets of the core's receive buffer.
     fn received(&mut self, slot: Slot, len: usize, now: Now) {
         let Some(connection) = self.connections.get_mut(slot) else { return };
-        let buffers = &mut self.buffers;
-        let incoming = buffers.incoming.get_mut(..len).unwrap_or_default();
-        let Connection { stream, tls, outbound, waker, carry, .. } = &mut **connection;
-        let Some(tls) = tls else {
+        if connection.tls.is_some() {
+            return self.received_tls(slot, len, now);
+        }
+        self.machine.counters().add(Series::BytesReceived, len as u64);
+        if connection.carry.is_empty() {
             // The machine may send to this connection while it handles what is borrowed here, so
             // the buffer leaves its place meanwhile.
-            self.machine.counters().add(Series::BytesReceived, len as u64);
-            if carry.is_empty() {
-                let incoming = std::mem::take(&mut buffers.incoming);
-                self.frame(slot, incoming.get(..len).unwrap_or_default(), now);
-                self.buffers.incoming = incoming;
-            } else {
-                carry.extend_from_slice(incoming);
-                self.frame_carry(slot, now);
-            }
-            return;
-        };
+            let incoming = std::mem::take(&mut self.buffers.incoming);
+            self.frame(slot, incoming.get(..len).unwrap_or_default(), now);
+            self.buffers.incoming = incoming;
+        } else {
+            let incoming = self.buffers.incoming.get(..len).unwrap_or_default();
+            connection.carry.extend_from_slice(incoming);
+            self.frame_carry(slot, now);
+        }
+    }
 
-        let carries = !carry.is_empty();
-        let before = carry.len();
-        let plain = if carries { carry } else { &mut buffers.plain };
-        if !carries {
-            plain.clear();
-        }
-        let octets = &mut buffers.scratch.outgoing;
-        octets.clear();
-        let received = tls.receive(incoming, plain, octets);
-        let plain_len = plain.len() - before;
-        let handshaking = tls.is_handshaking();
-        let mut failed = None;
-        if !octets.is_empty()
-            && let Some(waker) = waker
-        {
-            failed = outbound.send_raw(&mut Wire { stream, waker, tls: None }, octets).err();
-        }
-        let was_handshaking = connection.phase == Phase::Handshake;
-        self.machine.counters().add(Series::BytesReceived, plain_len as u64);
-        if let Some(error) = failed {
-            tracing::debug!(%error, "write failed");
-            self.close(slot, CloseReason::Reset, now);
-            return;
-        }
-        let peer_closed = match received {
-            Ok(received) => received.peer_closed,
+    fn received_tls(&mut self, slot: Slot, len: usize, now: Now) {
+        let decrypted = match self.decrypt(slot, len) {
+            Ok(decrypted) => decrypted,
             Err(error) => {
-                self.tls_failed(slot, &error, now);
-                return;
+                tracing::debug!(%error, "TLS failed");
+                let reason = match error {
+                    FlushError::Socket(_) => CloseReason::Reset,
+                    FlushError::Tls(_) => CloseReason::Tls,
+                };
+                return self.close(slot, reason, now);
             }
         };
-        if was_handshaking && !handshaking {
+        let Some(connection) = self.connections.get_mut(slot) else { return };
+        if connection.phase == Phase::Handshake && !decrypted.handshaking {
             self.handshaken(slot, now);
         }
-        if plain_len > 0 {
-            if carries {
-                self.frame_carry(slot, now);
-            } else {
-                let plain = std::mem::take(&mut self.buffers.plain);
-                self.frame(slot, &plain, now);
-                self.buffers.plain = plain;
-            }
+        self.machine.counters().add(Series::BytesReceived, decrypted.len as u64);
+        if decrypted.len > 0 && decrypted.carried {
+            self.frame_carry(slot, now);
+        } else if decrypted.len > 0 {
+            let plain = std::mem::take(&mut self.buffers.plain);
+            self.frame(slot, &plain, now);
+            self.buffers.plain = plain;
         }
-        if peer_closed && let Some(connection) = self.connections.get_mut(slot) {
+        if decrypted.peer_closed
+            && let Some(connection) = self.connections.get_mut(slot)
+        {
             connection.eof = true;
             self.end_if_closed(slot, now);
         }
+    }
+
+    /// Gives the octets to the session and sends what it wants sent. Plaintext goes behind what
+    /// the connection carries, or else to the core's buffer.
+    fn decrypt(&mut self, slot: Slot, len: usize) -> Result<Decrypted, FlushError> {
+        let Some(connection) = self.connections.get_mut(slot) else {
+            return Err(TlsError::State.into());
+        };
+        let Connection { stream, tls: Some(tls), outbound, waker: Some(waker), carry, .. } =
+            &mut **connection
+        else {
+            return Err(TlsError::State.into());
+        };
+        let incoming = self.buffers.incoming.get_mut(..len).unwrap_or_default();
+        let carried = !carry.is_empty();
+        let plain = if carried { carry } else { &mut self.buffers.plain };
+        if !carried {
+            plain.clear();
+        }
+        let before = plain.len();
+        let octets = &mut self.buffers.scratch.outgoing;
+        octets.clear();
+        let received = tls.receive(incoming, plain, octets);
+        if !octets.is_empty() {
+            outbound.send_raw(&mut Wire { stream, waker, tls: None }, octets)?;
+        }
+        Ok(Decrypted {
+            len: plain.len() - before,
+            carried,
+            handshaking: tls.is_handshaking(),
+            peer_closed: received?.peer_closed,
+        })
     }
 
     /// Ends the input of a peer that has closed, once its last message is handled.
@@ -210,12 +234,6 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
         self.machine.counters().count(Series::Handshakes);
         self.arm_near(slot);
         self.opened(slot, now);
-    }
-
-    fn tls_failed(&mut self, slot: Slot, error: &TlsError, now: Now) {
-        let Some(connection) = self.connections.get_mut(slot) else { return };
-        tracing::debug!(peer = %connection.peer, %error, "TLS failed");
-        self.close(slot, CloseReason::Tls, now);
     }
 
     /// The peer sends no more. Requests of it that are still to be answered keep our side open.

@@ -8,5 +8,6 @@ mod basics;
 mod cores;
 mod faults;
 mod limits;
+mod pages;
 mod timers;
 mod tls;

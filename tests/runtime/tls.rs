@@ -144,6 +144,15 @@ fn a_taken_address_is_named_at_start() {
     assert!(error.starts_with(&format!("cannot listen on {address}: ")), "{error}");
 }
 
+#[test]
+fn a_server_without_a_listener_does_not_start() {
+    let result = Running::try_start(|settings| {
+        (settings.listen.tls, settings.listen.tcp) = (None, None);
+    });
+    let error = result.err().expect("it does not start").to_string();
+    assert_eq!(error, "no listener is configured: set listen.tls or listen.tcp");
+}
+
 /// Whether a client that trusts `ca` alone gets through.
 fn handshakes(server: &Running, ca: &Path) -> bool {
     let Some(config) = std::panic::catch_unwind(|| config(ca, rustls::ALL_VERSIONS)).ok() else {
