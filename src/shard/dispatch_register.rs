@@ -83,6 +83,11 @@ impl Shard {
             self.forbid(conn, message, AuthFailure::AddressLocked);
             return None;
         }
+        if let Some(cause) = connection.gate.closed() {
+            // Counted when it was closed: asking on is no further guess.
+            self.forbid(conn, message, cause);
+            return None;
+        }
         let values = message
             .headers(HeaderName::ProxyAuthorization)
             .chain(message.headers(HeaderName::Authorization));
@@ -206,6 +211,7 @@ impl Shard {
         let SignedIn { aor, conn, request, proof, outcome } = signed_in;
         let limits = self.settings.limits.clone();
         let mut refusal = None;
+        self.note_failure(conn, &outcome);
         let Some(connection) = self.connections.get_mut(conn) else {
             // Gone meanwhile: what was bound must not stay.
             return self.send_frame(aor.home(self.shards), Frame::SignedOff { aor, conn });
@@ -240,6 +246,18 @@ impl Shard {
             }
             (None, Err(SignInError::Auth(_))) => {}
         });
+    }
+
+    /// Reports a wrong guess at a password to the shard that watches the address it came from.
+    fn note_failure(&mut self, conn: ConnId, outcome: &Result<Registered, SignInError>) {
+        let guess = matches!(
+            outcome,
+            Err(SignInError::Auth(AuthFailure::UnknownUser | AuthFailure::WrongPassword))
+        );
+        if guess && let Some(connection) = self.connections.get(conn) {
+            let ip = network(connection.peer.ip());
+            self.send_frame(home(ip, self.shards), Frame::AddressFailed { ip });
+        }
     }
 
     /// Answers a successful REGISTER in the client's dialect.
@@ -278,12 +296,6 @@ impl Shard {
         refusal.limit().into_iter().for_each(|limit| self.counters.hit(limit));
         if let Some(cause) = cause {
             self.counters.auth_failure(cause);
-            if matches!(cause, AuthFailure::UnknownUser | AuthFailure::WrongPassword)
-                && let Some(connection) = self.connections.get(conn)
-            {
-                let ip = network(connection.peer.ip());
-                self.send_frame(home(ip, self.shards), Frame::AddressFailed { ip });
-            }
         }
         match refusal {
             Refusal::Challenge { stale, .. } => self.challenge(now, conn, message, aor, stale),

@@ -9,7 +9,7 @@ use super::Shard;
 use super::Timer;
 use super::frame::{Frame, Locate, Located};
 use crate::base::aor::Aor;
-use crate::base::ids::{ConnId, Dialect, SessionId, Slot};
+use crate::base::ids::{ConnId, Dialect, SessionId, ShardId, Slot};
 use crate::base::limits::Limit;
 use crate::base::slab::Slab;
 use crate::base::time::{Deadline, Now};
@@ -137,6 +137,33 @@ impl Users {
         if let Some(entry) = self.slab.get_mut(slot) {
             entry.in_flight.retain(|known| *known != relay);
         }
+    }
+
+    /// Number of users.
+    pub(super) fn len(&self) -> usize {
+        self.slab.len()
+    }
+
+    /// Number of their endpoints, counted one by one.
+    pub(super) fn endpoints_kept(&self) -> usize {
+        self.slab.iter().map(|(_, entry)| entry.registrar.len()).sum()
+    }
+
+    /// Panics when the users of shard `id`, of `shards`, break a rule. Does nothing in release
+    /// builds.
+    pub(super) fn check_invariants(&self, id: ShardId, shards: u16) {
+        debug_assert_eq!(self.by_aor.len(), self.slab.len());
+        debug_assert_eq!(self.endpoints, self.endpoints_kept() as u64);
+        let mut signed_in = 0;
+        for (aor, slot) in &self.by_aor {
+            debug_assert_eq!(aor.home(shards), id, "{aor} is at home elsewhere");
+            let entry = self.slab.get(*slot);
+            debug_assert!(entry.is_some_and(|entry| entry.user.aor == aor.as_str()));
+            let Some(entry) = entry else { continue };
+            entry.registrar.check_invariants();
+            signed_in += u64::from(!entry.registrar.is_empty());
+        }
+        debug_assert_eq!(self.signed_in, signed_in);
     }
 
     /// Keeps the gauges right after the endpoints of one user changed.

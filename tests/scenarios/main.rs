@@ -1,0 +1,6 @@
+//! Conversations in octets with one to four shards in one thread: one test a behaviour.
+
+#[path = "../harness/mod.rs"]
+mod harness;
+
+mod sign_in;
