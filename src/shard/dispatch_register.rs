@@ -144,6 +144,7 @@ impl Shard {
     pub(super) fn sign_in(&mut self, now: Now, sign_in: SignIn) {
         let SignIn { aor, conn, proof, register, request } = sign_in;
         let outcome = self.judged(now, &aor, proof.as_ref()).and_then(|()| {
+            self.admit(&aor, conn)?;
             let Some(register) = register else { return Ok(Registered { bindings: None }) };
             self.bind(now, &aor, &register).map_err(SignInError::Register)
         });
@@ -176,6 +177,18 @@ impl Shard {
             disabled: user.disabled,
         });
         judge(now, proof, aor.as_str(), account, &mut self.failed_users).map_err(SignInError::Auth)
+    }
+
+    /// Takes note of a connection whose identity holds.
+    fn admit(&mut self, aor: &Aor, conn: ConnId) -> Result<(), SignInError> {
+        let max = self.settings.limits.connections_per_user_max;
+        match self.users.slot(aor) {
+            Some(slot) if !self.users.connected(slot, conn, max) => {
+                self.counters.hit(Limit::ConnectionsPerUser);
+                Err(SignInError::TooManyConnections)
+            }
+            _ => Ok(()),
+        }
     }
 
     fn bind(
@@ -219,7 +232,7 @@ impl Shard {
         if proof {
             let verdict = match &outcome {
                 Err(SignInError::Auth(cause)) => Err(*cause),
-                Ok(_) | Err(SignInError::Register(_)) => Ok(()),
+                Ok(_) | Err(SignInError::Register(_) | SignInError::TooManyConnections) => Ok(()),
             };
             refusal = connection.gate.settle(verdict, &limits).err();
         } else if let Err(SignInError::Auth(cause)) = &outcome {
@@ -232,7 +245,8 @@ impl Shard {
                 shard.reject(conn, message, Reject::AnotherUser);
             });
         }
-        if refusal.is_none() {
+        let full = matches!(outcome, Err(SignInError::TooManyConnections));
+        if refusal.is_none() && !full {
             connection.user = Some(aor.clone());
         }
         self.with_message(&request, |shard, message| match (refusal, outcome) {
@@ -243,6 +257,9 @@ impl Shard {
             (None, Ok(Registered { bindings: None })) => shard.request(now, conn, message),
             (None, Err(SignInError::Register(error))) => {
                 shard.reject(conn, message, refused_registration(error));
+            }
+            (None, Err(SignInError::TooManyConnections)) => {
+                shard.reject(conn, message, Reject::TooManyConnections);
             }
             (None, Err(SignInError::Auth(_))) => {}
         });

@@ -50,18 +50,15 @@ impl From<&Binding> for Endpoint {
 pub(super) struct UserEntry {
     pub(super) user: Arc<User>,
     pub(super) registrar: Registrar,
+    /// Connections signed in as this user, with an endpoint or without: what a user who may not
+    /// be signed in any more is signed out of.
+    connections: Vec<ConnId>,
     /// Bridged sessions this user holds, by the pager-mode user at their other end.
     bridges: Vec<(Aor, SessionId)>,
     /// Requests in flight to this user's endpoints.
     in_flight: Vec<Slot>,
     /// The timer that looks at the endpoints is armed for this time.
     armed: Option<Deadline>,
-}
-
-impl UserEntry {
-    fn connections(&self) -> Vec<ConnId> {
-        self.registrar.all().map(|binding| binding.conn).collect()
-    }
 }
 
 /// The users of a shard.
@@ -123,6 +120,19 @@ impl Users {
         } else {
             entry.bridges.retain(|known| *known != (peer.clone(), session));
         }
+    }
+
+    /// A connection proved to be the user's; false when he has `max` already.
+    pub(super) fn connected(&mut self, slot: Slot, conn: ConnId, max: usize) -> bool {
+        let Some(entry) = self.slab.get_mut(slot) else { return false };
+        if entry.connections.contains(&conn) {
+            return true;
+        }
+        let room = entry.connections.len() < max;
+        if room {
+            entry.connections.push(conn);
+        }
+        room
     }
 
     /// A request is on its way to the user.
@@ -188,7 +198,7 @@ impl Shard {
             let disabled = user.disabled;
             entry.user = user;
             if disabled {
-                let conns = entry.connections();
+                let conns = entry.connections.clone();
                 self.revoke(&conns);
             }
             return;
@@ -196,6 +206,7 @@ impl Shard {
         let entry = UserEntry {
             user,
             registrar: Registrar::new(),
+            connections: Vec::new(),
             bridges: Vec::new(),
             in_flight: Vec::new(),
             armed: None,
@@ -214,7 +225,7 @@ impl Shard {
         let Some(slot) = self.users.by_aor.remove(aor) else { return };
         let Some(entry) = self.users.slab.remove(slot) else { return };
         self.users.count(entry.registrar.len(), 0);
-        self.revoke(&entry.connections());
+        self.revoke(&entry.connections);
         for relay in entry.in_flight {
             self.fail_relay(now, relay, Reject::UnknownUser);
         }
@@ -226,6 +237,7 @@ impl Shard {
     pub(super) fn signed_off(&mut self, now: Now, aor: &Aor, conn: ConnId) {
         let Some(slot) = self.users.slot(aor) else { return };
         let Some(entry) = self.users.get_mut(slot) else { return };
+        entry.connections.retain(|known| *known != conn);
         let before = entry.registrar.len();
         let changes = entry.registrar.connection_lost(conn);
         let after = entry.registrar.len();
@@ -242,6 +254,10 @@ impl Shard {
     /// Some endpoint of a user may have expired.
     pub(super) fn expire_endpoints(&mut self, now: Now, slot: Slot) {
         let Some(entry) = self.users.get_mut(slot) else { return };
+        // An endpoint that expired sooner armed another timer since: that one goes on.
+        if entry.armed.is_none_or(|armed| !now.reached(armed)) {
+            return;
+        }
         entry.armed = None;
         let before = entry.registrar.len();
         let changes = entry.registrar.expire(now);

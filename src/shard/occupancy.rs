@@ -74,9 +74,7 @@ impl Shard {
             debug_assert!(ringing.is_none_or(|invitation| invitation.session == slot));
             debug_assert!(entry.dialog.is_none() || entry.invitation.is_none());
             debug_assert!(
-                entry.dialog.is_some()
-                    || entry.invitation.is_some()
-                    || entry.closing.is_some(),
+                entry.dialog.is_some() || entry.invitation.is_some() || entry.closing.is_some(),
                 "a session with neither dialog nor invitation"
             );
             debug_assert!(

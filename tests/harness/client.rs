@@ -155,7 +155,9 @@ impl Client {
     /// Takes the GRUU out of a 200 to REGISTER.
     pub fn note_gruu(&mut self, answer: &Text) {
         let own = answer.headers("Contact").into_iter().find(|c| c.contains(&self.instance));
-        if self.ms && let Some(own) = own {
+        if self.ms
+            && let Some(own) = own
+        {
             self.contact = quoted(own, "gruu").to_owned();
         }
     }

@@ -3,4 +3,6 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod lockout;
+mod registration;
 mod sign_in;
