@@ -29,6 +29,7 @@ pub mod frame;
 pub mod home;
 pub mod input;
 mod invitation;
+pub mod occupancy;
 pub mod output;
 mod relay;
 mod session;
@@ -177,7 +178,7 @@ impl Machine for Shard {
                 self.wheel.arm(deadline, Timer::Authenticate(conn));
             }
             Input::Message { conn, message } if message.is_request() => {
-                self.request(now, conn, message);
+                self.request_received(now, conn, message);
             }
             Input::Message { conn, message } => self.answer_received(conn, message),
             Input::Malformed { conn, message, error } => self.malformed(conn, message, error),

@@ -1,0 +1,8 @@
+//! Conversations in octets with one to four shards in one thread: one test a behaviour.
+
+#[path = "../harness/mod.rs"]
+mod harness;
+
+mod lockout;
+mod registration;
+mod sign_in;
