@@ -79,6 +79,11 @@ limits! {
     AuthenticateTime, authenticate_timeout: Duration = Duration::from_secs(30);
     /// Without any octet from the peer after sign-in. Clients ping every 60 to 300 s.
     IdleTime, idle_timeout: Duration = Duration::from_secs(900);
+    /// From the decision to close a connection to its end: what waits is written and the peer may
+    /// close its side; also how long answers may take after the peer has half-closed.
+    CloseTime, close_timeout: Duration = Duration::from_secs(5);
+    /// From SIGTERM to the end: connections are closed spread over this window.
+    DrainTime, drain_timeout: Duration = Duration::from_secs(10);
     /// Octets queued to a peer that does not read; beyond it the connection is dropped.
     OutgoingBytes, outgoing_bytes_per_connection_max: usize = 256 * 1024;
 

@@ -7,7 +7,7 @@
 pub mod error;
 mod limits;
 mod parse;
-mod quantity;
+pub mod quantity;
 pub mod reload;
 mod schema;
 pub mod settings;

@@ -57,12 +57,14 @@ macro_rules! series {
 series! {
     ConnectionsOpened Counter "mynah_connections_opened_total" "Connections accepted.";
     ConnectionsCurrent Gauge "mynah_connections_current" "Connections open now.";
+    AcceptFailures Counter "mynah_accept_failures_total" "Times a listener could not accept, for want of descriptors or memory.";
     Handshakes Counter "mynah_tls_handshakes_total" "TLS handshakes completed.";
     HandshakeFailures Counter "mynah_tls_handshake_failures_total" "TLS handshakes that failed.";
     BytesReceived Counter "mynah_received_bytes_total" "Plaintext octets received.";
     BytesSent Counter "mynah_sent_bytes_total" "Plaintext octets sent.";
     Flushes Counter "mynah_flushes_total" "Flushes of a connection; each encrypts all that waited.";
     KeepAlives Counter "mynah_keep_alives_total" "Keep-alive pings received.";
+    StepPanics Counter "mynah_step_panics_total" "Steps of a core outside a connection (frame, tick, control) that panicked.";
     ConnectionPanics Counter "mynah_connection_panics_total" "Connections closed because their step panicked.";
 
     EndpointsCurrent Gauge "mynah_endpoints_current" "Registered endpoints.";
@@ -86,7 +88,7 @@ series! {
     FramesReceived Counter "mynah_mesh_frames_received_total" "Frames received from another shard.";
     MeshWakes Counter "mynah_mesh_wakes_total" "Wakes sent to another core.";
     MeshStalls Counter "mynah_mesh_stalls_total" "Times a full queue made the core stop reading.";
-    FramesDropped Counter "mynah_mesh_frames_dropped_total" "Frames dropped because the overflow beside a full queue was full.";
+    CoreStalls Counter "mynah_core_stalls_total" "Times a core was found standing still for more than two seconds.";
     Ticks Counter "mynah_core_ticks_total" "Ticks of the core; stands still when the core is stuck.";
 }
 
@@ -117,6 +119,7 @@ families! {
     RESPONSES Counter "mynah_sip_responses_total" "Responses made by the server itself, by status.";
     LIMIT_HITS Counter "mynah_limit_hits_total" "Times a bound was hit, by limit.";
     CLOSES Counter "mynah_connections_closed_total" "Connections closed, by reason.";
+    FRAMES_DROPPED Counter "mynah_mesh_frames_dropped_total" "Frames dropped because the overflow beside a full queue of the mesh was full, by kind.";
     AUTH_FAILURES Counter "mynah_auth_failures_total" "Refused sign-ins, by cause.";
 
     BUILD_INFO Gauge "mynah_build_info" "1; the version is a label.";

@@ -10,7 +10,7 @@ use crate::auth::digest::DigestProof;
 use crate::base::aor::Aor;
 use crate::base::ids::{ConnId, RelayId, SessionId, ShardId};
 use crate::immcu::pager::Talk;
-use crate::metrics::counters::AuthFailure;
+use crate::metrics::counters::{AuthFailure, FrameKind};
 use crate::registrar::{Binding, Register, RegisterError};
 use crate::sip::dialog::DialogHash;
 use crate::wire::sip::Method;
@@ -119,6 +119,34 @@ pub enum Frame {
         /// The address.
         ip: IpAddr,
     },
+}
+
+impl Frame {
+    /// What to count it as when it is lost.
+    pub const fn kind(&self) -> FrameKind {
+        match self {
+            Frame::Deliver { .. } => FrameKind::Deliver,
+            Frame::Invite { .. } => FrameKind::Invite,
+            Frame::Undeliverable { .. } => FrameKind::Undeliverable,
+            Frame::Leave { .. } => FrameKind::Leave,
+            Frame::LegLost { .. } => FrameKind::LegLost,
+            Frame::InDialog(_) => FrameKind::InDialog,
+            Frame::Reply(_) => FrameKind::Reply,
+            Frame::SignIn(_) => FrameKind::SignIn,
+            Frame::SignedIn(_) => FrameKind::SignedIn,
+            Frame::SignedOff { .. } => FrameKind::SignedOff,
+            Frame::Revoke { .. } => FrameKind::Revoke,
+            Frame::Locate(_) => FrameKind::Locate,
+            Frame::Located(_) => FrameKind::Located,
+            Frame::Pager(_) => FrameKind::Pager,
+            Frame::Bridge(_) => FrameKind::Bridge,
+            Frame::BridgeGone(_) => FrameKind::BridgeGone,
+            Frame::BridgeState { .. } => FrameKind::BridgeState,
+            Frame::Talk(_) => FrameKind::Talk,
+            Frame::AddressFailed { .. } => FrameKind::AddressFailed,
+            Frame::AddressLocked { .. } => FrameKind::AddressLocked,
+        }
+    }
 }
 
 /// A connection's part in a session.
@@ -291,3 +319,4 @@ pub struct Bridge {
     /// The message.
     pub pager: Pager,
 }
+

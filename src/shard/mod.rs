@@ -88,14 +88,13 @@ pub struct Keys {
 }
 
 /// What a shard is made of.
-#[derive(Clone)]
 pub struct Options {
     /// Which shard this is.
     pub id: ShardId,
     /// How many there are.
     pub shards: u16,
-    /// Seed of this shard's generator.
-    pub seed: [u8; 32],
+    /// This shard's generator.
+    pub seed: Seed,
     /// Shared by all shards.
     pub keys: Keys,
     /// The configuration.
@@ -213,7 +212,7 @@ impl Shard {
         let [a, b, c, d] = options.keys.hash;
         let hasher = ahash::RandomState::with_seeds(a, b, c, d);
         let limits = options.settings.limits.clone();
-        let mut seed = Seed::new(options.seed);
+        let mut seed = options.seed;
         let transaction_keys = TransactionKeys::new(&mut seed);
         let mut lockout = |failures_max| {
             let (time, entries) = (limits.lockout_time, limits.lockout_entries_max);

@@ -1,5 +1,7 @@
 //! Rows of call detail records.
 
+use std::ops::ControlFlow;
+
 use rusqlite::{Connection, Row, params};
 
 use super::database::Database;
@@ -22,9 +24,23 @@ pub struct CdrQuery {
 
 impl Database {
     /// Gives the records that `query` wants to `each`, in the order of their start, as they are
-    /// read, so that their number has no bound.
-    pub fn for_each_cdr(&self, query: &CdrQuery, each: impl FnMut(Cdr)) -> Result<(), StoreError> {
+    /// read, so that their number has no bound, until `each` breaks off.
+    pub fn for_each_cdr(
+        &self,
+        query: &CdrQuery,
+        each: impl FnMut(Cdr) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
         Ok(read(&self.connection, query, each).map_err(Fault::from)?)
+    }
+
+    /// The records that `query` wants, in the order of their start, all in memory.
+    pub fn cdrs(&self, query: &CdrQuery) -> Result<Vec<Cdr>, StoreError> {
+        let mut cdrs = Vec::new();
+        self.for_each_cdr(query, |cdr| {
+            cdrs.push(cdr);
+            ControlFlow::Continue(())
+        })?;
+        Ok(cdrs)
     }
 
     /// Ends the records that a server left open when it died. When they really ended nobody knows:
@@ -91,7 +107,7 @@ fn update(connection: &Connection, ended: &Ended) -> rusqlite::Result<usize> {
 fn read(
     connection: &Connection,
     query: &CdrQuery,
-    mut each: impl FnMut(Cdr),
+    mut each: impl FnMut(Cdr) -> ControlFlow<()>,
 ) -> rusqlite::Result<()> {
     let mut statement = connection.prepare_cached(&select(query))?;
     statement.raw_bind_parameter(1, &query.user)?;
@@ -101,7 +117,9 @@ fn read(
     }
     let mut rows = statement.raw_query();
     while let Some(row) = rows.next()? {
-        each(cdr(row)?);
+        if each(cdr(row)?).is_break() {
+            break;
+        }
     }
     Ok(())
 }

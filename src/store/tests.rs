@@ -78,7 +78,5 @@ fn both(n: u64) -> [Record; 2] {
 }
 
 fn cdrs(database: &Database) -> Vec<Cdr> {
-    let mut cdrs = Vec::new();
-    database.for_each_cdr(&super::CdrQuery::default(), |cdr| cdrs.push(cdr)).unwrap();
-    cdrs
+    database.cdrs(&super::CdrQuery::default()).unwrap()
 }

@@ -116,9 +116,7 @@ impl Writer {
     fn serve(&mut self, request: Request) -> bool {
         match request {
             Request::Cdrs(query, answer) => {
-                let mut cdrs = Vec::new();
-                let result = self.database.for_each_cdr(&query, |cdr| cdrs.push(cdr));
-                answer.send(result.map(|()| cdrs));
+                answer.send(self.database.cdrs(&query));
             }
             Request::Change(change, answer) => {
                 self.changes.push((change, answer));

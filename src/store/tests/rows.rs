@@ -1,5 +1,7 @@
 //! What is written is read back.
 
+use std::ops::ControlFlow;
+
 use super::super::{CdrQuery, Database, StoreError, UserChange, cdr};
 use super::*;
 
@@ -180,20 +182,32 @@ fn a_query_chooses_by_user_start_and_number() {
     write(&mut database, (0..30).flat_map(both));
     let found = |user: Option<&str>, since_unix_ms, rows_max| {
         let query = CdrQuery { user: user.map(str::to_owned), since_unix_ms, rows_max };
-        let mut found = Vec::new();
-        let each = |cdr: Cdr| found.push((cdr.start_unix_ms - EPOCH_MS) / 1000);
-        database.for_each_cdr(&query, each).unwrap();
-        found
+        let number = |cdr: &Cdr| (cdr.start_unix_ms - EPOCH_MS) / 1000;
+        database.cdrs(&query).unwrap().iter().map(number).collect::<Vec<u64>>()
     };
     assert_eq!(found(None, 0, None), (0..30).collect::<Vec<_>>());
     assert_eq!(found(None, EPOCH_MS + 27_000, None), [27, 28, 29]);
     assert_eq!(found(None, EPOCH_MS + 26_001, None), [27, 28, 29]);
     assert_eq!(found(None, 0, Some(2)), [28, 29]);
-    assert_eq!(found(None, u64::MAX, None), [0; 0]);
+    assert_eq!(found(None, u64::MAX, None), [0u64; 0]);
     assert_eq!(found(Some("carol@example.test"), EPOCH_MS + 20_000, None), [21, 24, 27]);
     assert_eq!(found(Some("carol@example.test"), 0, Some(2)), [24, 27]);
     assert_eq!(found(Some("alice@example.test"), 0, None).len(), 30);
-    assert_eq!(found(Some("nobody@example.test"), 0, None), [0; 0]);
+    assert_eq!(found(Some("nobody@example.test"), 0, None), [0u64; 0]);
+}
+
+#[test]
+fn reading_breaks_off_when_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut database = open(folder.path());
+    write(&mut database, (0..30).flat_map(both));
+    let mut count = 0;
+    let each = |_| {
+        count += 1;
+        if count == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    database.for_each_cdr(&CdrQuery::default(), each).unwrap();
+    assert_eq!(count, 3);
 }
 
 #[test]
@@ -203,9 +217,7 @@ fn who_speaks_with_himself_is_listed_once() {
     let started = Started { callee: "alice@example.test".to_owned(), ..started(1) };
     write(&mut database, [Record::Started(started)]);
     let query = CdrQuery { user: Some("alice@example.test".to_owned()), ..CdrQuery::default() };
-    let mut count = 0;
-    database.for_each_cdr(&query, |_| count += 1).unwrap();
-    assert_eq!(count, 1);
+    assert_eq!(database.cdrs(&query).unwrap().len(), 1);
 }
 
 #[test]

@@ -1,0 +1,7 @@
+//! Sockets, TLS and executors with a stand-in for the shard: what `net` and `runtime` promise,
+//! without SIP behind them.
+
+mod client;
+mod stand_in;
+
+mod basics;
