@@ -8,9 +8,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use jiff::{Timestamp, ToSpan, tz::TimeZone};
-use rcgen::{
-    CertificateParams, DnType, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose, SanType,
-};
+use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, KeyPair, SanType};
 
 use crate::config::Certificate;
 
@@ -48,7 +46,8 @@ fn parameters(names: &[&str]) -> Result<CertificateParams> {
         parameters.subject_alt_names.push(SanType::IpAddress(address));
     }
     parameters.distinguished_name.push(DnType::CommonName, common_name);
-    parameters.key_usages.push(KeyUsagePurpose::DigitalSignature);
+    // No key usage: NSS, which looks at a self-signed certificate as its own issuer, would call the
+    // chain invalid unless it allowed signing certificates, and Pidgin would not even ask its user.
     parameters.extended_key_usages.push(ExtendedKeyUsagePurpose::ServerAuth);
     // From yesterday on, for the clocks of others.
     let today = Timestamp::now().to_zoned(TimeZone::UTC).date();

@@ -64,7 +64,10 @@ impl Program {
                 }
             }
             let left = deadline.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero(), "{}: no {expected} in time", self.name);
+            if left.is_zero() {
+                drop(lines);
+                panic!("{}: no {expected} in time", self.name);
+            }
             lines = self.lines.more.wait_timeout(lines, left).unwrap().0;
         }
     }
