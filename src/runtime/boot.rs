@@ -184,7 +184,7 @@ where
         return Err(StartError::Ready { path, source });
     }
     tracing::info!(cores = shards, tls = ?ready.tls, tcp = ?ready.tcp, http = ?ready.http, "ready");
-    let watchdog = Watchdog::start(pulses.clone()).map_err(StartError::Thread)?;
+    let watchdog = Watchdog::start(pulses.clone(), mesh.clone()).map_err(StartError::Thread)?;
     let control = Control {
         settings,
         cores,

@@ -113,6 +113,14 @@ impl Bell {
         asleep
     }
 
+    /// Wakes the task whether it sleeps or not: for a core that may have gone to sleep with work
+    /// to do. The wake goes through the core's event descriptor, which gets it out of any sleep.
+    pub fn force(&self) {
+        if let Some(waker) = self.waker.get() {
+            waker.wake_by_ref();
+        }
+    }
+
     /// Goes to sleep unless `arrived` says there is work. `arrived` is asked after the sleep was
     /// announced, so whatever is pushed later finds a sleeper to ring for.
     pub fn poll_sleep(&self, cx: &mut Context<'_>, arrived: impl FnOnce() -> bool) -> Poll<()> {
