@@ -396,7 +396,7 @@ pub fn established(net: &mut Net, caller: &mut Client, callee: &mut Client) -> (
     let accepted = net.recv(caller.conn);
     assert_eq!(accepted.status(), 200, "{accepted:?}");
     let callers = caller.dialog(&invite, &accepted);
-    net.send(caller.conn, &caller.clone().ack(&callers));
+    net.send(caller.conn, &caller.ack(&callers));
     assert_eq!(net.recv(callee.conn).method(), "ACK");
     (callers, callees)
 }

@@ -3,6 +3,8 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod identity;
 mod lockout;
 mod registration;
+mod session;
 mod sign_in;

@@ -26,13 +26,13 @@ fn a_refresh_needs_no_new_proof_and_keeps_one_binding() {
 fn a_binding_that_is_not_refreshed_expires() {
     let mut net = Net::new(2);
     let mut alice = Client::simple(&mut net, 0, "alice");
-    let bob = Client::simple(&mut net, 1, "bob");
+    let mut bob = Client::simple(&mut net, 1, "bob");
     net.pass_s(599);
     assert_eq!(net.value(Series::EndpointsCurrent), 2);
     net.pass_s(2);
     assert_eq!(net.value(Series::EndpointsCurrent), 0);
     assert_eq!(net.value(Series::SignOuts), 2);
-    assert_eq!(net.ask(bob.conn, &bob.clone().page("alice", "hello")).status(), 480);
+    assert_eq!(net.ask(bob.conn, &bob.page("alice", "hello")).status(), 480);
     // The connection is still hers.
     assert_eq!(net.ask(alice.conn, &alice.register()).status(), 200);
     assert_eq!(net.value(Series::EndpointsCurrent), 1);
@@ -77,8 +77,8 @@ fn a_client_that_comes_back_takes_its_old_place() {
     // The end of the old connection is not the end of the new binding.
     net.close(before.conn);
     assert_eq!(net.value(Series::EndpointsCurrent), 1);
-    let bob = Client::simple(&mut net, 1, "bob");
-    net.send(bob.conn, &bob.clone().page("alice", "hello"));
+    let mut bob = Client::simple(&mut net, 1, "bob");
+    net.send(bob.conn, &bob.page("alice", "hello"));
     assert_eq!(net.recv(after.conn).body(), "hello");
 }
 
@@ -140,10 +140,10 @@ fn a_contact_of_somebody_else_leads_to_the_connection_it_came_on() {
     alice.contact = "sip:carol@10.9.9.9:5061".to_owned();
     assert_eq!(alice.sign_in(&mut net).status(), 200);
     let carol = Client::simple(&mut net, 1, "carol");
-    let bob = Client::simple(&mut net, 1, "bob");
-    net.send(bob.conn, &bob.clone().page("alice", "for alice"));
+    let mut bob = Client::simple(&mut net, 1, "bob");
+    net.send(bob.conn, &bob.page("alice", "for alice"));
     assert_eq!(net.recv(alice.conn).body(), "for alice");
-    net.send(bob.conn, &bob.clone().page("carol", "for carol"));
+    net.send(bob.conn, &bob.page("carol", "for carol"));
     assert_eq!(net.recv(carol.conn).body(), "for carol");
     net.silent(&[alice.conn, carol.conn]);
 }

@@ -351,7 +351,7 @@ fn a_message_may_prove_whose_connection_it_is() {
     net.send(bob.conn, &received.answer(200, "b"));
     assert_eq!(net.recv(alice.conn).status(), 200);
     // From now on the connection is hers.
-    net.send(alice.conn, &alice.clone().page("bob", "again"));
+    net.send(alice.conn, &alice.page("bob", "again"));
     assert_eq!(net.recv(bob.conn).body(), "again");
     let methods: u64 = net.shard(0).counters().requests.iter().sum();
     assert_eq!(methods, 3, "each request is counted once");
