@@ -96,6 +96,9 @@ limits! {
 
     /// Users one shard may own.
     Users, users_per_shard_max: usize = 1_000_000;
+    /// Connections signed in as one user: room for all endpoints, each of which may come back
+    /// before the loss of its old connection is known.
+    ConnectionsPerUser, connections_per_user_max: usize = 32;
     /// Endpoints (bindings) of one user.
     Endpoints, endpoints_per_user_max: usize = 8;
     /// Contact, instance, epid, Call-ID and user agent of one endpoint together. Real ones are

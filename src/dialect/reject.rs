@@ -92,6 +92,8 @@ rejects! {
 
     /// The user has all the endpoints he may have.
     TooManyEndpoints 403 52040 "The user is signed in on too many endpoints";
+    /// The user has all the connections he may have.
+    TooManyConnections 403 52045 "The user is signed in on too many connections";
     /// The registration asked for is too short.
     IntervalTooBrief 423 52041 "The registration interval is too brief";
     /// A bound of the server is reached.

@@ -199,3 +199,6 @@ fn warning(path: &Path, now: i64, days_ahead: i64) -> Option<String> {
         None
     }
 }
+
+#[cfg(test)]
+mod tests;

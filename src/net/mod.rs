@@ -11,11 +11,16 @@
 //! dropped, so that no poll is cancelled.
 
 pub mod addresses;
+mod admission;
 pub mod carrier;
 pub mod certs;
 pub mod clock;
 mod closing;
 mod connection;
+mod deadlines;
+mod flushing;
+mod framing;
+mod inner;
 pub mod listener;
 pub mod log_limit;
 pub mod outbound;

@@ -136,9 +136,11 @@ impl Shard {
         fill: impl FnOnce(Writer<'_>),
     ) -> Bytes {
         let tag = self.seed.token();
+        // A 100 makes no dialog (RFC 3261 section 8.2.6.2).
+        let tag = (status > 100).then_some(tag.as_slice());
         let received = self.connections.get(conn).map(|connection| connection.peer);
         self.arena.reserve(request.head().len() + 1024);
-        fill(response(&mut self.arena, request, status, Some(&tag), received));
+        fill(response(&mut self.arena, request, status, tag, received));
         self.arena.split().freeze()
     }
 

@@ -18,7 +18,8 @@ impl Shard {
         else {
             return;
         };
-        let session = routed_session(message).or_else(|| {
+        let routed = routed_session(message).filter(|session| session.shard.0 < self.shards);
+        let session = routed.or_else(|| {
             let call = self.hash_call(call_id);
             self.connections.get(conn)?.session_of_call(call)
         });

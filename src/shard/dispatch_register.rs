@@ -83,6 +83,11 @@ impl Shard {
             self.forbid(conn, message, AuthFailure::AddressLocked);
             return None;
         }
+        if let Some(cause) = connection.gate.closed() {
+            // Counted when it was closed: asking on is no further guess.
+            self.forbid(conn, message, cause);
+            return None;
+        }
         let values = message
             .headers(HeaderName::ProxyAuthorization)
             .chain(message.headers(HeaderName::Authorization));
@@ -139,6 +144,7 @@ impl Shard {
     pub(super) fn sign_in(&mut self, now: Now, sign_in: SignIn) {
         let SignIn { aor, conn, proof, register, request } = sign_in;
         let outcome = self.judged(now, &aor, proof.as_ref()).and_then(|()| {
+            self.admit(&aor, conn)?;
             let Some(register) = register else { return Ok(Registered { bindings: None }) };
             self.bind(now, &aor, &register).map_err(SignInError::Register)
         });
@@ -171,6 +177,18 @@ impl Shard {
             disabled: user.disabled,
         });
         judge(now, proof, aor.as_str(), account, &mut self.failed_users).map_err(SignInError::Auth)
+    }
+
+    /// Takes note of a connection whose identity holds.
+    fn admit(&mut self, aor: &Aor, conn: ConnId) -> Result<(), SignInError> {
+        let max = self.settings.limits.connections_per_user_max;
+        match self.users.slot(aor) {
+            Some(slot) if !self.users.connected(slot, conn, max) => {
+                self.counters.hit(Limit::ConnectionsPerUser);
+                Err(SignInError::TooManyConnections)
+            }
+            _ => Ok(()),
+        }
     }
 
     fn bind(
@@ -206,6 +224,7 @@ impl Shard {
         let SignedIn { aor, conn, request, proof, outcome } = signed_in;
         let limits = self.settings.limits.clone();
         let mut refusal = None;
+        self.note_failure(conn, &outcome);
         let Some(connection) = self.connections.get_mut(conn) else {
             // Gone meanwhile: what was bound must not stay.
             return self.send_frame(aor.home(self.shards), Frame::SignedOff { aor, conn });
@@ -213,7 +232,7 @@ impl Shard {
         if proof {
             let verdict = match &outcome {
                 Err(SignInError::Auth(cause)) => Err(*cause),
-                Ok(_) | Err(SignInError::Register(_)) => Ok(()),
+                Ok(_) | Err(SignInError::Register(_) | SignInError::TooManyConnections) => Ok(()),
             };
             refusal = connection.gate.settle(verdict, &limits).err();
         } else if let Err(SignInError::Auth(cause)) = &outcome {
@@ -226,7 +245,8 @@ impl Shard {
                 shard.reject(conn, message, Reject::AnotherUser);
             });
         }
-        if refusal.is_none() {
+        let full = matches!(outcome, Err(SignInError::TooManyConnections));
+        if refusal.is_none() && !full {
             connection.user = Some(aor.clone());
         }
         self.with_message(&request, |shard, message| match (refusal, outcome) {
@@ -238,8 +258,23 @@ impl Shard {
             (None, Err(SignInError::Register(error))) => {
                 shard.reject(conn, message, refused_registration(error));
             }
+            (None, Err(SignInError::TooManyConnections)) => {
+                shard.reject(conn, message, Reject::TooManyConnections);
+            }
             (None, Err(SignInError::Auth(_))) => {}
         });
+    }
+
+    /// Reports a wrong guess at a password to the shard that watches the address it came from.
+    fn note_failure(&mut self, conn: ConnId, outcome: &Result<Registered, SignInError>) {
+        let guess = matches!(
+            outcome,
+            Err(SignInError::Auth(AuthFailure::UnknownUser | AuthFailure::WrongPassword))
+        );
+        if guess && let Some(connection) = self.connections.get(conn) {
+            let ip = network(connection.peer.ip());
+            self.send_frame(home(ip, self.shards), Frame::AddressFailed { ip });
+        }
     }
 
     /// Answers a successful REGISTER in the client's dialect.
@@ -278,12 +313,6 @@ impl Shard {
         refusal.limit().into_iter().for_each(|limit| self.counters.hit(limit));
         if let Some(cause) = cause {
             self.counters.auth_failure(cause);
-            if matches!(cause, AuthFailure::UnknownUser | AuthFailure::WrongPassword)
-                && let Some(connection) = self.connections.get(conn)
-            {
-                let ip = network(connection.peer.ip());
-                self.send_frame(home(ip, self.shards), Frame::AddressFailed { ip });
-            }
         }
         match refusal {
             Refusal::Challenge { stale, .. } => self.challenge(now, conn, message, aor, stale),

@@ -10,12 +10,17 @@ use crate::metrics::counters::CloseReason;
 use crate::wire::sip::{Error, HeaderName, Message, Method, StreamError, Uri};
 
 impl Shard {
-    /// Takes a whole, well-formed request.
-    pub(super) fn request(&mut self, now: Now, conn: ConnId, message: Message<'_>) {
-        let method = message.method();
-        if let Some(count) = self.counters.requests.get_mut(method as usize) {
+    /// Takes a whole, well-formed request as it came.
+    pub(super) fn request_received(&mut self, now: Now, conn: ConnId, message: Message<'_>) {
+        if let Some(count) = self.counters.requests.get_mut(message.method() as usize) {
             *count += 1;
         }
+        self.request(now, conn, message);
+    }
+
+    /// Takes a request: when it comes, or once its sender has proven who he is.
+    pub(super) fn request(&mut self, now: Now, conn: ConnId, message: Message<'_>) {
+        let method = message.method();
         let Some(connection) = self.connections.get(conn) else { return };
         if message.via_count() > 1 && self.passed_here_before(message) {
             return self.reject(conn, message, Reject::Loop);

@@ -1,11 +1,10 @@
-//! The end of a shard: no new work, sessions ended and recorded, connections closed.
+//! The end of a shard: no new work, sessions ended and recorded. The connections are closed by the
+//! layer below, spread over the time it has.
 
 use super::Shard;
-use super::output::Output;
-use crate::base::ids::{ConnId, Slot};
+use crate::base::ids::Slot;
 use crate::base::time::Now;
 use crate::immcu::session::Ending;
-use crate::metrics::counters::CloseReason;
 
 impl Shard {
     /// Takes the word that the server goes down.
@@ -22,10 +21,5 @@ impl Shard {
         }
         self.conversations.drain();
         self.note_conversations();
-        let conns: Vec<ConnId> = self.connections.iter().map(|(conn, _)| conn).collect();
-        for conn in conns {
-            self.connections.remove(conn);
-            self.outputs.push_back(Output::Close { conn, reason: CloseReason::Drain });
-        }
     }
 }

@@ -12,22 +12,20 @@ pub(super) const PLACEHOLDER: [u8; RelayId::TOKEN_LEN] = *b"00000000000000000000
 
 /// Headers that end here: credentials are between a client and us, identities are ours to
 /// assert (RFC 3325 section 5), and routes led the request to us.
-pub(super) const STRIPPED: HeaderSet = HeaderSet::of(&[
+pub(super) const STRIPPED: HeaderSet = STRIPPED_FROM_ANSWERS.with(HeaderName::Route);
+
+/// Headers of an answer that end here: the same but routes. Who is meant by `Ms-Sender` and what
+/// an edge has verified are for servers to say (MS-CONFIM, MS-SIPRE).
+pub(super) const STRIPPED_FROM_ANSWERS: HeaderSet = HeaderSet::of(&[
     HeaderName::Authorization,
-    HeaderName::MsEdgeProxy,
+    HeaderName::MsAssertedVerificationLevel,
+    HeaderName::MsEdgeProxyMessageTrust,
+    HeaderName::MsSender,
     HeaderName::MsUserLogonData,
     HeaderName::PAssertedIdentity,
     HeaderName::PPreferredIdentity,
     HeaderName::ProxyAuthorization,
-    HeaderName::Route,
-]);
-
-/// Headers of an answer that end here.
-pub(super) const STRIPPED_FROM_ANSWERS: HeaderSet = HeaderSet::of(&[
-    HeaderName::Authorization,
-    HeaderName::ProxyAuthorization,
-    HeaderName::PAssertedIdentity,
-    HeaderName::PPreferredIdentity,
+    HeaderName::RemotePartyId,
 ]);
 
 /// Start of our Via line up to the transport, and from there to the branch token.

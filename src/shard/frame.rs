@@ -257,6 +257,8 @@ pub enum SignInError {
     Auth(AuthFailure),
     /// The identity holds, the registration does not.
     Register(RegisterError),
+    /// The identity holds, but the user has all the connections he may have.
+    TooManyConnections,
 }
 
 /// A question to a user's home.
@@ -319,4 +321,3 @@ pub struct Bridge {
     /// The message.
     pub pager: Pager,
 }
-

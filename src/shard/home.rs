@@ -9,7 +9,7 @@ use super::Shard;
 use super::Timer;
 use super::frame::{Frame, Locate, Located};
 use crate::base::aor::Aor;
-use crate::base::ids::{ConnId, Dialect, SessionId, Slot};
+use crate::base::ids::{ConnId, Dialect, SessionId, ShardId, Slot};
 use crate::base::limits::Limit;
 use crate::base::slab::Slab;
 use crate::base::time::{Deadline, Now};
@@ -50,18 +50,15 @@ impl From<&Binding> for Endpoint {
 pub(super) struct UserEntry {
     pub(super) user: Arc<User>,
     pub(super) registrar: Registrar,
+    /// Connections signed in as this user, with an endpoint or without: what a user who may not
+    /// be signed in any more is signed out of.
+    connections: Vec<ConnId>,
     /// Bridged sessions this user holds, by the pager-mode user at their other end.
     bridges: Vec<(Aor, SessionId)>,
     /// Requests in flight to this user's endpoints.
     in_flight: Vec<Slot>,
     /// The timer that looks at the endpoints is armed for this time.
     armed: Option<Deadline>,
-}
-
-impl UserEntry {
-    fn connections(&self) -> Vec<ConnId> {
-        self.registrar.all().map(|binding| binding.conn).collect()
-    }
 }
 
 /// The users of a shard.
@@ -125,6 +122,19 @@ impl Users {
         }
     }
 
+    /// A connection proved to be the user's; false when he has `max` already.
+    pub(super) fn connected(&mut self, slot: Slot, conn: ConnId, max: usize) -> bool {
+        let Some(entry) = self.slab.get_mut(slot) else { return false };
+        if entry.connections.contains(&conn) {
+            return true;
+        }
+        let room = entry.connections.len() < max;
+        if room {
+            entry.connections.push(conn);
+        }
+        room
+    }
+
     /// A request is on its way to the user.
     pub(super) fn in_flight(&mut self, slot: Slot, relay: Slot) {
         if let Some(entry) = self.slab.get_mut(slot) {
@@ -137,6 +147,33 @@ impl Users {
         if let Some(entry) = self.slab.get_mut(slot) {
             entry.in_flight.retain(|known| *known != relay);
         }
+    }
+
+    /// Number of users.
+    pub(super) fn len(&self) -> usize {
+        self.slab.len()
+    }
+
+    /// Number of their endpoints, counted one by one.
+    pub(super) fn endpoints_kept(&self) -> usize {
+        self.slab.iter().map(|(_, entry)| entry.registrar.len()).sum()
+    }
+
+    /// Panics when the users of shard `id`, of `shards`, break a rule. Does nothing in release
+    /// builds.
+    pub(super) fn check_invariants(&self, id: ShardId, shards: u16) {
+        debug_assert_eq!(self.by_aor.len(), self.slab.len());
+        debug_assert_eq!(self.endpoints, self.endpoints_kept() as u64);
+        let mut signed_in = 0;
+        for (aor, slot) in &self.by_aor {
+            debug_assert_eq!(aor.home(shards), id, "{aor} is at home elsewhere");
+            let entry = self.slab.get(*slot);
+            debug_assert!(entry.is_some_and(|entry| entry.user.aor == aor.as_str()));
+            let Some(entry) = entry else { continue };
+            entry.registrar.check_invariants();
+            signed_in += u64::from(!entry.registrar.is_empty());
+        }
+        debug_assert_eq!(self.signed_in, signed_in);
     }
 
     /// Keeps the gauges right after the endpoints of one user changed.
@@ -161,7 +198,7 @@ impl Shard {
             let disabled = user.disabled;
             entry.user = user;
             if disabled {
-                let conns = entry.connections();
+                let conns = entry.connections.clone();
                 self.revoke(&conns);
             }
             return;
@@ -169,6 +206,7 @@ impl Shard {
         let entry = UserEntry {
             user,
             registrar: Registrar::new(),
+            connections: Vec::new(),
             bridges: Vec::new(),
             in_flight: Vec::new(),
             armed: None,
@@ -187,7 +225,7 @@ impl Shard {
         let Some(slot) = self.users.by_aor.remove(aor) else { return };
         let Some(entry) = self.users.slab.remove(slot) else { return };
         self.users.count(entry.registrar.len(), 0);
-        self.revoke(&entry.connections());
+        self.revoke(&entry.connections);
         for relay in entry.in_flight {
             self.fail_relay(now, relay, Reject::UnknownUser);
         }
@@ -199,6 +237,7 @@ impl Shard {
     pub(super) fn signed_off(&mut self, now: Now, aor: &Aor, conn: ConnId) {
         let Some(slot) = self.users.slot(aor) else { return };
         let Some(entry) = self.users.get_mut(slot) else { return };
+        entry.connections.retain(|known| *known != conn);
         let before = entry.registrar.len();
         let changes = entry.registrar.connection_lost(conn);
         let after = entry.registrar.len();
@@ -215,6 +254,10 @@ impl Shard {
     /// Some endpoint of a user may have expired.
     pub(super) fn expire_endpoints(&mut self, now: Now, slot: Slot) {
         let Some(entry) = self.users.get_mut(slot) else { return };
+        // An endpoint that expired sooner armed another timer since: that one goes on.
+        if entry.armed.is_none_or(|armed| !now.reached(armed)) {
+            return;
+        }
         entry.armed = None;
         let before = entry.registrar.len();
         let changes = entry.registrar.expire(now);

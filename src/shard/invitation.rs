@@ -307,11 +307,12 @@ impl Shard {
 
     /// Makes the dialog of an invitation and its answer, and with it the session.
     fn establish(&mut self, now: Now, session: Slot, invite: &Bytes, answer: &AnsweringEnd) {
-        let mut dialog = None;
+        let (mut dialog, mut ack) = (None, None);
         self.with_message(invite, |shard, message| {
             let contact = message.contacts().next().and_then(Result::ok);
             let target = contact.map(|contact| contact.uri).unwrap_or_default();
             let cseq = message.cseq().map_or(0, |cseq| cseq.number);
+            ack = Some(cseq);
             let tag = message.from_tag().unwrap_or_default();
             let caller = End::new(tag, target, cseq);
             let callee = End::new(&answer.tag, &answer.target, 0);
@@ -320,6 +321,7 @@ impl Shard {
         });
         let Some(entry) = self.sessions.get_mut(session) else { return };
         entry.dialog = dialog;
+        entry.ack = ack;
         entry.invitation = None;
         entry.session.handle(now, Input::Accept);
         if let Some(deadline) = entry.session.next_deadline() {

@@ -29,6 +29,7 @@ pub mod frame;
 pub mod home;
 pub mod input;
 mod invitation;
+pub mod occupancy;
 pub mod output;
 mod relay;
 mod session;
@@ -177,16 +178,13 @@ impl Machine for Shard {
                 self.wheel.arm(deadline, Timer::Authenticate(conn));
             }
             Input::Message { conn, message } if message.is_request() => {
-                self.request(now, conn, message);
+                self.request_received(now, conn, message);
             }
             Input::Message { conn, message } => self.answer_received(conn, message),
             Input::Malformed { conn, message, error } => self.malformed(conn, message, error),
             Input::Broken { conn, message, error } => self.broken(now, conn, message, error),
             Input::Closed { conn, .. } => self.connection_closed(now, conn),
-            Input::Frame(frame) => {
-                self.counters.count(Series::FramesReceived);
-                self.frame(now, frame);
-            }
+            Input::Frame(frame) => self.frame(now, frame),
             Input::Control(Control::Drain) => self.drain(now),
             Input::Control(Control::PutUser(user)) => self.put_user(user),
             Input::Control(Control::RemoveUser(aor)) => self.remove_user(now, &aor),
@@ -310,7 +308,6 @@ impl Shard {
         if to == self.id {
             self.local.push_back(frame);
         } else if to.0 < self.shards {
-            self.counters.count(Series::FramesSent);
             self.outputs.push_back(Output::Frame { to, frame });
         }
     }
@@ -380,7 +377,6 @@ impl Shard {
                 self.counters.hit(Limit::LockoutEntries);
             }
         }
-        self.counters.count(Series::Ticks);
     }
 
     /// Calls `then` with a message read from octets of our own keeping.

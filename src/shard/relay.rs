@@ -125,6 +125,11 @@ impl Relays {
         self.slab.len()
     }
 
+    /// The requests and their slots.
+    pub fn iter(&self) -> impl Iterator<Item = (Slot, &Relay)> {
+        self.slab.iter()
+    }
+
     /// Looks at some slots and appends those whose time is up to `due`. A timer for each would
     /// cost more than this: nearly all are answered in milliseconds.
     pub fn sweep(&mut self, now: Now, due: &mut Vec<Slot>) {

@@ -44,6 +44,8 @@ pub(super) struct SessionEntry {
     pub(super) legs: [Leg; 2],
     /// The dialog, once there is one.
     pub(super) dialog: Option<Dialog>,
+    /// The number of the INVITE whose 2xx the caller has not acknowledged.
+    pub(super) ack: Option<u32>,
     /// The invitation, until it is answered.
     pub(super) invitation: Option<Slot>,
     /// Requests in flight in its dialog.
@@ -278,9 +280,14 @@ impl Shard {
         }
     }
 
-    /// Passes an ACK of a 2xx on; it has no answer and no transaction.
+    /// Passes the ACK of the 2xx on; it has no answer and no transaction. Any other ACK is of an
+    /// answer of our own, or none at all.
     fn relay_ack(&mut self, slot: Slot, side: Side, mut request: InDialog) {
-        let Some(entry) = self.sessions.get(slot) else { return };
+        let Some(entry) = self.sessions.get_mut(slot) else { return };
+        if side != Side::Caller || entry.ack != Some(request.cseq) {
+            return;
+        }
+        entry.ack = None;
         if let Leg::Connection(to, transport) = entry.leg(side.other()) {
             let relay = RelayId::new(self.id, Slot { index: u32::MAX, generation: request.cseq });
             forward::fill_via(&mut request.bytes, request.via_at, &self.sent_by, transport, relay);
@@ -390,6 +397,7 @@ impl Shard {
             record: RecordId::new(now.unix_ms, &mut self.seed),
             legs,
             dialog: None,
+            ack: None,
             invitation: None,
             in_flight: Vec::new(),
             closing: None,

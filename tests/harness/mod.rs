@@ -1,35 +1,20 @@
-//! What the tests against the real binary share: the server as a process, the programs that talk
-//! to it, its records and counters as an operator sees them, and a plain SIP endpoint.
-//!
-//! Nothing here uses the server's own reader or writer: a fault in them must not hide itself.
-#![allow(dead_code, reason = "each test target uses its part")]
+//! Shards without sockets: a network of them in one thread, and clients that speak to it in
+//! octets. What a test reads of a message it reads with [`text`], not with the server's own parser.
 
-pub mod cdr;
-pub mod endpoint;
-pub mod metrics;
-pub mod program;
-pub mod server;
-pub mod stream;
+#![allow(dead_code, reason = "each test binary uses its part")]
 
-use std::thread;
-use std::time::{Duration, Instant};
+pub mod client;
+pub mod digest;
+pub mod net;
+pub mod text;
 
-/// How long anything may take before a test fails. Generous: the machine may be busy with other
-/// tests.
-pub const PATIENCE: Duration = Duration::from_secs(30);
-/// Between two looks at something that cannot be waited for.
-const LOOK: Duration = Duration::from_millis(20);
+pub use client::{Client, Device, Dialog, established};
+pub use net::Net;
+pub use text::{Request, Text};
 
-/// Looks until `look` finds something; panics with what was expected when patience ends.
-pub fn eventually<T>(expected: &str, mut look: impl FnMut() -> Result<T, String>) -> T {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        match look() {
-            Ok(found) => return found,
-            Err(instead) if Instant::now() > deadline => {
-                panic!("expected {expected}, instead: {instead}")
-            }
-            Err(_) => thread::sleep(LOOK),
-        }
-    }
-}
+/// The domain of all users.
+pub const DOMAIN: &str = "example.test";
+/// The password of all users.
+pub const PASSWORD: &str = "secret";
+/// `host:port` of the server's Via and Record-Route.
+pub const SENT_BY: &str = "fe01.example.test:5061";

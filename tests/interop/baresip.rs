@@ -5,10 +5,10 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::harness::cdr::{Ending, Kind};
-use crate::harness::endpoint::Endpoint;
-use crate::harness::program::{Program, require, require_file};
-use crate::harness::server::{DOMAIN, PASSWORD, Server};
+use crate::outside::cdr::{Ending, Kind};
+use crate::outside::endpoint::Endpoint;
+use crate::outside::program::{Program, require, require_file};
+use crate::outside::server::{DOMAIN, PASSWORD, Server};
 
 const MODULES: &str = "/usr/lib/baresip/modules";
 

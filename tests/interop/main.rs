@@ -2,8 +2,8 @@
 //! counters say about it. The clients are Debian packages; a missing one fails the test with the
 //! package's name. `tests/run` installs them.
 
-#[path = "../harness/mod.rs"]
-mod harness;
+#[path = "../outside/mod.rs"]
+mod outside;
 
 mod baresip;
 mod bridge;

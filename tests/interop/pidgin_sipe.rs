@@ -7,10 +7,10 @@ use std::process::Command;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::harness::cdr::{Ending, Kind};
-use crate::harness::eventually;
-use crate::harness::program::{Program, require, require_file};
-use crate::harness::server::{PASSWORD, Server};
+use crate::outside::cdr::{Ending, Kind};
+use crate::outside::eventually;
+use crate::outside::program::{Program, require, require_file};
+use crate::outside::server::{PASSWORD, Server};
 
 /// A client process, with one or more accounts.
 pub struct Purple {

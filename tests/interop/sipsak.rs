@@ -2,8 +2,8 @@
 
 use std::process::Command;
 
-use crate::harness::program::{Program, require};
-use crate::harness::server::Server;
+use crate::outside::program::{Program, require};
+use crate::outside::server::Server;
 
 #[test]
 fn options_over_tcp_are_answered_without_signing_in() {
