@@ -5,7 +5,6 @@ use super::error::{Error, StreamError};
 use super::header::HeaderName;
 use super::method::Method;
 use super::octets;
-use super::uri;
 use crate::base::limits::Limits;
 
 /// Places for header lines in a [`Head`]; `sip_header_count_max` above it has no effect.
@@ -154,65 +153,48 @@ impl Head {
         let head_max = limits.sip_head_bytes_max.min(usize::from(u16::MAX));
         let line_max = limits.sip_header_line_bytes_max;
         let count_max = limits.sip_header_count_max.min(HEADERS_MAX);
-        if cursor.line == 0 {
-            sniff(bytes)?;
-        }
+        let method_len = if cursor.line == 0 { sniff(bytes)? } else { 0 };
+        let Cursor { mut line, mut scanned, mut count } = *cursor;
         loop {
-            let at = octets::next_control(bytes, cursor.scanned);
-            let line_end_max = cursor.line.saturating_add(line_max);
+            let at = octets::next_control(bytes, scanned);
+            let line_end_max = line.saturating_add(line_max);
             if at > line_end_max.min(head_max) {
-                let line_first = line_end_max <= head_max;
-                return Err(if line_first {
-                    StreamError::LineTooLong
-                } else {
-                    StreamError::HeadTooLong
-                });
+                return Err(too_long(line_end_max, head_max));
             }
-            match bytes.get(at..) {
-                Some([b'\r', b'\n', ..]) => {}
-                Some([] | [b'\r']) | None => {
-                    cursor.scanned = at;
+            let after = match line_end(bytes, at)? {
+                LineEnd::Crlf(after) => after,
+                LineEnd::Unknown => {
+                    *cursor = Cursor { line, scanned: at, count };
                     return Ok(false);
                 }
-                Some([b'\r' | b'\n' | 0, ..]) => return Err(StreamError::LineEnding),
-                Some([octet, ..]) => {
-                    if *octet != b'\t' {
+                LineEnd::None { allowed } => {
+                    if !allowed {
                         self.note(Error::HeaderValue);
                     }
-                    cursor.scanned = at + 1;
+                    scanned = at + 1;
                     continue;
                 }
-            }
-            let next = at + 2;
-            if cursor.line == 0 {
-                self.start_line(bytes.get(..at).unwrap_or(&[]))?;
-                self.start_line_len = next as u16;
-            } else if at == cursor.line {
-                if next > head_max {
-                    return Err(StreamError::HeadTooLong);
-                }
-                self.len = next as u16;
-                return Ok(true);
+            };
+            scanned = at + 2;
+            if line == 0 {
+                self.start_line(bytes.get(..at).unwrap_or(&[]), method_len)?;
+                self.start_line_len = scanned as u16;
+            } else if at == line {
+                self.len = scanned as u16;
+                return if scanned > head_max { Err(StreamError::HeadTooLong) } else { Ok(true) };
             } else {
-                match bytes.get(next) {
+                match after {
+                    Some(b' ' | b'\t') => continue,
+                    Some(_) if count < count_max => self.field(bytes, line, at, count),
+                    Some(_) => return Err(StreamError::TooManyHeaders),
                     None => {
-                        cursor.scanned = at;
+                        *cursor = Cursor { line, scanned: at, count };
                         return Ok(false);
                     }
-                    Some(b' ' | b'\t') => {
-                        cursor.scanned = next;
-                        continue;
-                    }
-                    Some(_) => {}
                 }
-                if cursor.count >= count_max {
-                    return Err(StreamError::TooManyHeaders);
-                }
-                self.field(bytes, cursor.line, at, cursor.count);
-                cursor.count += 1;
+                count += 1;
             }
-            cursor.line = next;
-            cursor.scanned = next;
+            line = scanned;
         }
     }
 
@@ -326,6 +308,7 @@ impl Head {
         }
     }
 
+    #[cold]
     fn note(&mut self, error: Error) {
         self.error.get_or_insert(error);
     }
@@ -334,15 +317,22 @@ impl Head {
     #[inline(always)]
     fn field(&mut self, bytes: &[u8], start: usize, end: usize, place: usize) {
         let line = bytes.get(start..end).unwrap_or(&[]);
-        let mut field = Field {
-            name: HeaderName::Other,
-            name_span: Span::new(start, start),
-            value: Span::new(end, end),
+        let (name, name_len, colon) = match HeaderName::at_start(bytes.get(start..).unwrap_or(&[]))
+        {
+            // A name in the table holds no line end, nor does a token: the colon is in the line.
+            Some((name, len)) if name != HeaderName::Other => (name, len, len),
+            Some((name, len)) if line.get(..len).is_some_and(octets::is_token) => (name, len, len),
+            _ => split_name(line).unwrap_or((HeaderName::Other, 0, line.len())),
         };
-        if let Some((name, name_len, value)) = split_field(line) {
-            field.name = name;
-            field.name_span = Span::new(start, start + name_len);
-            field.value = Span::new(start + value.start, start + value.end);
+        let value = line.get(colon + 1..).unwrap_or(&[]);
+        let value_end = end - (value.len() - octets::trim_end(value).len());
+        let value_start = (end - octets::trim_start(value).len()).min(value_end);
+        let field = Field {
+            name,
+            name_span: Span::new(start, start + name_len),
+            value: Span::new(value_start, value_end),
+        };
+        if name_len > 0 {
             self.count_field(name, place);
         } else {
             self.note(Error::HeaderName);
@@ -368,33 +358,37 @@ impl Head {
         }
     }
 
-    /// Takes the start line, given without its CRLF.
-    fn start_line(&mut self, line: &[u8]) -> Result<(), StreamError> {
-        if line.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"SIP/")) {
+    /// Takes the start line, given without its CRLF. The URI is judged later, by `rules`.
+    fn start_line(&mut self, line: &[u8], method_len: usize) -> Result<(), StreamError> {
+        if line.get(method_len) == Some(&b'/') {
             self.status_line(line);
             return Ok(());
         }
+        let uri_end = match line.strip_suffix(b" SIP/2.0") {
+            Some(start) => start.len(),
+            None => self.odd_version(line)?,
+        };
+        self.start = Start::Request {
+            method: Method::from_bytes(line.get(..method_len).unwrap_or(&[])),
+            text: Span::new(0, method_len),
+            uri: Span::new((method_len + 1).min(uri_end), uri_end),
+        };
+        Ok(())
+    }
+
+    /// The end of the URI in a request line that does not end as it should.
+    fn odd_version(&mut self, line: &[u8]) -> Result<usize, StreamError> {
         let trimmed = octets::trim_end(line);
         if trimmed.len() != line.len() {
             self.note(Error::StartLine);
         }
-        let method_len = memchr::memchr(b' ', trimmed).ok_or(StreamError::NotSip)?;
         let uri_end = memchr::memrchr(b' ', trimmed).ok_or(StreamError::NotSip)?;
         let version = trimmed.get(uri_end + 1..).unwrap_or(&[]);
         if !version.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"SIP/")) {
             return Err(StreamError::NotSip);
         }
         self.version(version);
-        let target = trimmed.get(method_len + 1..uri_end).unwrap_or(&[]);
-        if !uri::is_absolute(target) {
-            self.note(Error::RequestUri);
-        }
-        self.start = Start::Request {
-            method: Method::from_bytes(trimmed.get(..method_len).unwrap_or(&[])),
-            text: Span::new(0, method_len),
-            uri: Span::new((method_len + 1).min(uri_end), uri_end),
-        };
-        Ok(())
+        Ok(uri_end)
     }
 
     fn status_line(&mut self, line: &[u8]) {
@@ -417,7 +411,7 @@ impl Head {
     }
 
     fn version(&mut self, version: &[u8]) {
-        if version.eq_ignore_ascii_case(b"SIP/2.0") {
+        if version == b"SIP/2.0" || version.eq_ignore_ascii_case(b"SIP/2.0") {
             return;
         }
         let number = version.get(4..).unwrap_or(&[]);
@@ -427,44 +421,62 @@ impl Head {
     }
 }
 
-/// Refuses other protocols by their first word: a method is at most [`METHOD_BYTES_MAX`] token
-/// octets and a space. The rest of the start line is judged when it is whole.
-#[inline]
-fn sniff(bytes: &[u8]) -> Result<(), StreamError> {
-    for (at, &octet) in bytes.iter().take(METHOD_BYTES_MAX + 1).enumerate() {
-        match octet {
-            b' ' if at > 0 => return Ok(()),
-            b'/' if bytes.get(..at).is_some_and(|word| word.eq_ignore_ascii_case(b"SIP")) => {
-                return Ok(());
-            }
-            _ if octets::is(octet, octets::TOKEN) && at < METHOD_BYTES_MAX => {}
-            _ => return Err(StreamError::NotSip),
-        }
-    }
-    Ok(())
+/// What a control octet is to the line it stands in.
+enum LineEnd {
+    /// CRLF ends the line; the octet behind it, if it is there.
+    Crlf(Option<u8>),
+    /// It cannot be told yet.
+    Unknown,
+    /// It does not end the line.
+    None {
+        /// It may stand in a line: it is HTAB.
+        allowed: bool,
+    },
 }
 
-/// Name, length of the name as written, and range of the trimmed value of a header line; `None`
-/// when no token followed by at most blanks stands before the colon.
+/// Judges the control octet at `at`, or the end of `bytes`.
 #[inline(always)]
-fn split_field(line: &[u8]) -> Option<(HeaderName, usize, std::ops::Range<usize>)> {
-    let colon = line.iter().position(|&octet| octet == b':')?;
-    let (written, value) = line.split_at_checked(colon)?;
-    let written = trim_blanks_end(written);
-    let name = HeaderName::from_bytes(written);
-    // A known name is made of token octets.
-    if name == HeaderName::Other && !octets::is_token(written) {
-        return None;
+fn line_end(bytes: &[u8], at: usize) -> Result<LineEnd, StreamError> {
+    match bytes.get(at..) {
+        Some([b'\r', b'\n', after, ..]) => Ok(LineEnd::Crlf(Some(*after))),
+        Some([b'\r', b'\n']) => Ok(LineEnd::Crlf(None)),
+        Some([] | [b'\r']) | None => Ok(LineEnd::Unknown),
+        Some([b'\r' | b'\n' | 0, ..]) => Err(StreamError::LineEnding),
+        Some([octet, ..]) => Ok(LineEnd::None { allowed: *octet == b'\t' }),
     }
-    let value = value.get(1..)?;
-    let end = colon + 1 + octets::trim_end(value).len();
-    let start = line.len() - octets::trim_start(value).len();
-    Some((name, written.len(), start.min(end)..end))
+}
+
+/// The bound that was reached first.
+#[cold]
+fn too_long(line_end_max: usize, head_max: usize) -> StreamError {
+    if line_end_max <= head_max { StreamError::LineTooLong } else { StreamError::HeadTooLong }
+}
+
+/// Refuses other protocols by their first word: a method is at most [`METHOD_BYTES_MAX`] token
+/// octets and a space; a response starts with `SIP/`. The length of the word, or of what is there
+/// of it. The rest of the start line is judged when it is whole.
+#[inline]
+fn sniff(bytes: &[u8]) -> Result<usize, StreamError> {
+    let len = octets::span(bytes.get(..METHOD_BYTES_MAX).unwrap_or(bytes), octets::TOKEN);
+    match bytes.get(len) {
+        None => Ok(len),
+        Some(b' ') if len > 0 => Ok(len),
+        Some(b'/') if bytes.get(..len).is_some_and(|w| w.eq_ignore_ascii_case(b"SIP")) => Ok(len),
+        Some(_) => Err(StreamError::NotSip),
+    }
+}
+
+/// Name, length of the name as written, and place of the colon; `None` when no token followed by
+/// at most blanks stands before the colon.
+#[inline(never)]
+fn split_name(line: &[u8]) -> Option<(HeaderName, usize, usize)> {
+    let colon = memchr::memchr(b':', line)?;
+    let written = trim_blanks_end(line.get(..colon)?);
+    octets::is_token(written).then_some((HeaderName::from_bytes(written), written.len(), colon))
 }
 
 /// Only SP and HTAB may stand between the name and the colon: a fold there would hide a header
 /// from a parser that reads line by line.
-#[inline(always)]
 fn trim_blanks_end(mut bytes: &[u8]) -> &[u8] {
     while let [rest @ .., b' ' | b'\t'] = bytes {
         bytes = rest;

@@ -123,61 +123,126 @@ impl HeaderName {
     /// The header of that name or compact form, [`HeaderName::Other`] for any other.
     #[inline]
     pub fn from_bytes(name: &[u8]) -> HeaderName {
-        let Some(key) = Key::of(name) else { return HeaderName::Other };
-        let slot = &TABLE.slots[key.slot(TABLE.multiplier)];
-        if slot.key.same(&key) { slot.name } else { HeaderName::Other }
+        Key::of(name).map_or(HeaderName::Other, |key| key.find())
+    }
+
+    /// The header whose name and colon stand at the start of `text`, and what precedes the colon;
+    /// `None` when no colon is near. A name in the table is exact; any other text before the colon
+    /// is [`HeaderName::Other`], a name or not.
+    #[inline]
+    pub(super) fn at_start(text: &[u8]) -> Option<(HeaderName, usize)> {
+        match text.first_chunk() {
+            Some(start) => HeaderName::before_colon(start),
+            None => {
+                let mut padded = [0u8; NAME_MAX];
+                padded.get_mut(..text.len())?.copy_from_slice(text);
+                HeaderName::before_colon(&padded)
+            }
+        }
+    }
+
+    /// Names of up to 15 octets, nearly all, take the short way.
+    #[inline(always)]
+    fn before_colon(text: &[u8; NAME_MAX]) -> Option<(HeaderName, usize)> {
+        let (chunks, _) = text.as_chunks::<8>();
+        let [first, second, ..] = *chunks else { return None };
+        let (first, second) = (Word::of(first), Word::of(second));
+        let (key, len) = match (first.colon(), second.colon()) {
+            (Some(len), _) => (Key([first.before(len), 0, 0, 0]), len),
+            (None, Some(len)) => (Key([first.all(), second.before(len), 0, 0]), 8 + len),
+            (None, None) => Key::before_colon(text)?,
+        };
+        Some((key.find(), len))
     }
 }
 
-/// Longest name in the table; a longer one is not known.
+/// A name is at most one octet shorter than this; a longer one is not known.
 const NAME_MAX: usize = 32;
 
-/// A name folded to lower case in four words, with its length: two names are the same header
+/// A name folded to lower case, in words filled up with zeros: two names are the same header
 /// exactly when their keys are equal. Setting bit 0x20 folds letters; of the other octets it makes
 /// alike, none but the CR (which looks like `-` then) could turn a foreign name into a known one,
 /// and a CR never stands in a header name.
 #[derive(Clone, Copy)]
-struct Key {
-    words: [u64; NAME_MAX / 8],
-    len: usize,
-}
+struct Key([u64; NAME_MAX / 8]);
 
-const LOWER: u64 = 0x2020_2020_2020_2020;
+const ONES: u64 = 0x0101_0101_0101_0101;
+const LOWER: u64 = ONES * 0x20;
 /// Slots of the table; a power of two.
 const SLOTS: usize = 512;
 
 impl Key {
-    const NONE: Key = Key { words: [0; NAME_MAX / 8], len: 0 };
+    const NONE: Key = Key([0; NAME_MAX / 8]);
 
-    #[inline(always)]
     fn of(name: &[u8]) -> Option<Key> {
-        let mut padded = [0u8; NAME_MAX];
+        let mut padded = [b':'; NAME_MAX];
         padded.get_mut(..name.len())?.copy_from_slice(name);
-        Some(Key::from_padded(&padded, name.len()))
+        let (key, len) = Key::before_colon(&padded)?;
+        (len == name.len()).then_some(key)
     }
 
-    #[inline(always)]
-    const fn from_padded(padded: &[u8; NAME_MAX], len: usize) -> Key {
-        let mut words = [0u64; NAME_MAX / 8];
-        let (chunks, _) = padded.as_chunks::<8>();
+    /// The key of what stands before the first colon, and its length.
+    const fn before_colon(text: &[u8; NAME_MAX]) -> Option<(Key, usize)> {
+        let (chunks, _) = text.as_chunks::<8>();
+        let mut key = Key::NONE;
         let mut i = 0;
-        while i < words.len() {
-            words[i] = u64::from_le_bytes(chunks[i]) | LOWER;
+        while i < key.0.len() {
+            let word = Word::of(chunks[i]);
+            if let Some(len) = word.colon() {
+                key.0[i] = word.before(len);
+                return Some((key, 8 * i + len));
+            }
+            key.0[i] = word.all();
             i += 1;
         }
-        Key { words, len }
+        None
     }
 
     #[inline(always)]
     const fn slot(&self, multiplier: u64) -> usize {
-        let [a, b, c, d] = self.words;
+        let [a, b, c, d] = self.0;
         let mixed = a ^ b.rotate_left(7) ^ c.rotate_left(23) ^ d.rotate_left(41);
         (mixed.wrapping_mul(multiplier) >> (64 - SLOTS.trailing_zeros())) as usize
     }
 
     #[inline(always)]
-    fn same(&self, other: &Key) -> bool {
-        self.len == other.len && self.words == other.words
+    fn find(&self) -> HeaderName {
+        let slot = &TABLE.slots[self.slot(TABLE.multiplier)];
+        let ([a, b, c, d], [e, f, g, h]) = (self.0, slot.key.0);
+        let same = (a ^ e) | (b ^ f) | (c ^ g) | (d ^ h) == 0;
+        if same { slot.name } else { HeaderName::Other }
+    }
+}
+
+/// Eight octets of a name and of what follows it; the first one is the lowest.
+#[derive(Clone, Copy)]
+struct Word(u64);
+
+impl Word {
+    #[inline(always)]
+    const fn of(octets: [u8; 8]) -> Word {
+        Word(u64::from_le_bytes(octets))
+    }
+
+    /// Number of octets before the first colon.
+    #[inline(always)]
+    const fn colon(self) -> Option<usize> {
+        let colons = self.0 ^ (ONES * b':' as u64);
+        // The lowest bit set marks the first octet that is a colon.
+        let marks = colons.wrapping_sub(ONES) & !colons & (ONES << 7);
+        if marks == 0 { None } else { Some((marks.trailing_zeros() / 8) as usize) }
+    }
+
+    /// The first `len` octets in lower case, zeros behind them.
+    #[inline(always)]
+    const fn before(self, len: usize) -> u64 {
+        self.all() & ((1 << (8 * len)) - 1)
+    }
+
+    /// All octets in lower case.
+    #[inline(always)]
+    const fn all(self) -> u64 {
+        self.0 | LOWER
     }
 }
 
@@ -218,7 +283,7 @@ const fn fill(multiplier: u64) -> Option<[Slot; SLOTS]> {
             if !text.is_empty() {
                 let key = const_key(text);
                 let slot = key.slot(multiplier);
-                if slots[slot].key.len != 0 {
+                if !matches!(slots[slot].name, HeaderName::Other) {
                     return None;
                 }
                 slots[slot] = Slot { key, name };
@@ -230,14 +295,18 @@ const fn fill(multiplier: u64) -> Option<[Slot; SLOTS]> {
     Some(slots)
 }
 
+/// [`Key::of`] for the table.
 const fn const_key(name: &[u8]) -> Key {
-    let mut padded = [0u8; NAME_MAX];
+    let mut padded = [b':'; NAME_MAX];
     let mut i = 0;
     while i < name.len() {
         padded[i] = name[i];
         i += 1;
     }
-    Key::from_padded(&padded, name.len())
+    match Key::before_colon(&padded) {
+        Some((key, _)) => key,
+        None => panic!("a header name is longer than the table allows"),
+    }
 }
 
 /// A set of header names, one bit each.
@@ -291,6 +360,26 @@ mod tests {
             }
         }
         assert_eq!(HeaderName::Other as usize, HeaderName::COUNT - 1);
+    }
+
+    #[test]
+    fn a_name_is_found_before_its_colon() {
+        for name in HeaderName::ALL {
+            let text = name.as_str();
+            for line in [format!("{text}:"), format!("{text}: value of some length: x")] {
+                assert_eq!(HeaderName::at_start(line.as_bytes()), Some((name, text.len())));
+            }
+            for line in [format!("{text} :"), format!("{text}x: {text}:")] {
+                let other = Some((HeaderName::Other, text.len() + 1));
+                assert_eq!(HeaderName::at_start(line.as_bytes()), other, "{line}");
+            }
+        }
+        for line in [&b""[..], &[b'a'; 31], &[b'a'; 32], &[b'a'; 99]] {
+            assert_eq!(HeaderName::at_start(line), None);
+        }
+        for (line, len) in [(&b":"[..], 0), (b"\r\nVia: x", 5), (b"Via\r\n:", 5)] {
+            assert_eq!(HeaderName::at_start(line), Some((HeaderName::Other, len)));
+        }
     }
 
     #[test]

@@ -44,6 +44,9 @@ impl<'a> NameAddr<'a> {
 /// The display name, and what follows the `<`; `None` when the value is no `name-addr`.
 #[inline]
 fn split_display(value: &[u8]) -> Option<(&[u8], &[u8])> {
+    if let Some(rest) = value.strip_prefix(b"<") {
+        return Some((&[], rest));
+    }
     if let Some(quoted) = value.strip_prefix(b"\"") {
         let (display, rest) = quoted.split_at_checked(octets::closing_quote(quoted)?)?;
         let rest = octets::trim_start(rest.get(1..)?).strip_prefix(b"<")?;

@@ -13,20 +13,18 @@ impl<'a> Params<'a> {
         Params(bytes)
     }
 
-    /// Header parameters (RFC 3261 `generic-param`): each is a token, alone or with a value.
+    /// Header parameters (RFC 3261 `generic-param`): each is a name, alone or with a value.
     /// `once` names the parameter that must not stand twice.
     ///
     /// # Errors
     /// [`Error::Params`] when they break the grammar, or `once` stands twice.
     #[inline]
     pub fn parse(bytes: &'a [u8], once: &str) -> Result<Self, Error> {
+        let bytes = octets::trim(bytes);
         let mut seen = false;
-        let mut params = Params(octets::trim(bytes)).iter();
+        let mut params = Params(bytes).iter();
         while !params.rest.is_empty() {
-            let (name, value) = params.next().ok_or(Error::Params)?;
-            if !octets::is_token(name) || !params.last_is_valid(value) {
-                return Err(Error::Params);
-            }
+            let (name, _) = params.next().ok_or(Error::Params)?;
             if name.eq_ignore_ascii_case(once.as_bytes()) {
                 if seen {
                     return Err(Error::Params);
@@ -34,7 +32,7 @@ impl<'a> Params<'a> {
                 seen = true;
             }
         }
-        Ok(Params(octets::trim(bytes)))
+        Ok(Params(bytes))
     }
 
     /// The parameters as written, from the first semicolon on.
@@ -52,36 +50,14 @@ impl<'a> Params<'a> {
     /// Names and values in order; see [`Params::get`] for the values.
     #[inline]
     pub fn iter(&self) -> Iter<'a> {
-        Iter { rest: self.0, form: Form::Flag }
+        Iter { rest: self.0 }
     }
 }
 
-/// Iterator over parameters.
+/// Iterator over parameters; it ends where the grammar is broken.
 #[derive(Clone, Debug)]
 pub struct Iter<'a> {
     rest: &'a [u8],
-    /// How the last parameter was written.
-    form: Form,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
-    Flag,
-    Plain,
-    Quoted,
-}
-
-impl Iter<'_> {
-    /// Whether the value of the parameter just returned follows `gen-value`.
-    #[inline]
-    fn last_is_valid(&self, value: &[u8]) -> bool {
-        match self.form {
-            Form::Flag | Form::Quoted => true,
-            Form::Plain => {
-                !value.is_empty() && value.iter().all(|&o| o != b',' && octets::is(o, octets::URI))
-            }
-        }
-    }
 }
 
 impl<'a> Iterator for Iter<'a> {
@@ -90,30 +66,35 @@ impl<'a> Iterator for Iter<'a> {
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         let rest = octets::trim_start(self.rest).strip_prefix(b";")?;
-        let end = rest.iter().position(|&o| o == b';' || o == b'=').unwrap_or(rest.len());
-        let (name, rest) = rest.split_at_checked(end)?;
-        let name = octets::trim(name);
-        let Some(rest) = rest.strip_prefix(b"=") else {
-            self.form = Form::Flag;
-            self.rest = rest;
-            return Some((name, &[]));
-        };
-        if let Some(quoted) = octets::trim_start(rest).strip_prefix(b"\"") {
-            let (value, rest) = quoted.split_at_checked(octets::closing_quote(quoted)?)?;
-            let rest = octets::trim_start(rest.get(1..)?);
-            if !rest.is_empty() && !rest.starts_with(b";") {
-                return None;
-            }
-            self.form = Form::Quoted;
-            self.rest = rest;
-            return Some((name, value));
+        let (name, rest) = octets::take(octets::trim_start(rest), octets::PARAM_NAME);
+        if name.is_empty() {
+            return None;
         }
-        let end = memchr::memchr(b';', rest).unwrap_or(rest.len());
-        let (value, rest) = rest.split_at_checked(end)?;
-        self.form = Form::Plain;
+        let rest = octets::trim_start(rest);
+        let (value, rest) = match rest.strip_prefix(b"=") {
+            None => (&[][..], rest),
+            Some(rest) => {
+                let (value, rest) = split_value(octets::trim_start(rest))?;
+                (value, octets::trim_start(rest))
+            }
+        };
+        if !rest.is_empty() && !rest.starts_with(b";") {
+            return None;
+        }
         self.rest = rest;
-        Some((name, octets::trim(value)))
+        Some((name, value))
     }
+}
+
+/// The value at the start of `text`, without its quotes, and what follows.
+#[inline]
+fn split_value(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    if let Some(quoted) = text.strip_prefix(b"\"") {
+        let (value, rest) = quoted.split_at_checked(octets::closing_quote(quoted)?)?;
+        return Some((value, rest.get(1..)?));
+    }
+    let (value, rest) = octets::take(text, octets::PARAM_VALUE);
+    (!value.is_empty()).then_some((value, rest))
 }
 
 #[cfg(test)]
@@ -170,7 +151,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_ends_the_iteration() {
-        assert_eq!(pairs(";a=b junk;c"), [("a", "b junk"), ("c", "")]);
+        assert_eq!(pairs(";x;a=b junk;c"), [("x", "")]);
         assert_eq!(pairs(";a=\"open;c"), []);
         assert_eq!(pairs("junk;c"), []);
     }

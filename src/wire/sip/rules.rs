@@ -3,16 +3,20 @@
 use super::error::Error;
 use super::header::HeaderName;
 use super::message::Message;
+use super::uri;
 
 /// The headers every request and response carries.
 const MANDATORY: [HeaderName; 5] =
     [HeaderName::Via, HeaderName::From, HeaderName::To, HeaderName::CallId, HeaderName::CSeq];
 
-/// Checks what `Framed::Message` promises; the first rule broken, in the order of the message for
-/// faults of the lines, then in the order of this function.
+/// Checks what `Framed::Message` promises; the first rule broken: what the lines break, in their
+/// order, then the rest in the order of this function.
 pub(super) fn check(message: Message<'_>) -> Result<(), Error> {
     if let Some(error) = message.head().error() {
         return Err(error);
+    }
+    if message.is_request() && !uri::is_absolute(message.uri()) {
+        return Err(Error::RequestUri);
     }
     for name in MANDATORY {
         if message.head().first(name).is_none() {

@@ -31,12 +31,15 @@ impl<'a> Uri<'a> {
     /// [`Error::Uri`] when it has no scheme, holds octets no URI may hold, or, for sip and sips,
     /// breaks the grammar of user, host or port.
     pub fn parse(text: &'a [u8]) -> Result<Uri<'a>, Error> {
-        let (scheme, rest) = split_scheme(text).ok_or(Error::Uri)?;
-        if !octets::all(rest, octets::URI) {
-            return Err(Error::Uri);
+        if let Some(rest) = text.strip_prefix(b"sip:") {
+            return sip(text.get(..3).unwrap_or(&[]), rest).ok_or(Error::Uri);
         }
+        let (scheme, rest) = split_scheme(text).ok_or(Error::Uri)?;
         if scheme.eq_ignore_ascii_case(b"sip") || scheme.eq_ignore_ascii_case(b"sips") {
             return sip(scheme, rest).ok_or(Error::Uri);
+        }
+        if !octets::all(rest, octets::URI) {
+            return Err(Error::Uri);
         }
         Ok(Uri {
             scheme,
@@ -107,7 +110,8 @@ fn hex(digit: u8) -> Option<u8> {
 /// Whether the text is a scheme, a colon and something, of octets that may stand in a URI.
 #[inline]
 pub(super) fn is_absolute(text: &[u8]) -> bool {
-    split_scheme(text).is_some() && octets::all(text, octets::URI)
+    let schemed = (text.len() > 4 && text.starts_with(b"sip:")) || split_scheme(text).is_some();
+    schemed && octets::all(text, octets::URI)
 }
 
 /// Scheme and what follows its colon; neither may be empty.
@@ -144,11 +148,12 @@ fn sip<'a>(scheme: &'a [u8], text: &'a [u8]) -> Option<Uri<'a>> {
         }
     };
     let (host, port, rest) = split_host(rest)?;
-    let end = memchr::memchr(b'?', rest).unwrap_or(rest.len());
-    let (params, headers) = rest.split_at_checked(end)?;
-    if !(params.is_empty() || params.starts_with(b";")) || rest.contains(&b'@') {
+    let valid = rest.is_empty() || rest.starts_with(b";") || rest.starts_with(b"?");
+    if !valid || !octets::all(rest, octets::URI) || rest.contains(&b'@') {
         return None;
     }
+    let end = rest.iter().position(|&octet| octet == b'?').unwrap_or(rest.len());
+    let (params, headers) = rest.split_at_checked(end)?;
     let headers = headers.strip_prefix(b"?").unwrap_or(headers);
     Some(Uri { scheme, user, password, host, port, params: Params::new(params), headers })
 }

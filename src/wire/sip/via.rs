@@ -55,6 +55,12 @@ impl<'a> Via<'a> {
 
 /// The transport behind `SIP/2.0/`, and what follows it.
 fn split_transport(value: &[u8]) -> Option<(&[u8], &[u8])> {
+    if let Some(rest) = value.strip_prefix(b"SIP/2.0/") {
+        let (transport, rest) = octets::take(rest, octets::TOKEN);
+        if !transport.is_empty() {
+            return Some((transport, rest));
+        }
+    }
     let (name, rest) = word(value);
     let (version, rest) = word(slash(rest)?);
     let (transport, rest) = octets::take(octets::trim_start(slash(rest)?), octets::TOKEN);

@@ -225,6 +225,9 @@ fn from_and_to_are_addresses_and_call_id_is_a_word() {
 fn the_first_broken_rule_of_the_lines_is_told() {
     assert_eq!(and("Bad Name: x\r\nX: \u{1}"), Err(Error::HeaderName));
     assert_eq!(and("X: \u{1}\r\nBad Name: x"), Err(Error::HeaderValue));
+    assert_eq!(and("From: <sip:a@b>\r\nBad Name: x"), Err(Error::HeaderName));
+    assert_eq!(and("Bad Name: x\r\nCall-ID: 2"), Err(Error::HeaderName));
+    assert_eq!(judge("MESSAGE * SIP/3.0", &LINES), Err(Error::Version));
 }
 
 #[test]
