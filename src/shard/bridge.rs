@@ -121,8 +121,22 @@ impl Shard {
     }
 
     /// Takes a pager-mode message at the home of a user all of whose endpoints hold sessions:
-    /// into the session there is, or into a new one.
+    /// into the session there is, or into a new one. Typing needs no session, and what is not
+    /// text gets none.
     pub(super) fn bridge(&mut self, now: Now, user: Slot, pager: Pager) {
+        let (mut is_text, mut is_signal) = (false, false);
+        let request = pager.request.clone();
+        self.with_message(&request, |_, message| {
+            let content_type = message.content_type();
+            is_text = text::plain(content_type, message.body()).is_some();
+            is_signal = text::is_signal(content_type);
+        });
+        if is_signal {
+            return self.answer_pager(&pager, Ok(()));
+        }
+        if !is_text {
+            return self.pager_refused(&pager, Reject::UnsupportedMedia);
+        }
         match self.users.bridge_to(user, &pager.from) {
             Some(session) => {
                 let bridge = Bridge { session, pager };
@@ -194,7 +208,7 @@ impl Shard {
             }
             Some(_) => {
                 self.counters.hit(Limit::BridgeMessages);
-                self.pager_refused(&bridge.pager, Reject::TooManyRequests);
+                self.answer_pager(&bridge.pager, Err(Reject::TooManyRequests));
             }
         }
     }
@@ -206,28 +220,18 @@ impl Shard {
         self.pager(now, pager);
     }
 
-    /// Carries a pager-mode message into the session.
+    /// Carries a pager-mode message, which is text, into the session. It counts in the record of
+    /// the session and in no other.
     pub(super) fn text_in(&mut self, now: Now, slot: Slot, pager: Pager) {
-        let mut content = None;
+        let mut text = Bytes::new();
         let kept = pager.request.clone();
-        self.with_message(&kept, |_, message| {
-            content = text::plain(message.content_type(), message.body())
-                .map(Bytes::copy_from_slice)
-                .ok_or(text::is_signal(message.content_type()))
-                .map_err(Some)
-                .into();
-        });
-        let text = match content {
-            Some(Ok(text)) => text,
-            Some(Err(Some(true))) => return self.pager_accepted(&pager),
-            Some(Err(_)) | None => return self.pager_refused(&pager, Reject::UnsupportedMedia),
-        };
+        self.with_message(&kept, |_, message| text = kept.slice_ref(message.body()));
         let Some(entry) = self.sessions.get(slot) else {
-            return self.pager_refused(&pager, Reject::NoEndpoint);
+            return self.answer_pager(&pager, Err(Reject::NoEndpoint));
         };
         if entry.in_flight.len() >= self.settings.limits.relays_per_connection_max {
             self.counters.hit(Limit::RelaysPerConnection);
-            return self.pager_refused(&pager, Reject::TooManyRequests);
+            return self.answer_pager(&pager, Err(Reject::TooManyRequests));
         }
         let side = match entry.legs {
             [Leg::Pager, _] => Side::Caller,
@@ -245,7 +249,7 @@ impl Shard {
                     entry.in_flight.push(relay.slot);
                 }
             }
-            None => self.pager_refused(&pager, Reject::Overloaded),
+            None => self.answer_pager(&pager, Err(Reject::Overloaded)),
         }
     }
 
@@ -273,8 +277,12 @@ impl Shard {
         entry.in_flight.retain(|slot| *slot != relay);
         let input = if delivered { Input::Deliver { from: side } } else { Input::Touch };
         entry.session.handle(now, input);
-        // The dialog is gone at the client: the next message opens a new one.
+        let closing = entry.closing.is_some();
+        // The dialog is gone at the client, or so it says: the next message opens a new one.
         if matches!(status, 408 | 480 | 481) {
+            if !closing {
+                self.say_goodbye(now, session, side.other());
+            }
             self.end_session(now, session, Ending::ConnectionLost(side.other()));
         } else {
             self.close_if_settled(now, session);
@@ -291,16 +299,6 @@ impl Shard {
         let peer = entry.session.party(held.other()).clone();
         let home = aor.home(self.shards);
         self.send_frame(home, Frame::BridgeState { aor, peer, session, open: false });
-    }
-
-    /// Answers a pager-mode message that needs no delivery.
-    fn pager_accepted(&mut self, pager: &Pager) {
-        if let Origin::Connection(conn) = pager.origin {
-            let request = pager.request.clone();
-            self.with_message(&request, |shard, message| {
-                shard.respond(conn, message, 200, |writer| writer.finish());
-            });
-        }
     }
 
     /// Notes that a request in a bridged session was answered by us.

@@ -29,6 +29,8 @@ pub(super) struct PagerFork {
     held: Option<Bytes>,
     /// The recipient, whose list of requests in flight the branches stand in.
     user: Slot,
+    /// The branches' requests in flight.
+    relays: Vec<Slot>,
 }
 
 impl Shard {
@@ -79,16 +81,26 @@ impl Shard {
         self.fork_pager(now, user, pager, &endpoints);
     }
 
-    /// Sends a pager-mode message to each of the endpoints.
+    /// Sends a pager-mode message to each of the endpoints, as far as there is room.
     fn fork_pager(&mut self, now: Now, user: Slot, pager: Pager, endpoints: &[Endpoint]) {
         let (request, from) = (pager.request.clone(), pager.from.clone());
-        let fork =
-            Fork::new(now, TransactionKind::NonInvite, endpoints.len(), &self.settings.limits);
-        let slot = match self.pagers.insert(PagerFork { pager, fork, held: None, user }) {
-            Ok(slot) => slot,
-            Err(fork) => {
+        let room = self.relays.room().min(endpoints.len());
+        let endpoints = endpoints.get(..room).unwrap_or_default();
+        let fork = Fork::new(now, TransactionKind::NonInvite, room, &self.settings.limits);
+        let relays = Vec::with_capacity(room);
+        let entry = PagerFork { pager, fork, held: None, user, relays };
+        let slot = match self.pagers.insert(entry) {
+            Ok(slot) if room > 0 => slot,
+            Ok(slot) => {
                 self.counters.hit(Limit::Relays);
-                return self.pager_refused(&fork.pager, Reject::Overloaded);
+                let entry = self.pagers.remove(slot);
+                return entry.into_iter().for_each(|entry| {
+                    self.pager_refused(&entry.pager, Reject::Overloaded);
+                });
+            }
+            Err(entry) => {
+                self.counters.hit(Limit::Relays);
+                return self.pager_refused(&entry.pager, Reject::Overloaded);
             }
         };
         let mut stamp = None;
@@ -96,11 +108,12 @@ impl Shard {
         for (branch, endpoint) in (0u16..).zip(endpoints) {
             let purpose = Purpose::Pager { fork: slot, branch };
             let Some(relay) = self.reserve_relay(now, Some(endpoint.conn), stamp, purpose) else {
-                let lost = fork::Input::Lost { branch: usize::from(branch) };
-                self.drive_pager(now, slot, Slot::default(), lost, None);
                 continue;
             };
             self.users.in_flight(user, relay.slot);
+            if let Some(entry) = self.pagers.get_mut(slot) {
+                entry.relays.push(relay.slot);
+            }
             let bytes = self.forwarded(&request, relay, endpoint, &from);
             self.deliver(endpoint.conn, bytes, Some(relay));
         }
@@ -176,8 +189,14 @@ impl Shard {
                 _ => {}
             }
         }
-        if self.pagers.get(slot).is_some_and(|entry| entry.fork.is_finished()) {
-            self.pagers.remove(slot);
+        if self.pagers.get(slot).is_some_and(|entry| entry.fork.is_finished())
+            && let Some(entry) = self.pagers.remove(slot)
+        {
+            // One deadline ends all branches, so some may not have been told off one by one.
+            for relay in entry.relays {
+                self.relays.remove(relay);
+                self.users.settled(entry.user, relay);
+            }
         }
     }
 
@@ -196,20 +215,26 @@ impl Shard {
 
     /// Refuses a pager-mode message on behalf of its recipient.
     pub(super) fn pager_refused(&mut self, pager: &Pager, reject: Reject) {
+        self.answer_pager(pager, Err(reject));
+        if matches!(pager.origin, Origin::Connection(_)) && reject != Reject::UnknownUser {
+            let (from, to) = (pager.from.clone(), pager.to.clone());
+            self.talked(Talk { from, to, status: reject.status() });
+        }
+    }
+
+    /// Answers a pager-mode message ourselves; what it counts as is the caller's business.
+    pub(super) fn answer_pager(&mut self, pager: &Pager, answer: Result<(), Reject>) {
         match pager.origin {
             Origin::Connection(conn) => {
                 let request = pager.request.clone();
-                self.with_message(&request, |shard, message| shard.reject(conn, message, reject));
-                let talk = Talk {
-                    from: pager.from.clone(),
-                    to: pager.to.clone(),
-                    status: reject.status(),
-                };
-                if reject != Reject::UnknownUser {
-                    self.talked(talk);
-                }
+                self.with_message(&request, |shard, message| match answer {
+                    Ok(()) => shard.respond(conn, message, 200, |writer| writer.finish()),
+                    Err(reject) => shard.reject(conn, message, reject),
+                });
             }
-            Origin::Relay(relay) => self.reply_to_bridge(relay, reject.status()),
+            Origin::Relay(relay) => {
+                self.reply_to_bridge(relay, answer.map_or_else(Reject::status, |()| 200));
+            }
         }
     }
 

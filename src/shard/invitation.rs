@@ -249,13 +249,13 @@ impl Shard {
             shard.counters.response(200);
             shard.deliver(caller, bytes, None);
         });
-        let end = AnsweringEnd { tag: tag.as_slice().into(), target: target.as_bytes().into() };
-        self.establish(now, session, &invitation.invite, &end);
         let idle = self.settings.limits.pager_idle_timeout;
         if let Some(entry) = self.sessions.get_mut(session) {
             entry.session.bridge(idle);
             entry.legs[Side::Callee.index()] = Leg::Pager;
         }
+        let end = AnsweringEnd { tag: tag.as_slice().into(), target: target.as_bytes().into() };
+        self.establish(now, session, &invitation.invite, &end);
         self.answered_caller(now, caller, session, 200);
         let home = aor.home(self.shards);
         self.send_frame(home, Frame::BridgeState { aor, peer, session: id, open: true });
@@ -295,7 +295,7 @@ impl Shard {
         let (session, caller) = (invitation.session, invitation.caller);
         let cancelled = invitation.cancelled;
         for pager in std::mem::take(&mut invitation.waiting) {
-            self.pager_refused(&pager, reject);
+            self.answer_pager(&pager, Err(reject));
         }
         if let Some(caller) = caller {
             self.answered_caller(now, caller, session, status);

@@ -52,6 +52,10 @@ impl Shard {
             self.check_invitations();
             self.check_relays();
             self.users.check_invariants(self.id, self.shards);
+            for relay in self.users.all_in_flight() {
+                let purpose = self.relays.get(relay).map(|relay| &relay.purpose);
+                debug_assert!(matches!(purpose, Some(Purpose::Pager { .. })), "{purpose:?}");
+            }
         }
     }
 

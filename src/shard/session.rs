@@ -296,7 +296,7 @@ impl Shard {
     }
 
     /// Sends BYE to one end on behalf of the other (RFC 3261 section 15.1.1).
-    fn say_goodbye(&mut self, now: Now, slot: Slot, to: Side) {
+    pub(super) fn say_goodbye(&mut self, now: Now, slot: Slot, to: Side) {
         let Some(entry) = self.sessions.get(slot) else { return };
         if entry.dialog.is_none() {
             return;

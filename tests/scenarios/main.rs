@@ -3,9 +3,11 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod bridge;
 mod forking;
 mod identity;
 mod lockout;
+mod pager;
 mod registration;
 mod responses;
 mod session;
