@@ -28,18 +28,17 @@ impl Shard {
         match request.method {
             Method::Message => self.text_out(now, slot, side, request),
             Method::Bye => {
-                self.answered_in_bridge(slot, side, &request, 200);
+                self.note_answered(slot, side, request.cseq, 200);
                 self.answer_in_dialog(request, 200);
                 self.end_session(now, slot, Ending::Bye(side));
             }
             // Typing: a pager-mode client has no use for it.
             Method::Info => {
-                self.answered_in_bridge(slot, side, &request, 200);
+                self.note_answered(slot, side, request.cseq, 200);
                 self.answer_in_dialog(request, 200);
             }
             _ => {
-                self.answered_in_bridge(slot, side, &request, 405);
-                self.refuse_in_dialog(request, Reject::MethodNotAllowed);
+                self.refuse_next(slot, side, request, Reject::MethodNotAllowed);
             }
         }
     }
@@ -59,12 +58,11 @@ impl Shard {
         let text = match content {
             Some(Ok(text)) => text,
             Some(Err(200)) => {
-                self.answered_in_bridge(slot, side, &request, 200);
+                self.note_answered(slot, side, request.cseq, 200);
                 return self.answer_in_dialog(request, 200);
             }
             Some(Err(_)) | None => {
-                self.answered_in_bridge(slot, side, &request, 415);
-                return self.refuse_in_dialog(request, Reject::UnsupportedMedia);
+                return self.refuse_next(slot, side, request, Reject::UnsupportedMedia);
             }
         };
         let Some(entry) = self.sessions.get(slot) else { return };
@@ -73,7 +71,7 @@ impl Shard {
         let purpose =
             Purpose::ToPager { session: slot, side, from: request.from, cseq: request.cseq };
         let Some(relay) = self.reserve_relay(now, None, None, purpose) else {
-            return self.refuse_in_dialog(request, Reject::Overloaded);
+            return self.refuse_next(slot, side, request, Reject::Overloaded);
         };
         if let Some(entry) = self.relays.get_mut(relay.slot) {
             entry.request = forwarded;
@@ -267,10 +265,7 @@ impl Shard {
         status: u16,
     ) {
         if let Origin::Connection(conn) = origin {
-            self.with_message(&pager, |shard, message| match reject_of(status) {
-                None => shard.respond(conn, message, 200, |writer| writer.finish()),
-                Some(reject) => shard.reject(conn, message, reject),
-            });
+            self.answer_page(conn, &pager, reject_of(status).map_or(Ok(()), Err));
         }
         let delivered = (200..300).contains(&status);
         let Some(entry) = self.sessions.get_mut(session) else { return };
@@ -299,14 +294,6 @@ impl Shard {
         let peer = entry.session.party(held.other()).clone();
         let home = aor.home(self.shards);
         self.send_frame(home, Frame::BridgeState { aor, peer, session, open: false });
-    }
-
-    /// Notes that a request in a bridged session was answered by us.
-    fn answered_in_bridge(&mut self, slot: Slot, side: Side, request: &InDialog, status: u16) {
-        let dialog = self.sessions.get_mut(slot).and_then(|entry| entry.dialog.as_mut());
-        if let Some(dialog) = dialog {
-            dialog.answered(side, request.cseq, status);
-        }
     }
 }
 

@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 use super::Shard;
 use super::forward;
-use super::frame::{Frame, Origin, Pager, Reply};
+use super::frame::{Cargo, Frame, Origin, Pager, Reply};
 use super::home::Endpoint;
 use super::relay::Purpose;
 use crate::base::aor::{Aor, home};
@@ -46,7 +46,14 @@ impl Shard {
         if forward::hops_left(message).is_none() {
             return self.reject(conn, message, Reject::TooManyHops);
         }
-        let Some(from) = self.connections.get(conn).and_then(|c| c.user.clone()) else { return };
+        let max = self.settings.limits.relays_per_connection_max;
+        let Some(connection) = self.connections.get_mut(conn) else { return };
+        let Some(from) = connection.user.clone() else { return };
+        if connection.pagers >= max {
+            self.counters.hit(Limit::RelaysPerConnection);
+            return self.reject(conn, message, Reject::TooManyRequests);
+        }
+        connection.pagers += 1;
         let request = self.keep(message);
         let home = to.home(self.shards);
         let pager = Pager { from, to, origin: Origin::Connection(conn), request };
@@ -55,6 +62,9 @@ impl Shard {
 
     /// Takes a pager-mode message for a user whose home this is.
     pub(super) fn pager(&mut self, now: Now, pager: Pager) {
+        if self.draining {
+            return self.pager_refused(&pager, Reject::GoingDown);
+        }
         let Some(user) = self.users.slot(&pager.to) else {
             return self.pager_refused(&pager, Reject::UnknownUser);
         };
@@ -115,7 +125,7 @@ impl Shard {
                 entry.relays.push(relay.slot);
             }
             let bytes = self.forwarded(&request, relay, endpoint, &from);
-            self.deliver(endpoint.conn, bytes, Some(relay));
+            self.deliver(endpoint.conn, bytes, Cargo::Request(relay));
         }
     }
 
@@ -206,7 +216,7 @@ impl Shard {
         let (from, to) = (entry.pager.from.clone(), entry.pager.to.clone());
         match entry.pager.origin {
             Origin::Connection(conn) => {
-                self.deliver(conn, bytes, None);
+                self.deliver(conn, bytes, Cargo::PagerAnswer);
                 self.talked(Talk { from, to, status });
             }
             Origin::Relay(relay) => self.reply_to_bridge(relay, status),
@@ -225,17 +235,28 @@ impl Shard {
     /// Answers a pager-mode message ourselves; what it counts as is the caller's business.
     pub(super) fn answer_pager(&mut self, pager: &Pager, answer: Result<(), Reject>) {
         match pager.origin {
-            Origin::Connection(conn) => {
-                let request = pager.request.clone();
-                self.with_message(&request, |shard, message| match answer {
-                    Ok(()) => shard.respond(conn, message, 200, |writer| writer.finish()),
-                    Err(reject) => shard.reject(conn, message, reject),
-                });
-            }
+            Origin::Connection(conn) => self.answer_page(conn, &pager.request, answer),
             Origin::Relay(relay) => {
                 self.reply_to_bridge(relay, answer.map_or_else(Reject::status, |()| 200));
             }
         }
+    }
+
+    /// Answers the pager-mode `request` of a connection, which may be another core's.
+    pub(super) fn answer_page(
+        &mut self,
+        conn: ConnId,
+        request: &Bytes,
+        answer: Result<(), Reject>,
+    ) {
+        self.with_message(request, |shard, message| {
+            let (status, bytes) = match answer {
+                Ok(()) => (200, shard.response_bytes(conn, message, 200, |w| w.finish())),
+                Err(reject) => (reject.status(), shard.refusal_bytes(conn, message, reject)),
+            };
+            shard.counters.response(status);
+            shard.deliver(conn, bytes, Cargo::PagerAnswer);
+        });
     }
 
     /// Tells the owner of a bridged session what became of its message.
@@ -256,6 +277,10 @@ impl Shard {
         let name = RecordId::new(now.unix_ms, &mut self.seed).to_bytes();
         if !self.conversations.handle(now, talk, name) {
             self.counters.hit(Limit::PagerConversations);
+        }
+        if self.draining {
+            // A last word: nobody will look at it again.
+            self.conversations.drain();
         }
         self.note_conversations();
     }

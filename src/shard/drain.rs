@@ -1,11 +1,10 @@
-//! The end of a shard: no new work, sessions ended and recorded, connections closed.
+//! The end of a shard: no new work, and every conversation ended and recorded. The connections are
+//! the partition's to close, spread over its window: until then what is in flight is answered.
 
 use super::Shard;
-use super::output::Output;
-use crate::base::ids::{ConnId, Slot};
+use crate::base::ids::Slot;
 use crate::base::time::Now;
 use crate::immcu::session::Ending;
-use crate::metrics::counters::CloseReason;
 
 impl Shard {
     /// Takes the word that the server goes down.
@@ -13,7 +12,11 @@ impl Shard {
         self.draining = true;
         let sessions: Vec<Slot> = self.sessions.iter().map(|(slot, _)| slot).collect();
         for slot in sessions {
-            self.end_session(now, slot, Ending::Drained);
+            let invitation = self.sessions.get(slot).and_then(|entry| entry.invitation);
+            match invitation {
+                Some(invitation) => self.drain_invitation(now, invitation),
+                None => self.end_session(now, slot, Ending::Drained),
+            }
             // What is in flight is not waited for: the records are.
             if let Some(entry) = self.sessions.get_mut(slot) {
                 entry.in_flight.clear();
@@ -22,10 +25,5 @@ impl Shard {
         }
         self.conversations.drain();
         self.note_conversations();
-        let conns: Vec<ConnId> = self.connections.iter().map(|(conn, _)| conn).collect();
-        for conn in conns {
-            self.connections.remove(conn);
-            self.outputs.push_back(Output::Close { conn, reason: CloseReason::Drain });
-        }
     }
 }

@@ -4,9 +4,12 @@
 mod harness;
 
 mod bridge;
+mod drain;
 mod forking;
 mod identity;
+mod limits;
 mod lockout;
+mod malformed;
 mod pager;
 mod registration;
 mod responses;
