@@ -7,7 +7,7 @@ use std::fmt::{self, Write};
 use super::process::Process;
 use crate::base::ids::ShardId;
 use crate::base::limits::Limit;
-use crate::metrics::counters::{AuthFailure, CloseReason, Counters, STATUSES};
+use crate::metrics::counters::{AuthFailure, CloseReason, Counters, FrameKind, STATUSES};
 use crate::metrics::names::{self, Family, Series};
 use crate::metrics::store::{Alarm, StoreCounters};
 
@@ -113,6 +113,10 @@ impl Page {
         let causes = AuthFailure::ALL.iter().copied();
         page.labelled(names::AUTH_FAILURES, "cause", causes, AuthFailure::name, |cause| {
             total.auth_failures(cause)
+        });
+        let kinds = FrameKind::ALL.iter().copied();
+        page.labelled(names::FRAMES_DROPPED, "kind", kinds, FrameKind::name, |kind| {
+            total.frames_dropped(kind)
         });
         let limits = Limit::ALL.iter().copied();
         page.labelled(names::LIMIT_HITS, "limit", limits, Limit::name, |limit| {

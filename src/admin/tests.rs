@@ -17,6 +17,7 @@ use crate::base::limits::{Limit, Limits};
 use crate::metrics::counters::{AuthFailure, CloseReason, Counters};
 use crate::metrics::names::{FAMILIES, METHODS, Series};
 use crate::metrics::store::{Alarm, StoreCounters};
+use crate::wire::sip::Method;
 
 /// A server whose facts a test writes.
 #[derive(Default)]
@@ -168,8 +169,14 @@ fn the_store_shows_its_alarm_and_its_commits() {
 }
 
 #[test]
-fn the_labels_of_methods_are_distinct() {
-    assert_eq!(METHODS.iter().collect::<BTreeSet<_>>().len(), METHODS.len());
+fn the_label_of_a_method_is_its_name_in_lower_case() {
+    for (index, label) in METHODS.iter().enumerate() {
+        let method = Method::from_bytes(label.to_ascii_uppercase().as_bytes());
+        assert_eq!(
+            (method as usize, method.as_str().to_ascii_lowercase()),
+            (index, (*label).into())
+        );
+    }
 }
 
 /// Starts the pages on a free port; they end with the test's runtime.

@@ -108,7 +108,12 @@ enum Listing<W: Write> {
 impl<W: Write> Listing<W> {
     fn begin(format: Format, mut out: W) -> Result<Self> {
         Ok(match format {
-            Format::Csv => Listing::Csv(Box::new(csv::Writer::from_writer(out))),
+            Format::Csv => {
+                // Also a listing without rows has its head.
+                let mut out = csv::WriterBuilder::new().has_headers(false).from_writer(out);
+                out.write_record(CSV_HEAD)?;
+                Listing::Csv(Box::new(out))
+            }
             Format::Json => {
                 write!(out, "[")?;
                 Listing::Json { out, any: false }
@@ -182,6 +187,21 @@ impl<W: Write> Listing<W> {
         Ok(())
     }
 }
+
+/// The names of the fields of [`Row`].
+const CSV_HEAD: [&str; 11] = [
+    "id",
+    "kind",
+    "caller",
+    "callee",
+    "start",
+    "end",
+    "messages_from_caller",
+    "messages_from_callee",
+    "ending",
+    "status",
+    "bridged",
+];
 
 const TABLE_HEAD: [&str; 7] =
     ["START (UTC)", "KIND", "CALLER", "CALLEE", "SENT", "RECVD", "ENDING"];

@@ -1,4 +1,4 @@
-//! Certificates as files: the demo's own, and a look at those of others.
+//! The demo's certificate.
 
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
@@ -6,10 +6,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use jiff::{Timestamp, ToSpan, tz::TimeZone};
 use rcgen::{
-    CertificateParams, DnType, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose, SanType,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
+    KeyPair, KeyUsagePurpose, SanType,
 };
 
 use crate::config::Certificate;
@@ -18,26 +19,39 @@ use crate::config::Certificate;
 /// anyway.
 const YEARS: i32 = 10;
 
-/// The self-signed certificate for `names` and loopback in `folder`, made when it is not there
-/// yet: clients that were told to trust it still do after a restart.
-pub fn self_signed(folder: &Path, names: &[&str]) -> Result<Certificate> {
+/// The certificate for `names` and loopback in `folder`, made when it is not there yet: clients
+/// that were told to trust its authority, `ca.pem`, still do after a restart.
+///
+/// Clients of NSS refuse a server certificate that signed itself without asking their user, and
+/// clients of webpki one that is an authority too; so an authority signs it. Its key is thrown
+/// away: it never signs another.
+pub fn of_demo(folder: &Path, names: &[&str]) -> Result<Certificate> {
     let files = Certificate { chain: folder.join("cert.pem"), key: folder.join("key.pem") };
     if files.chain.exists() && files.key.exists() {
         return Ok(files);
     }
     let key = KeyPair::generate().context("making a key")?;
-    let certificate = parameters(names)?.self_signed(&key).context("making a certificate")?;
+    let authority = authority()?;
+    let root = authority.pem();
+    let certificate =
+        parameters(names)?.signed_by(&key, &authority).context("making a certificate")?;
     write(&files.key, &key.serialize_pem(), 0o600)?;
-    write(&files.chain, &certificate.pem(), 0o644)?;
+    write(&folder.join("ca.pem"), &root, 0o644)?;
+    write(&files.chain, &format!("{}{root}", certificate.pem()), 0o644)?;
     Ok(files)
 }
 
-/// Fails unless `path` can be read and holds PEM.
-pub fn check_pem(path: &Path) -> Result<()> {
-    let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
-    let is_pem = text.lines().any(|line| line.starts_with("-----BEGIN "));
-    ensure!(is_pem, "{}: not in PEM form: no line begins with -----BEGIN", path.display());
-    Ok(())
+/// A new authority that may sign server certificates only.
+fn authority() -> Result<CertifiedIssuer<'static, KeyPair>> {
+    let key = KeyPair::generate().context("making a key")?;
+    let mut parameters = CertificateParams::default();
+    // Two authorities of one name would confuse clients that trust both.
+    let serial: u64 = rand::random();
+    parameters.distinguished_name.push(DnType::CommonName, format!("Mynah demo {serial:016x}"));
+    parameters.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    parameters.key_usages.push(KeyUsagePurpose::KeyCertSign);
+    set_validity(&mut parameters)?;
+    CertifiedIssuer::self_signed(parameters, key).context("making a certificate")
 }
 
 fn parameters(names: &[&str]) -> Result<CertificateParams> {
@@ -50,14 +64,20 @@ fn parameters(names: &[&str]) -> Result<CertificateParams> {
     parameters.distinguished_name.push(DnType::CommonName, common_name);
     parameters.key_usages.push(KeyUsagePurpose::DigitalSignature);
     parameters.extended_key_usages.push(ExtendedKeyUsagePurpose::ServerAuth);
-    // From yesterday on, for the clocks of others.
+    set_validity(&mut parameters)?;
+    parameters.use_authority_key_identifier_extension = true;
+    Ok(parameters)
+}
+
+/// From yesterday on, for the clocks of others.
+fn set_validity(parameters: &mut CertificateParams) -> Result<()> {
     let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
     let (first, last) = (today.checked_sub(1.day())?, today.checked_add(YEARS.years())?);
     let day = |date: jiff::civil::Date| {
         rcgen::date_time_ymd(date.year().into(), date.month() as u8, date.day() as u8)
     };
     (parameters.not_before, parameters.not_after) = (day(first), day(last));
-    Ok(parameters)
+    Ok(())
 }
 
 /// Writes the file anew, with `mode` from its first octet on.
@@ -78,32 +98,24 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+    use crate::net::certs::Certificates;
 
     #[test]
     fn a_certificate_is_made_once_and_its_key_is_closed_to_others() {
         let folder = tempfile::tempdir().unwrap();
         let names = ["fe01.example.test", "example.test", "localhost"];
-        let files = self_signed(folder.path(), &names).unwrap();
-        check_pem(&files.chain).unwrap();
-        check_pem(&files.key).unwrap();
+        let files = of_demo(folder.path(), &names).unwrap();
+        let mut certificates = Certificates::new(std::slice::from_ref(&files)).unwrap();
+        certificates.load().unwrap();
+        assert_eq!(certificates.warnings(365), [""; 0]);
         assert_eq!(fs::metadata(&files.key).unwrap().permissions().mode() & 0o777, 0o600);
 
         let before = fs::read(&files.chain).unwrap();
-        assert_eq!(self_signed(folder.path(), &names).unwrap(), files);
+        assert_eq!(of_demo(folder.path(), &names).unwrap(), files);
         assert_eq!(fs::read(&files.chain).unwrap(), before);
 
         fs::remove_file(&files.key).unwrap();
-        self_signed(folder.path(), &names).unwrap();
+        of_demo(folder.path(), &names).unwrap();
         assert_ne!(fs::read(&files.chain).unwrap(), before, "key and certificate belong together");
-    }
-
-    #[test]
-    fn what_is_no_pem_is_named() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("x.pem");
-        assert!(check_pem(&path).is_err());
-        fs::write(&path, "hello\n").unwrap();
-        let error = check_pem(&path).unwrap_err().to_string();
-        assert!(error.ends_with("x.pem: not in PEM form: no line begins with -----BEGIN"));
     }
 }

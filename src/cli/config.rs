@@ -6,6 +6,11 @@ use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 
 use super::config_file;
+use super::text::one_line;
+use crate::net::certs::Certificates;
+
+/// Days before its end at which a certificate is worth a warning.
+const EXPIRY_WARNING_DAYS: i64 = 14;
 
 /// Commands about the configuration file.
 #[derive(Debug, Subcommand)]
@@ -38,10 +43,11 @@ impl Check {
         };
         let settings = config_file::read(&path)?;
         if settings.listen.tls.is_some() {
-            for certificate in &settings.certificates {
-                for file in [&certificate.chain, &certificate.key] {
-                    super::certificate::check_pem(file)?;
-                }
+            // Read as the server reads them.
+            let mut certificates = Certificates::new(&settings.certificates)?;
+            certificates.load()?;
+            for warning in certificates.warnings(EXPIRY_WARNING_DAYS) {
+                eprintln!("mynah: warning: {}", one_line(&warning));
             }
         }
         println!("{}: good", path.display());

@@ -2,7 +2,7 @@
 
 use std::env;
 use std::fmt::Write;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -12,7 +12,7 @@ use super::server_options::ServerOptions;
 use super::{certificate, start};
 use crate::config::{Listen, Settings};
 use crate::directory::User;
-use crate::store::{Database, UserChange};
+use crate::store::{Database, Store, UserChange};
 
 const DOMAIN: &str = "example.test";
 const NAME: &str = "fe01.example.test";
@@ -45,9 +45,11 @@ impl Demo {
             ..Settings::default()
         };
         options.apply(&mut settings)?;
+        // Before anything is promised.
+        Store::check_free(&settings.data)?;
         add_users(&settings)?;
         settings.certificates =
-            vec![certificate::self_signed(&settings.data, &[NAME, DOMAIN, "localhost"])?];
+            vec![certificate::of_demo(&settings.data, &[NAME, DOMAIN, "localhost"])?];
         let ready_file = options.ready_file(&settings);
         print!("{}", welcome(&settings, &ready_file));
         let same = settings.clone();
@@ -92,20 +94,23 @@ fn welcome(settings: &Settings, ready_file: &Path) -> String {
     };
     line("users", &format!("{names}; password: {PASSWORD}"));
     if let Some(tls) = listen.tls {
-        line("SIP over TLS", &place(tls, ready_file));
-        line("certificate", &settings.data.join("cert.pem").display().to_string());
+        line("SIP over TLS", &place(tls));
+        line("to trust", &settings.data.join("ca.pem").display().to_string());
     }
     if let Some(tcp) = listen.tcp {
-        line("SIP over TCP", &place(tcp, ready_file));
+        line("SIP over TCP", &place(tcp));
     }
     if let Some(http) = listen.http {
-        line("metrics", &format!("{} /metrics /healthz", place(http, ready_file)));
+        line("metrics", &format!("http://{}/metrics and /healthz", place(http)));
+    }
+    if [listen.tls, listen.tcp, listen.http].into_iter().flatten().any(|a| a.port() == 0) {
+        line("PORT", &format!("stands in {}", ready_file.display()));
     }
     line("data folder", &settings.data.display().to_string());
     let data = settings.data.display();
     let (secure, address) = match (listen.tls, listen.tcp) {
-        (Some(tls), _) => (true, place(tls, ready_file)),
-        (None, Some(tcp)) => (false, place(tcp, ready_file)),
+        (Some(tls), _) => (true, place(tls)),
+        (None, Some(tcp)) => (false, place(tcp)),
         (None, None) => (false, String::new()),
     };
     let (pidgin, transport) = if secure { ("SSL/TLS", "tls") } else { ("TCP", "tcp") };
@@ -125,10 +130,11 @@ Users and records, in another terminal:
     )
 }
 
-/// An address, or where to find the port that the kernel chooses.
-fn place(address: SocketAddr, ready_file: &Path) -> String {
-    match address.port() {
-        0 => format!("{}:PORT (see {})", address.ip(), ready_file.display()),
+/// An address; a port that the kernel chooses is not known yet.
+fn place(address: SocketAddr) -> String {
+    match (address.port(), address.ip()) {
+        (0, IpAddr::V4(ip)) => format!("{ip}:PORT"),
+        (0, IpAddr::V6(ip)) => format!("[{ip}]:PORT"),
         _ => address.to_string(),
     }
 }
@@ -169,7 +175,8 @@ mod tests {
         let listen = Listen { tls: None, tcp: Some(loopback(0)), http: None };
         let settings = Settings { listen, data: PathBuf::from("/d"), ..Settings::default() };
         let text = welcome(&settings, Path::new("/d/ready.json"));
-        assert!(text.contains("127.0.0.1:PORT (see /d/ready.json)"), "{text}");
+        assert!(text.contains("  SIP over TCP 127.0.0.1:PORT\n"), "{text}");
+        assert!(text.contains("  PORT         stands in /d/ready.json\n"), "{text}");
         assert!(text.contains("transport=tcp") && !text.contains("TLS"), "{text}");
         assert!(!text.contains("metrics"), "{text}");
     }

@@ -19,7 +19,8 @@ pub fn get(address: SocketAddr, path: &str) -> Result<(u16, String)> {
     stream.set_read_timeout(Some(TIMEOUT)).with_context(context)?;
     stream.set_write_timeout(Some(TIMEOUT)).with_context(context)?;
     // Version 1.0: the answer ends with the connection and comes in one piece.
-    write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n").with_context(context)?;
+    let request = format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n");
+    stream.write_all(request.as_bytes()).with_context(context)?;
     let mut answer = Vec::new();
     stream.take(ANSWER_LEN_MAX + 1).read_to_end(&mut answer).with_context(context)?;
     if answer.len() as u64 > ANSWER_LEN_MAX {

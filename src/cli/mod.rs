@@ -14,6 +14,7 @@ mod start;
 mod status;
 mod text;
 mod user;
+mod user_import;
 
 use std::process::ExitCode;
 
@@ -60,7 +61,7 @@ pub fn run() -> ExitCode {
         // The reader of a pipe had enough.
         Err(error) if text::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("mynah: {}", text::one_line(&format!("{error:#}")));
+            eprintln!("mynah: {}", text::told(&error));
             ExitCode::FAILURE
         }
     }

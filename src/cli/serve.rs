@@ -28,8 +28,7 @@ impl Serve {
         let options = self.options;
         let settings = read(&path, &options)?;
         let ready_file = options.ready_file(&settings);
-        let reread =
-            move || read(&path, &options).map_err(|error| text::one_line(&format!("{error:#}")));
+        let reread = move || read(&path, &options).map_err(|error| text::told(&error));
         start::start(settings, ready_file, reread)
     }
 }

@@ -13,6 +13,20 @@ pub fn one_line(text: &str) -> String {
     shown(&text.replace("\r\n", " ").replace(['\n', '\r', '\t'], " "))
 }
 
+/// `error` and its causes on one line. A cause that an error already tells in its own words is not
+/// told twice.
+pub fn told(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    one_line(&text)
+}
+
 /// True when a write failed because nobody reads any more.
 pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error
@@ -35,6 +49,15 @@ mod tests {
         assert_eq!(shown("a\u{1b}[31mb\u{7}\u{202e}c"), "a\u{fffd}[31mb\u{fffd}\u{fffd}c");
         assert_eq!(shown("Zo\u{eb} \u{1f426}"), "Zo\u{eb} \u{1f426}");
         assert_eq!(one_line("a\nb\r\nc\td"), "a b c d");
+    }
+
+    #[test]
+    fn an_error_and_its_causes_are_told_once() {
+        let cause = || io::Error::other("no\nspace");
+        let error = anyhow::Error::from(cause()).context("writing");
+        assert_eq!(told(&error), "writing: no space");
+        let error = anyhow::Error::from(cause()).context("writing: no\nspace here");
+        assert_eq!(told(&error), "writing: no space here");
     }
 
     #[test]

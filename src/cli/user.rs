@@ -1,4 +1,4 @@
-//! `mynah user add|disable|enable|list|passwd|remove`
+//! `mynah user add|disable|enable|import|list|passwd|remove`
 
 use std::io::{self, Write};
 
@@ -8,6 +8,7 @@ use clap::{Args, Subcommand};
 use super::config_file::Place;
 use super::password;
 use super::text::shown;
+use super::user_import::Import;
 use crate::config::Settings;
 use crate::directory::{Address, User as DirectoryUser};
 use crate::store::{Database, StoreError, UserChange};
@@ -21,6 +22,8 @@ pub enum User {
     Disable(Named),
     /// Let a disabled user sign in again
     Enable(Named),
+    /// Add all users of a CSV file, or none of them
+    Import(Import),
     /// List the users
     List(List),
     /// Change a user's password
@@ -85,6 +88,7 @@ impl User {
             User::Add(add) => add.run(),
             User::Disable(named) => named.run(UserChange::Disable, "disabled"),
             User::Enable(named) => named.run(UserChange::Enable, "enabled"),
+            User::Import(import) => import.run(),
             User::List(list) => list.run(),
             User::Passwd(passwd) => passwd.run(),
             User::Remove(named) => named.run(UserChange::Remove, "removed"),
@@ -165,7 +169,7 @@ fn open(place: &Place) -> Result<Database> {
 }
 
 /// With a configuration at hand an address of another domain is a slip: nobody could sign in.
-fn check_domain(address: &Address, settings: Option<&Settings>) -> Result<()> {
+pub(super) fn check_domain(address: &Address, settings: Option<&Settings>) -> Result<()> {
     let Some(settings) = settings else { return Ok(()) };
     if settings.domains.iter().any(|domain| domain == address.domain()) {
         return Ok(());

@@ -42,7 +42,7 @@ impl Default for Settings {
                 chain: PathBuf::from("/etc/mynah/chain.pem"),
                 key: PathBuf::from("/etc/mynah/key.pem"),
             }],
-            digest: vec![DigestAlgorithm::Sha256, DigestAlgorithm::Md5],
+            digest: vec![DigestAlgorithm::Md5, DigestAlgorithm::Sha256],
             limits: Limits::default(),
             log: Log::default(),
         }

@@ -17,6 +17,9 @@ pub trait Carrier {
     /// Ends a wake-up: whoever got something is woken, once.
     fn flush(&mut self, counters: &mut Counters);
 
+    /// True when what is kept may fit now; asked before the core goes to sleep.
+    fn has_room(&self) -> bool;
+
     /// True while something is kept that did not fit. No connection is read meanwhile.
     fn congested(&self) -> bool;
 }

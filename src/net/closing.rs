@@ -10,8 +10,8 @@ use glommio::net::TcpStream;
 
 use super::carrier::Carrier;
 use super::connection::Phase;
+use super::inner::Inner;
 use super::outbound::Wire;
-use super::partition::Inner;
 use crate::base::ids::{ConnId, Slot};
 use crate::base::limits::Limit;
 use crate::base::time::Now;
@@ -28,7 +28,7 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
         if matches!(phase, Phase::Closing | Phase::Gone) {
             return;
         }
-        connection.phase = if is_abrupt(reason) { Phase::Gone } else { Phase::Closing };
+        connection.phase = Phase::Closing;
         connection.since_ms = now.mono_ms;
         connection.carry = Vec::new();
         if std::mem::take(&mut connection.told) {
@@ -45,11 +45,11 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
         }
         if is_abrupt(reason) {
             self.shut(slot);
-            self.shut_both(slot);
+            self.cut(slot, now);
         } else {
             self.mark_dirty(slot);
+            self.arm_near(slot);
         }
-        self.arm_near(slot);
         if is_worth_a_line(reason)
             && let Some(held_back) = self.log.pass(now, reason as usize)
         {
@@ -69,16 +69,11 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
             }
             Phase::HalfClosed => self.close(slot, reason, now),
             Phase::Closing => {
-                // The shutdown makes the poll of the task fire, and the task ends.
-                connection.phase = Phase::Gone;
-                connection.since_ms = now.mono_ms;
-                connection.outbound.clear();
-                connection.wake();
                 self.machine.counters().hit(Limit::CloseTime);
-                self.shut_both(slot);
-                self.arm_near(slot);
+                self.cut(slot, now);
             }
             Phase::Gone => {
+                // Its task was not woken by the shutdown; without a connection it ends.
                 connection.wake();
                 self.remove(slot);
             }
@@ -108,11 +103,17 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
         connection.wake();
     }
 
-    fn shut_both(&mut self, slot: Slot) {
-        if let Some(connection) = self.connections.get_mut(slot) {
-            connection.outbound.clear();
-            shutdown(&connection.stream, Shutdown::Both);
-        }
+    /// Writes nothing more to a connection that is closing. The shutdown makes the poll of its
+    /// task fire, and the task ends.
+    pub fn cut(&mut self, slot: Slot, now: Now) {
+        let Some(connection) = self.connections.get_mut(slot) else { return };
+        connection.phase = Phase::Gone;
+        connection.since_ms = now.mono_ms;
+        connection.outbound.clear();
+        connection.tls = None;
+        connection.wake();
+        shutdown(&connection.stream, Shutdown::Both);
+        self.arm_near(slot);
     }
 }
 

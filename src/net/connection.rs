@@ -59,6 +59,8 @@ pub(super) struct Connection {
     pub dirty: bool,
     /// In the list of connections that wait for the mesh.
     pub paused: bool,
+    /// The carry may hold whole messages: the last wake-up had no time left for them.
+    pub unfinished: bool,
     /// The peer closed its side.
     pub eof: bool,
     /// We closed our side.
@@ -86,6 +88,7 @@ impl Connection {
             told: false,
             dirty: false,
             paused: false,
+            unfinished: false,
             eof: false,
             shut: false,
         }

@@ -11,15 +11,21 @@
 //! dropped, so that no poll is cancelled.
 
 pub mod addresses;
+mod admission;
 pub mod carrier;
 pub mod certs;
 pub mod clock;
 mod closing;
 mod connection;
+mod deadlines;
+mod flushing;
+mod framing;
+mod inner;
 pub mod listener;
 pub mod log_limit;
 pub mod outbound;
 pub mod partition;
+mod quick_ack;
 mod reading;
 pub mod tls;
 pub mod validity;

@@ -176,15 +176,14 @@ impl Session {
         }
     }
 
-    /// Takes the alert that an error queued.
+    /// Takes what an error left to be sent, as a rule an alert. Asks for no more than that: rustls
+    /// must not look at the octets again.
     fn alert(&mut self, rest: &mut [u8], outgoing: &mut Vec<u8>) {
-        while let Ok(ConnectionState::EncodeTlsData(mut data)) =
-            self.tls.process_tls_records(rest).state
-        {
-            if append(outgoing, 0, |out| data.encode(out).map_err(encode_error)).is_err() {
-                return;
-            }
-        }
+        while self.tls.wants_write()
+            && let Ok(ConnectionState::EncodeTlsData(mut data)) =
+                self.tls.process_tls_records(rest).state
+            && append(outgoing, 0, |out| data.encode(out).map_err(encode_error)).is_ok()
+        {}
     }
 }
 
@@ -249,3 +248,6 @@ fn keep(carry: &mut Vec<u8>, rest: &[u8]) {
         carry.extend_from_slice(rest);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,6 +26,8 @@ use crate::net::listener::{self, BindError};
 use crate::shard::Machine;
 use crate::shard::input::Transport;
 
+/// Time between two looks at the certificate files.
+pub const CERTIFICATE_LOOK: Duration = Duration::from_secs(2);
 /// Days before its end at which a certificate is worth a warning.
 pub(super) const EXPIRY_WARNING_DAYS: i64 = 14;
 
@@ -39,6 +41,8 @@ pub struct Plan {
     pub ready_file: Option<PathBuf>,
     /// Time a core looks for work before it sleeps; 0 but on machines that do nothing else.
     pub spin: Duration,
+    /// Time between two looks at the certificate files: [`CERTIFICATE_LOOK`] but in tests.
+    pub certificate_look: Duration,
     /// What runs on the control thread beside it.
     pub services: Vec<Service>,
     /// Reads the settings again, for SIGHUP.
@@ -111,7 +115,7 @@ where
     M: Machine + 'static,
     F: Fn(Seat) -> M + Send + Sync + 'static,
 {
-    let Plan { settings, ledger, ready_file, spin, services, reread } = plan;
+    let Plan { settings, ledger, ready_file, spin, certificate_look, services, reread } = plan;
     let cpus = choose_cpus(checks::cpus()?, settings.cores);
     checks::check(cpus.len())?;
     let shards = u16::try_from(cpus.len()).map_err(|_| StartError::Cores(cpus.len()))?;
@@ -180,13 +184,14 @@ where
         return Err(StartError::Ready { path, source });
     }
     tracing::info!(cores = shards, tls = ?ready.tls, tcp = ?ready.tcp, http = ?ready.http, "ready");
-    let watchdog = Watchdog::start(pulses.clone()).map_err(StartError::Thread)?;
+    let watchdog = Watchdog::start(pulses.clone(), mesh.clone()).map_err(StartError::Thread)?;
     let control = Control {
         settings,
         cores,
         events: heard,
         threads,
         certificates,
+        certificate_look,
         pulses,
         watchdog,
         http: http.sockets.into_iter().next(),

@@ -51,6 +51,7 @@ impl Census {
         let mut answers = Vec::with_capacity(replies.len());
         for (shard, reply) in replies {
             if let Ok(Ok(mut counters)) = timeout_at(until, reply).await {
+                counters.set(Series::CoreNudges, self.pulses.nudges(shard));
                 counters.set(Series::CoreStalls, self.pulses.stalls(shard));
                 answers.push((shard, counters));
             }

@@ -26,8 +26,6 @@ use crate::base::ids::ShardId;
 use crate::config::{Setting, Settings, changes};
 use crate::net::certs::Certificates;
 
-/// Between two looks at the certificate files.
-const CERTIFICATE_LOOK: Duration = Duration::from_secs(2);
 /// Between two looks at the dates of the certificates.
 const EXPIRY_LOOK: Duration = Duration::from_secs(24 * 3600);
 /// For executors to end once told to.
@@ -67,6 +65,7 @@ pub struct Control {
     pub(super) events: UnboundedReceiver<Event>,
     pub(super) threads: Vec<JoinHandle<()>>,
     pub(super) certificates: Option<Certificates>,
+    pub(super) certificate_look: Duration,
     pub(super) pulses: Arc<Pulses>,
     pub(super) watchdog: Watchdog,
     pub(super) http: Option<TcpListener>,
@@ -119,7 +118,7 @@ impl Control {
         }
         drop(desk);
 
-        let mut certificates = interval(CERTIFICATE_LOOK);
+        let mut certificates = interval(self.certificate_look);
         let mut dates = interval(EXPIRY_LOOK);
         // Said at start already.
         dates.reset();

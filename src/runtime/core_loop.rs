@@ -263,7 +263,11 @@ impl<M: Machine> Core<M> {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
-            let arrived = || !self.inbox.borrow().is_empty() || self.cores.is_waiting(self.shard);
+            let arrived = || {
+                !self.inbox.borrow().is_empty()
+                    || self.cores.is_waiting(self.shard)
+                    || self.partition.has_room()
+            };
             if bell.poll_sleep(cx, arrived).is_pending() {
                 return Poll::Pending;
             }

@@ -65,6 +65,11 @@ impl Carrier for Courier {
         }
     }
 
+    fn has_room(&self) -> bool {
+        // The store does not ring; records are tried again with the tick.
+        self.outbox.has_room()
+    }
+
     fn congested(&self) -> bool {
         self.outbox.congested() || !self.records.is_empty()
     }

@@ -113,6 +113,14 @@ impl Bell {
         asleep
     }
 
+    /// Wakes the task whether it sleeps or not: for a core that may have gone to sleep with work
+    /// to do. The wake goes through the core's event descriptor, which gets it out of any sleep.
+    pub fn force(&self) {
+        if let Some(waker) = self.waker.get() {
+            waker.wake_by_ref();
+        }
+    }
+
     /// Goes to sleep unless `arrived` says there is work. `arrived` is asked after the sleep was
     /// announced, so whatever is pushed later finds a sleeper to ring for.
     pub fn poll_sleep(&self, cx: &mut Context<'_>, arrived: impl FnOnce() -> bool) -> Poll<()> {
@@ -198,6 +206,19 @@ impl Outbox {
         self.waiting > 0
     }
 
+    /// True when a consumer has made room for frames that wait. Asked before going to sleep, for
+    /// it may have rung when nobody slept.
+    pub fn has_room(&self) -> bool {
+        self.waiting > 0
+            && self.overflow.iter().enumerate().any(|(to, overflow)| {
+                !overflow.is_empty()
+                    && self
+                        .mesh
+                        .queue(self.from, ShardId(to as u16))
+                        .is_some_and(|queue| !queue.stalled.load(Ordering::SeqCst))
+            })
+    }
+
     fn refill(&mut self, counters: &mut Counters) {
         for (to, overflow) in self.overflow.iter_mut().enumerate() {
             let Some(queue) = self.mesh.queue(self.from, ShardId(to as u16)) else { continue };
@@ -272,3 +293,6 @@ impl Inbox {
         self.from = (self.from + 1) % self.mesh.shards.max(1);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -83,6 +83,7 @@ fn serve_from(
         ledger: Arc::new(store.handle()),
         ready_file: Some(ready_file),
         spin: Duration::ZERO,
+        certificate_look: boot::CERTIFICATE_LOOK,
         services: vec![follow_users(store.handle(), version)],
         reread: Some(reread),
     };

@@ -1,6 +1,7 @@
 //! Sees a core that stands still. Each core moves its pulse with every tick; a thread of its own
-//! looks once a second. A core that is stuck cannot be helped from inside the process, so after
-//! ten looks the process ends itself and is started again by its supervisor.
+//! looks once a second. A core that did not move since the last look is woken from outside: an
+//! executor can go to sleep with work to do. One that is stuck cannot be helped from inside the
+//! process, so after ten looks the process ends itself and is started again by its supervisor.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use crossbeam::utils::CachePadded;
 
+use super::mesh::Mesh;
 use crate::base::ids::ShardId;
 
 /// Between two looks.
@@ -30,6 +32,8 @@ pub struct Pulses {
 struct Standing {
     /// Times the core was found late.
     stalls: AtomicU64,
+    /// Times the core was woken from outside.
+    nudges: AtomicU64,
     /// It is late now.
     late: AtomicBool,
 }
@@ -55,6 +59,11 @@ impl Pulses {
         self.standings.get(usize::from(shard.0)).map_or(0, |f| f.stalls.load(Ordering::Relaxed))
     }
 
+    /// Times a core was woken from outside because it missed all its ticks for a second.
+    pub fn nudges(&self, shard: ShardId) -> u64 {
+        self.standings.get(usize::from(shard.0)).map_or(0, |f| f.nudges.load(Ordering::Relaxed))
+    }
+
     /// The cores that stand still now.
     pub fn late(&self) -> Vec<ShardId> {
         let late = |(shard, standing): (usize, &Standing)| {
@@ -67,6 +76,8 @@ impl Pulses {
 /// How a core was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Finding {
+    /// Still since the last look.
+    Still(ShardId),
     /// Still for two looks.
     Late(ShardId),
     /// Moves again after having been late for so many looks.
@@ -101,6 +112,8 @@ impl Watch {
                 continue;
             }
             *still += 1;
+            standing.nudges.fetch_add(1, Ordering::Relaxed);
+            findings.push(Finding::Still(shard));
             if *still == LATE {
                 standing.stalls.fetch_add(1, Ordering::Relaxed);
                 standing.late.store(true, Ordering::Relaxed);
@@ -121,8 +134,8 @@ pub struct Watchdog {
 }
 
 impl Watchdog {
-    /// Watches `pulses` from now on.
-    pub fn start(pulses: Arc<Pulses>) -> std::io::Result<Self> {
+    /// Watches `pulses` from now on, and wakes the cores of `mesh` that stand still.
+    pub fn start(pulses: Arc<Pulses>, mesh: Arc<Mesh>) -> std::io::Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
         let thread = std::thread::Builder::new().name("watchdog".to_owned()).spawn(move || {
@@ -131,7 +144,7 @@ impl Watchdog {
                 // Also returns when unparked by the drop, or for no reason: a look more.
                 std::thread::park_timeout(LOOK);
                 if !stopped.load(Ordering::Acquire) {
-                    watch.look(&pulses).into_iter().for_each(report);
+                    watch.look(&pulses).into_iter().for_each(|finding| act(finding, &mesh));
                 }
             }
         })?;
@@ -150,8 +163,13 @@ impl Drop for Watchdog {
     }
 }
 
-fn report(finding: Finding) {
+fn act(finding: Finding, mesh: &Mesh) {
     match finding {
+        Finding::Still(core) => {
+            if let Some(bell) = mesh.bell(core) {
+                bell.force();
+            }
+        }
         Finding::Late(core) => tracing::error!(%core, "core stands still"),
         Finding::Back(core, looks) => tracing::warn!(%core, seconds = looks, "core moves again"),
         Finding::Stuck(core) => {
@@ -174,7 +192,9 @@ mod tests {
             pulses.beat(ShardId(0));
             findings.extend(watch.look(&pulses));
         }
+        findings.retain(|finding| *finding != Finding::Still(ShardId(1)));
         assert_eq!(findings, [Finding::Late(ShardId(1)), Finding::Stuck(ShardId(1))]);
+        assert_eq!(pulses.nudges(ShardId(1)), u64::from(STUCK));
         assert_eq!((pulses.stalls(ShardId(0)), pulses.stalls(ShardId(1))), (0, 1));
         assert_eq!(pulses.late(), [ShardId(1)]);
     }

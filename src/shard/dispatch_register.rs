@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::Shard;
 use super::frame::{Frame, Registered, SignIn, SignInError, SignedIn};
-use crate::auth::digest::{DigestPolicy, DigestProof, DigestResponse, Ha1, challenge};
+use crate::auth::digest::{Algorithm, DigestPolicy, DigestProof, DigestResponse, Ha1, challenge};
 use crate::auth::gate::{Refusal, Terms};
 use crate::auth::judge::{Account, judge};
 use crate::auth::lockout::network;
@@ -111,7 +111,7 @@ impl Shard {
             conn,
             policy: DigestPolicy {
                 realm: aor.domain(),
-                algorithms: offered(connection.dialect, &self.algorithms),
+                algorithms: offered(connection.dialect, message, &self.algorithms),
                 legacy: false,
             },
             limits,
@@ -330,7 +330,7 @@ impl Shard {
         };
         let realm = aor.domain();
         let nonce = self.nonces.mint(now, &mut self.seed, conn, realm);
-        let challenges: Vec<String> = offered(connection.dialect, &self.algorithms)
+        let challenges: Vec<String> = offered(connection.dialect, message, &self.algorithms)
             .iter()
             .map(|algorithm| challenge(realm, nonce.as_str(), *algorithm, stale))
             .collect();
@@ -376,16 +376,20 @@ impl Shard {
     }
 }
 
-/// The algorithms a client is offered: the Lync client knows MD5 only and takes the first.
-fn offered(
+/// The algorithms a client is offered: MD5 alone, if it is allowed at all, where the client can
+/// take nothing else.
+fn offered<'a>(
     dialect: Dialect,
-    configured: &[crate::auth::digest::Algorithm],
-) -> &[crate::auth::digest::Algorithm] {
-    const MD5: &[crate::auth::digest::Algorithm] = &[crate::auth::digest::Algorithm::Md5];
-    match dialect {
-        Dialect::Ms => MD5,
-        Dialect::Simple => configured,
-    }
+    message: Message<'_>,
+    configured: &'a [Algorithm],
+) -> &'a [Algorithm] {
+    const MD5: &[Algorithm] = &[Algorithm::Md5];
+    let user_agent = message.header(HeaderName::UserAgent).unwrap_or_default();
+    let md5_only = match dialect {
+        Dialect::Ms => true,
+        Dialect::Simple => simple::challenge::stumbles_over_algorithms(user_agent),
+    };
+    if md5_only && configured.contains(&Algorithm::Md5) { MD5 } else { configured }
 }
 
 /// The Digest credentials for our realm; `None` for any other scheme or realm.

@@ -52,6 +52,15 @@ impl Store {
         Ok(Store { handle, thread: Some(thread), lost, _lock: lock })
     }
 
+    /// Fails when a server has the data folder now, and says which; a folder that is absent is free.
+    pub fn check_free(folder: &Path) -> Result<(), StoreError> {
+        if folder.exists() {
+            super::folder::prepare(folder)?;
+            Lock::take(folder)?;
+        }
+        Ok(())
+    }
+
     /// A handle for another thread.
     pub fn handle(&self) -> StoreHandle {
         self.handle.clone()

@@ -42,6 +42,15 @@ impl Database {
         Ok(transaction.commit().map_err(Fault::from)?)
     }
 
+    /// Applies all of the changes, durably and at once, or none of them.
+    pub fn change_users(&mut self, changes: &[UserChange]) -> Result<(), StoreError> {
+        let transaction = self.begin()?;
+        for change in changes {
+            apply(&transaction, change)??;
+        }
+        Ok(transaction.commit().map_err(Fault::from)?)
+    }
+
     /// The version of the directory; it rises with each change of a user by any process. One page
     /// read, so it may be asked every second.
     pub fn users_version(&self) -> Result<u64, StoreError> {

@@ -34,7 +34,7 @@ pub fn connect(address: SocketAddr) -> TcpStream {
 /// A TLS client that trusts the certificate in `ca` and speaks `versions`.
 pub fn config(ca: &Path, versions: &[&'static SupportedProtocolVersion]) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_file(ca).unwrap()).unwrap();
+    roots.add(certificate(ca)).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(versions)
@@ -42,6 +42,11 @@ pub fn config(ca: &Path, versions: &[&'static SupportedProtocolVersion]) -> Arc<
         .with_root_certificates(roots)
         .with_no_client_auth();
     Arc::new(config)
+}
+
+/// The certificate in `file`.
+pub fn certificate(file: &Path) -> CertificateDer<'static> {
+    CertificateDer::from_pem_file(file).unwrap()
 }
 
 pub fn session(config: Arc<ClientConfig>) -> ClientConnection {
@@ -60,8 +65,18 @@ impl Tls {
     }
 
     pub fn with(address: SocketAddr, config: Arc<ClientConfig>) -> Self {
-        let stream = StreamOwned::new(session(config), connect(address));
-        Client { stream, rest: Vec::new() }
+        Self::from_parts(session(config), connect(address))
+    }
+
+    pub fn from_parts(session: ClientConnection, stream: TcpStream) -> Self {
+        Client { stream: StreamOwned::new(session, stream), rest: Vec::new() }
+    }
+
+    /// Sends the last octets and says so.
+    pub fn finish(&mut self, octets: impl AsRef<[u8]>) {
+        self.stream.write_all(octets.as_ref()).unwrap();
+        self.stream.conn.send_close_notify();
+        self.stream.flush().unwrap();
     }
 }
 

@@ -5,3 +5,9 @@ mod client;
 mod stand_in;
 
 mod basics;
+mod cores;
+mod faults;
+mod limits;
+mod pages;
+mod timers;
+mod tls;

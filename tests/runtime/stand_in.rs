@@ -17,7 +17,7 @@ use mynah::config::{Certificate, Settings};
 use mynah::metrics::counters::{CloseReason, Counters};
 use mynah::metrics::names::Series;
 use mynah::metrics::store::StoreCounters;
-use mynah::records::Record;
+use mynah::records::{Kind, Record, RecordId, Started};
 use mynah::runtime::boot::{Plan, StartError, start};
 use mynah::runtime::core_loop::Seat;
 use mynah::runtime::ledger::Ledger;
@@ -34,7 +34,8 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 /// Stands in for the shard. `sip:ok@` is answered 200, `sip:panic@` panics, `sip:silent@` is not
 /// answered, `sip:late@` is answered with the third tick, `sip:bulk@` gets a megabyte,
 /// `sip:far@` is answered by way of the next shard, `sip:burst@` sends 10,000 frames there, which
-/// come back as one answer each, `sip:hog@` keeps the core busy for ten milliseconds.
+/// come back as one answer each, `sip:hog@` keeps the core busy for 200 microseconds, `sip:shard@`
+/// is answered with the number of the shard as CSeq, `sip:record@` makes a record.
 pub struct StandIn {
     seat: Seat,
     counters: Counters,
@@ -85,9 +86,24 @@ impl StandIn {
             }
             "hog" => {
                 let since = Instant::now();
-                while since.elapsed() < Duration::from_millis(10) {
+                while since.elapsed() < Duration::from_micros(200) {
                     std::hint::spin_loop();
                 }
+                self.outputs.push_back(send(answer));
+            }
+            "shard" => {
+                let text = format!("CSeq: {} OPTIONS\r\n", self.seat.shard);
+                self.outputs.push_back(send(super::stand_in::answer(text.as_bytes())));
+            }
+            "record" => {
+                self.outputs.push_back(Output::Record(Record::Started(Started {
+                    id: RecordId::new(1, &mut self.seat.seed),
+                    kind: Kind::Pager,
+                    caller: "alice@example.test".into(),
+                    callee: "bob@example.test".into(),
+                    start_unix_ms: 1,
+                    bridged: false,
+                })));
                 self.outputs.push_back(send(answer));
             }
             _ => self.outputs.push_back(send(answer)),
@@ -206,6 +222,7 @@ impl Running {
             ledger: ledger.clone(),
             ready_file: Some(folder.path().join("ready")),
             spin: Duration::ZERO,
+            certificate_look: Duration::from_millis(20),
             services: Vec::new(),
             reread: None,
         };

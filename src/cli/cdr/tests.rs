@@ -91,6 +91,17 @@ fn json_is_one_array_with_an_object_a_line() {
 fn nothing_to_list_is_still_well_formed() {
     assert_eq!(listing(Format::Json, &[]), "[]\n");
     assert_eq!(listing(Format::Table, &[]).lines().count(), 1);
+    assert_eq!(listing(Format::Csv, &[]).trim_end(), CSV_HEAD.join(","));
+}
+
+#[test]
+fn the_head_names_the_fields() {
+    let row = serde_json::to_value(&rows()[0]).unwrap();
+    let mut fields: Vec<&String> = row.as_object().unwrap().keys().collect();
+    let mut head = CSV_HEAD.map(str::to_owned).to_vec();
+    fields.sort_unstable();
+    head.sort_unstable();
+    assert_eq!(fields, head.iter().collect::<Vec<_>>());
 }
 
 #[test]

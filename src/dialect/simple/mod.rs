@@ -1,5 +1,6 @@
 //! The dialect of standard SIP clients (RFC 3261, RFC 3428).
 
+pub mod challenge;
 pub mod register;
 
 use crate::wire::sip::Writer;

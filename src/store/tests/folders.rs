@@ -71,7 +71,10 @@ fn a_second_server_on_the_folder_is_told_who_has_it() {
         StoreError::InUse { pid, .. } => assert_eq!(pid, std::process::id().to_string()),
         error => panic!("{error}"),
     }
+    assert!(matches!(Store::check_free(folder.path()), Err(StoreError::InUse { .. })));
     store.close().unwrap();
+    Store::check_free(folder.path()).unwrap();
+    Store::check_free(&folder.path().join("absent")).unwrap();
     Store::open(folder.path(), &limits()).unwrap();
 }
 

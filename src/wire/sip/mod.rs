@@ -9,6 +9,9 @@
 pub mod auth;
 pub mod error;
 pub mod framer;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 pub mod head;
 pub mod header;
 pub mod list;
@@ -17,6 +20,8 @@ pub mod method;
 pub mod name_addr;
 mod octets;
 pub mod params;
+#[cfg(test)]
+mod properties;
 pub mod rewrite;
 mod rules;
 #[cfg(test)]

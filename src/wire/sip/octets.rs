@@ -140,7 +140,10 @@ pub(super) fn digits(bytes: &[u8]) -> Option<u32> {
 pub(super) fn closing_quote(bytes: &[u8]) -> Option<usize> {
     let mut at = 0usize;
     loop {
-        let found = memchr::memchr2(b'"', b'\\', bytes.get(at..)?)?;
+        let found = memchr::memchr2(b'"', b'\\', bytes.get(at..)?);
+        #[cfg(test)]
+        steps::add(found.unwrap_or(bytes.len() - at) + 1);
+        let found = found?;
         let here = at.checked_add(found)?;
         if bytes.get(here) == Some(&b'"') {
             return Some(here);
@@ -160,6 +163,8 @@ pub(super) fn next_control(bytes: &[u8], from: usize) -> usize {
     let (words, tail) = rest.as_chunks::<8>();
     let mut at = from;
     for word in words {
+        #[cfg(test)]
+        steps::add(word.len());
         let hits = control_mask(u64::from_le_bytes(*word));
         if hits != 0 {
             // The lowest hit is exact: borrows only travel towards higher octets.
@@ -177,6 +182,24 @@ fn control_mask(word: u64) -> u64 {
     let delete = word ^ (LOW * 0x7f);
     let is_delete = delete.wrapping_sub(LOW) & !delete;
     (below | is_delete) & HIGH
+}
+
+/// Octets looked at by the scans, counted in tests to show that work is linear.
+#[cfg(test)]
+pub(super) mod steps {
+    use std::cell::Cell;
+
+    thread_local!(static STEPS: Cell<u64> = const { Cell::new(0) });
+
+    /// Counts some octets.
+    pub fn add(octets: usize) {
+        STEPS.set(STEPS.get() + octets as u64);
+    }
+
+    /// The octets counted on this thread since the last call.
+    pub fn take() -> u64 {
+        STEPS.replace(0)
+    }
 }
 
 #[cfg(test)]

@@ -29,3 +29,6 @@ pub(super) fn check(message: Message<'_>) -> Result<(), Error> {
     message.max_forwards()?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
