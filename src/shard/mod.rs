@@ -59,7 +59,7 @@ use crate::wire::sip::head::HEADERS_MAX;
 use crate::wire::sip::{Head, Message};
 use connection::{Connection, Connections};
 use dispatch_message::PagerFork;
-use frame::{Frame, Stamp};
+use frame::{Cargo, Frame, Stamp};
 use home::Users;
 use input::{Control, Input};
 use invitation::Invitation;
@@ -263,11 +263,8 @@ impl Shard {
     /// A frame for this shard, from another or from itself.
     fn frame(&mut self, now: Now, frame: Frame) {
         match frame {
-            Frame::Deliver { conn, bytes, relay } => self.deliver(conn, bytes, relay),
-            Frame::Invite { conn, bytes, relay, leg } => {
-                self.join(conn, leg);
-                self.deliver(conn, bytes, Some(relay));
-            }
+            Frame::Deliver { conn, bytes, cargo } => self.deliver(conn, bytes, cargo),
+            Frame::Invite { conn, bytes, relay, leg } => self.ring_here(conn, bytes, relay, leg),
             Frame::Undeliverable { relay } => {
                 self.fail_relay(now, relay.slot, crate::dialect::reject::Reject::EndpointLost);
             }
@@ -313,22 +310,35 @@ impl Shard {
     }
 
     /// Writes octets to a connection, here or on another core.
-    fn deliver(&mut self, conn: ConnId, bytes: Bytes, relay: Option<RelayId>) {
+    fn deliver(&mut self, conn: ConnId, bytes: Bytes, cargo: Cargo) {
         if conn.shard != self.id {
-            return self.send_frame(conn.shard, Frame::Deliver { conn, bytes, relay });
+            return self.send_frame(conn.shard, Frame::Deliver { conn, bytes, cargo });
         }
-        if self.connections.get(conn).is_some() {
-            self.outputs.push_back(Output::Send { conn, bytes });
-        } else if let Some(relay) = relay {
-            self.send_frame(relay.shard, Frame::Undeliverable { relay });
+        match (self.connections.get_mut(conn), cargo) {
+            (Some(connection), cargo) => {
+                if cargo == Cargo::PagerAnswer {
+                    connection.pagers = connection.pagers.saturating_sub(1);
+                }
+                self.outputs.push_back(Output::Send { conn, bytes });
+            }
+            (None, Cargo::Request(relay)) => {
+                self.send_frame(relay.shard, Frame::Undeliverable { relay });
+            }
+            (None, Cargo::Plain | Cargo::PagerAnswer) => {}
         }
     }
 
-    /// A connection of ours becomes a leg of a session.
-    fn join(&mut self, conn: ConnId, leg: frame::Leg) {
+    /// A connection of ours rings and becomes a leg of a session, unless it has all it may have.
+    fn ring_here(&mut self, conn: ConnId, bytes: Bytes, relay: RelayId, leg: frame::Leg) {
+        let max = self.settings.limits.sessions_per_connection_max;
         if let Some(connection) = self.connections.get_mut(conn) {
+            if connection.legs.len() >= max {
+                self.counters.hit(Limit::SessionsPerConnection);
+                return self.send_frame(relay.shard, Frame::Undeliverable { relay });
+            }
             connection.legs.push(leg);
         }
+        self.deliver(conn, bytes, Cargo::Request(relay));
     }
 
     /// Closes a connection of ours; what was sent to it goes out first.
