@@ -5,9 +5,9 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::harness::cdr::{Ending, Kind};
-use crate::harness::program::{Program, require};
-use crate::harness::server::{PASSWORD, Server};
+use crate::outside::cdr::{Ending, Kind};
+use crate::outside::program::{Program, require};
+use crate::outside::server::{PASSWORD, Server};
 
 /// A SIPp process that signs in as a user and follows a scenario once.
 struct Sipp {
