@@ -1,7 +1,7 @@
 //! Layer 1: `mynah.toml`: schema, defaults, validation with line and column, and what a reload may
 //! change. Text in, [`Settings`] out: reading the file is the command line's business.
 //!
-//! [`parse`] reads the text into [`schema`] (serde: types, unknown keys) and checks what holds
+//! [`parse`] reads the text into `schema` (serde: types, unknown keys) and checks what holds
 //! between keys; `tuning/mynah.toml` shows every key with its default.
 
 pub mod error;

@@ -24,7 +24,7 @@ use crate::config::Certificate;
 #[derive(Debug, thiserror::Error)]
 pub enum CertificateError {
     /// None is configured, but there is a TLS listener.
-    #[error("no certificate is configured: set [[certificate]] chain and key")]
+    #[error("no certificate is configured: set tls.certificates")]
     None,
     /// A file cannot be read.
     #[error("cannot read {path}: {source}")]

@@ -25,6 +25,7 @@ pub mod listener;
 pub mod log_limit;
 pub mod outbound;
 pub mod partition;
+mod quick_ack;
 mod reading;
 pub mod tls;
 pub mod validity;

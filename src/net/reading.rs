@@ -10,6 +10,7 @@ use super::carrier::Carrier;
 use super::connection::{Connection, Phase};
 use super::inner::Inner;
 use super::outbound::{FlushError, Wire};
+use super::quick_ack;
 use super::tls::{CARRY_MAX, TlsError};
 use crate::base::ids::Slot;
 use crate::base::time::Now;
@@ -102,7 +103,12 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
         let room = incoming.get_mut(start..).unwrap_or_default();
         let room = room.get_mut(..READ).unwrap_or_default();
         match Pin::new(&mut connection.stream).poll_read(cx, room) {
-            Poll::Pending => Read::Wait,
+            Poll::Pending => {
+                if start > 0 || connection.message_ms.is_some() {
+                    quick_ack::send(&connection.stream);
+                }
+                Read::Wait
+            }
             Poll::Ready(Ok(0)) => {
                 self.end_of_input(slot, now);
                 Read::Again

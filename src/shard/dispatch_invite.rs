@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 
+use super::NEVER;
 use super::Shard;
 use super::connection::Invite;
 use super::forward;
@@ -11,7 +12,6 @@ use super::home::Endpoint;
 use super::invitation::{Branch, Invitation};
 use super::relay::Purpose;
 use super::session::Leg;
-use super::{NEVER, Timer};
 use crate::base::aor::Aor;
 use crate::base::ids::{ConnId, Dialect, RelayId, SessionId, Slot};
 use crate::base::limits::Limit;
@@ -153,9 +153,7 @@ impl Shard {
             return self.refuse_invitation(now, slot, Reject::Overloaded);
         }
         let fork = Fork::new(now, Kind::Invite, branches.len(), &self.settings.limits);
-        if let Some(deadline) = fork.next_deadline() {
-            self.wheel.arm(deadline, Timer::Invitation(slot));
-        }
+        let deadline = fork.next_deadline();
         let leg = frame::Leg { session, call };
         for branch in &branches {
             let (conn, relay) = (branch.endpoint.conn, branch.relay);
@@ -166,6 +164,7 @@ impl Shard {
             invitation.branches = branches;
             invitation.fork = Some(fork);
         }
+        self.watch_invitation(slot, deadline);
     }
 
     /// The INVITE for one endpoint, with our Via and Record-Route on top.

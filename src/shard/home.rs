@@ -93,16 +93,25 @@ impl Users {
         self.slab.get_mut(slot)
     }
 
-    /// The endpoints that `uri` means: one if it is a GRUU, else all.
+    /// The endpoints that `uri` means: one if it is a GRUU, else all; of a connection the one
+    /// that registered last.
     pub(super) fn endpoints(&self, now: Now, slot: Slot, uri: &[u8]) -> Vec<Endpoint> {
         let Some(entry) = self.slab.get(slot) else { return Vec::new() };
         let instance = Uri::parse(uri).ok().and_then(|uri| {
             InstanceId::from_params(uri.params.get("opaque"), uri.params.get("gr"))
         });
-        match instance {
+        let mut endpoints: Vec<Endpoint> = match instance {
             Some(id) => entry.registrar.by_instance(now, id).map(Endpoint::from).collect(),
             None => entry.registrar.bindings(now).map(Endpoint::from).collect(),
-        }
+        };
+        // A client that changed its Contact has two bindings for a while, and one pair of ears.
+        let mut seen = Vec::with_capacity(endpoints.len());
+        endpoints.retain(|endpoint| {
+            let new = !seen.contains(&endpoint.conn);
+            seen.push(endpoint.conn);
+            new
+        });
+        endpoints
     }
 
     /// The bridge by which `peer` talks to the user.

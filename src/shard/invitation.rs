@@ -11,7 +11,7 @@ use super::session::Leg;
 use super::{Shard, Timer, stamp};
 use crate::base::ids::{ConnId, RelayId, SessionId, Slot};
 use crate::base::side::Side;
-use crate::base::time::Now;
+use crate::base::time::{Deadline, Now};
 use crate::dialect::reject::Reject;
 use crate::immcu::session::{Ending, Input};
 use crate::sip::dialog::{Dialog, End};
@@ -37,6 +37,8 @@ pub(super) struct Invitation {
     pub(super) branches: Vec<Branch>,
     /// The caller took it back.
     pub(super) cancelled: bool,
+    /// The timer that looks at it is armed for this time.
+    armed: Option<Deadline>,
     /// The best refusal so far, as the caller would see it.
     held: Option<Bytes>,
     /// Pager-mode messages that wait for the session.
@@ -74,6 +76,7 @@ impl Invitation {
             fork: None,
             branches: Vec::new(),
             cancelled: false,
+            armed: None,
             held: None,
             waiting,
         }
@@ -110,10 +113,26 @@ impl Shard {
 
     /// Time has passed for an invitation.
     pub(super) fn invitation_due(&mut self, now: Now, slot: Slot) {
-        self.drive(now, slot, fork::Input::Deadline, None);
-        let fork = self.invitations.get(slot).and_then(|invitation| invitation.fork.as_ref());
-        if let Some(deadline) = fork.and_then(Fork::next_deadline) {
-            self.wheel.arm(deadline, Timer::Invitation(slot));
+        let Some(invitation) = self.invitations.get_mut(slot) else { return };
+        // A sooner deadline armed another timer since: that one goes on.
+        if invitation.armed.is_none_or(|armed| !now.reached(armed)) {
+            return;
+        }
+        invitation.armed = None;
+        match invitation.fork {
+            Some(_) => self.drive(now, slot, fork::Input::Deadline, None),
+            // The callee's home does not say where he is.
+            None => self.refuse_invitation(now, slot, Reject::NoAnswer),
+        }
+    }
+
+    /// Arms the timer of an invitation, unless an earlier one is armed.
+    pub(super) fn watch_invitation(&mut self, slot: Slot, deadline: Option<Deadline>) {
+        let Some(invitation) = self.invitations.get_mut(slot) else { return };
+        let Some(next) = deadline else { return };
+        if invitation.armed.is_none_or(|armed| next < armed) {
+            invitation.armed = Some(next);
+            self.wheel.arm(next, Timer::Invitation(slot));
         }
     }
 
@@ -131,13 +150,12 @@ impl Shard {
             };
             self.carry_out(now, slot, output, reply.as_ref());
         }
-        let finished = |i: &Invitation| i.fork.as_ref().is_some_and(Fork::is_finished);
-        if self.invitations.get(slot).is_some_and(finished)
-            && let Some(invitation) = self.invitations.remove(slot)
-        {
-            for branch in invitation.branches {
-                self.relays.remove(branch.relay.slot);
-            }
+        let Some(fork) = self.invitations.get(slot).and_then(|i| i.fork.as_ref()) else { return };
+        if !fork.is_finished() {
+            return self.watch_invitation(slot, fork.next_deadline());
+        }
+        for branch in self.invitations.remove(slot).into_iter().flat_map(|i| i.branches) {
+            self.relays.remove(branch.relay.slot);
         }
     }
 

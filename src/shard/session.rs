@@ -415,6 +415,8 @@ impl Shard {
         if let Some(entry) = self.sessions.get_mut(slot) {
             entry.invitation = Some(invitation);
         }
+        let until = now.after(self.settings.limits.request_timeout);
+        self.watch_invitation(invitation, Some(until));
         self.counters.set(Series::SessionsCurrent, self.sessions.len() as u64);
         Some(slot)
     }

@@ -295,6 +295,11 @@ impl Net {
         }
     }
 
+    /// Loses every frame that is on its way, as a full mesh would.
+    pub fn lose_all(&mut self) {
+        self.links.clear();
+    }
+
     /// Gives a shard an input and carries out what it says.
     pub fn handle(&mut self, id: u16, input: Input<'_>) {
         let shard = &mut self.shards[usize::from(id)];

@@ -3,8 +3,12 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod forking;
 mod identity;
 mod lockout;
 mod registration;
+mod responses;
 mod session;
 mod sign_in;
+mod timers;
+mod vanish;

@@ -224,7 +224,7 @@ fn a_disabled_user_is_signed_out_where_he_has_no_endpoint_too() {
 #[test]
 fn a_user_can_hold_so_many_connections_and_no_more() {
     let mut net = Net::limited(2, |limits| limits.connections_per_user_max = 2);
-    let mut message = |net: &mut Net, number| {
+    let message = |net: &mut Net, number| {
         let mut client = Client::on(net, (number % 2) as u16, alice(number));
         let message = client.page("bob", "hello");
         let challenge = net.ask(client.conn, &message);
