@@ -81,6 +81,13 @@ impl Shard {
 
     /// Sends a pager-mode message to each of the endpoints.
     fn fork_pager(&mut self, now: Now, user: Slot, pager: Pager, endpoints: &[Endpoint]) {
+        let max = self.settings.limits.relays_per_connection_max;
+        if let Origin::Connection(conn) = pager.origin
+            && !self.senders.enter(conn, max)
+        {
+            self.counters.hit(Limit::RelaysPerConnection);
+            return self.pager_refused(&pager, Reject::TooManyRequests);
+        }
         let (request, from) = (pager.request.clone(), pager.from.clone());
         let fork =
             Fork::new(now, TransactionKind::NonInvite, endpoints.len(), &self.settings.limits);
@@ -88,6 +95,7 @@ impl Shard {
             Ok(slot) => slot,
             Err(fork) => {
                 self.counters.hit(Limit::Relays);
+                self.left(&fork.pager);
                 return self.pager_refused(&fork.pager, Reject::Overloaded);
             }
         };
@@ -176,8 +184,17 @@ impl Shard {
                 _ => {}
             }
         }
-        if self.pagers.get(slot).is_some_and(|entry| entry.fork.is_finished()) {
-            self.pagers.remove(slot);
+        if self.pagers.get(slot).is_some_and(|entry| entry.fork.is_finished())
+            && let Some(entry) = self.pagers.remove(slot)
+        {
+            self.left(&entry.pager);
+        }
+    }
+
+    /// A pager-mode message is in flight no more.
+    fn left(&mut self, pager: &Pager) {
+        if let Origin::Connection(conn) = pager.origin {
+            self.senders.leave(conn);
         }
     }
 

@@ -32,6 +32,7 @@ mod invitation;
 pub mod occupancy;
 pub mod output;
 mod relay;
+mod senders;
 mod session;
 
 use std::collections::VecDeque;
@@ -65,6 +66,7 @@ use input::{Control, Input};
 use invitation::Invitation;
 use output::Output;
 use relay::Relays;
+use senders::Senders;
 use session::SessionEntry;
 
 /// What a core drives: the shard, or a stand-in for it in tests of the layers above.
@@ -147,6 +149,8 @@ pub struct Shard {
     invitations: Slab<Invitation>,
     relays: Relays,
     pagers: Slab<PagerFork>,
+    /// Who sent them.
+    senders: Senders,
     conversations: Conversations,
     /// Failed sign-ins by user, for the users whose home this is.
     failed_users: Lockout,
@@ -235,6 +239,7 @@ impl Shard {
             invitations: Slab::new(limits.sessions_per_shard_max),
             relays: Relays::new(limits.relays_per_shard_max),
             pagers: Slab::new(limits.relays_per_shard_max),
+            senders: Senders::new(hasher.clone()),
             conversations: Conversations::new(
                 hasher.clone(),
                 limits.pager_idle_timeout,

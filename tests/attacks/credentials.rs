@@ -66,7 +66,13 @@ fn a_nonce_of_the_clients_own_making_is_none() {
     for nonce in [forged.as_str(), "", "0123456789", &"A".repeat(40), &"A".repeat(4000)] {
         let (uri, realm) = (format!("sip:{DOMAIN}"), DOMAIN);
         let proof = Proof {
-            user: "alice", password: PASSWORD, realm, nonce, method: "REGISTER", uri: &uri, nc: 1,
+            user: "alice",
+            password: PASSWORD,
+            realm,
+            nonce,
+            method: "REGISTER",
+            uri: &uri,
+            nc: 1,
         };
         let line = format!(
             "Authorization: Digest username=\"alice\", realm=\"{realm}\", nonce=\"{nonce}\", \
@@ -134,7 +140,8 @@ fn guessing_locks_the_user_out_and_tells_nothing() {
     // 41
     let target = Target::with_limits("auth_failures_per_user_max = 4");
     let refusal = |user: &str, password: &str| {
-        let mut endpoint = Endpoint { user: user.to_owned(), stream: Stream::tcp(&target), cseq: 0 };
+        let mut endpoint =
+            Endpoint { user: user.to_owned(), stream: Stream::tcp(&target), cseq: 0 };
         let first = endpoint.register(password);
         assert_eq!(first.status(), 401);
         let second = endpoint.register(password);

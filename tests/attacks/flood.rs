@@ -51,8 +51,14 @@ fn ten_thousand_resets_leave_nothing_behind() {
         for n in 0..times {
             // One in twenty over TLS: handshakes cost more than the rest together.
             let mut stream = if n % 20 == 0 { Stream::tls(&target) } else { Stream::tcp(&target) };
-            // In mid-message, and in mid-answer.
-            stream.write(if n % 2 == 0 { cut } else { &whole });
+            if n % 2 == 0 {
+                // In mid-message. The server may not even have accepted.
+                stream.write(cut);
+            } else {
+                // In mid-answer.
+                stream.write(whole.repeat(20));
+                stream.octets(1);
+            }
             stream.reset();
         }
     };
@@ -64,7 +70,7 @@ fn ten_thousand_resets_leave_nothing_behind() {
         - before.value("process_resident_memory_bytes");
     assert!(grown < f64::from(4 << 20), "{grown} octets more than before");
     assert_eq!(after.value("process_open_fds"), before.value("process_open_fds"));
-    assert!(after.value("mynah_connections_opened_total") >= 10_000.0);
+    assert!(after.value("mynah_connections_opened_total") >= 5_000.0);
     target.serves_others();
     target.survived();
 }
@@ -90,11 +96,11 @@ fn challenges_that_nobody_answers_cost_nothing() {
             assert_eq!(stream.message().status(), 401);
         }
     };
-    ask(&mut stream, 200);
+    ask(&mut stream, 1_000);
     let before = target.metrics().value("process_resident_memory_bytes");
-    ask(&mut stream, 5_000);
+    ask(&mut stream, 10_000);
     let grown = target.metrics().value("process_resident_memory_bytes") - before;
-    assert!(grown < f64::from(1 << 20), "{grown} octets more than before");
+    assert!(grown < f64::from(4 << 20), "{grown} octets more than before");
     Endpoint::sign_in(stream, "alice", "secret");
     target.survived();
 }

@@ -22,7 +22,8 @@ fn breaks(target: &Target, octets: impl AsRef<[u8]>, statuses: &[u16]) {
     // The server may close before it has read everything.
     let _ = stream.try_write(&octets);
     let said = stream.end();
-    let shown = String::from_utf8_lossy(&octets.as_ref()[..octets.as_ref().len().min(500)]).into_owned();
+    let shown =
+        String::from_utf8_lossy(&octets.as_ref()[..octets.as_ref().len().min(500)]).into_owned();
     let answers = answers(&said);
     assert!(answers.len() <= 1, "{shown:?}: {answers:#?}");
     match answers.first() {
@@ -177,7 +178,8 @@ fn only_crlf_ends_a_line() {
     for bad in ["X: a\nY: b", "X: a\rY: b", "X: a\0b", "X: a\n"] {
         breaks(&target, format!("{}{bad}\r\nContent-Length: 0\r\n\r\n", options(1)), &[400]);
     }
-    breaks(&target, options(1).replace("\r\n", "\n") + "Content-Length: 0\n\n", &[400]);
+    // A start line that does not end is none: nothing to answer.
+    breaks(&target, options(1).replace("\r\n", "\n") + "Content-Length: 0\n\n", &[]);
     target.survived();
 }
 
@@ -212,11 +214,13 @@ fn a_message_that_breaks_a_rule_is_answered_and_the_stream_goes_on() {
 fn other_protocols_are_closed() {
     // 21
     let target = Target::start();
-    let smb = b"\0\0\0\x85\xffSMBr\0\0\0\0\x18S\xc8\0\0\0\0\0\0\0\0\0\0\0\0\0\0\xff\xfe\0\0\0\0\r\n\r\n";
+    let smb =
+        b"\0\0\0\x85\xffSMBr\0\0\0\0\x18S\xc8\0\0\0\0\0\0\0\0\0\0\0\0\0\0\xff\xfe\0\0\0\0\r\n\r\n";
     breaks(&target, "GET / HTTP/1.1\r\nHost: example.test\r\n\r\n", &[]);
     breaks(&target, smb, &[]);
     breaks(&target, client_hello(), &[]);
-    let noise: Vec<u8> = (0..100_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    let noise: Vec<u8> =
+        (0..100_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
     breaks(&target, noise, &[]);
 
     let mut plain = Stream::over(connect(target.ready.tls));

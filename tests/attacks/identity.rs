@@ -14,13 +14,16 @@ fn a_request_in_another_name_is_forbidden() {
     let mut alice = Endpoint::tls(&target, "alice");
     let mut bob = Endpoint::tls(&target, "bob");
     for method in METHODS {
-        let request = alice.request(method, "bob", "", "").replace("From: <sip:alice", "From: <sip:carol");
+        let request =
+            alice.request(method, "bob", "", "").replace("From: <sip:alice", "From: <sip:carol");
         alice.stream.write(request);
         let answer = alice.final_answer();
         assert_eq!(answer.status(), 403, "{method}: {}", answer.head);
     }
-    assert_eq!(alice.say("bob", "in my own name").status(), 480);
-    bob.answer("MESSAGE", 200, "");
+    let message = alice.request("MESSAGE", "bob", "Content-Type: text/plain\r\n", "my own name");
+    alice.stream.write(message);
+    assert_eq!(bob.answer("MESSAGE", 200, "").body, b"my own name");
+    assert_eq!(alice.final_answer().status(), 200);
     target.survived();
 }
 
@@ -119,6 +122,7 @@ fn a_contact_elsewhere_does_not_move_the_connection() {
     let message = carol.request("MESSAGE", "alice", "Content-Type: text/plain\r\n", "hello");
     carol.stream.write(message);
     alice.answer("MESSAGE", 200, "");
+    assert_eq!(carol.final_answer().status(), 200);
     assert_eq!(carol.say("bob", "hello").status(), 480);
     target.survived();
 }

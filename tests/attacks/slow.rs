@@ -13,7 +13,8 @@ use crate::target::Target;
 const PACE: Duration = Duration::from_millis(20);
 
 fn options() -> String {
-    head("OPTIONS", "example.test", "mallory", "mallory", 1, "127.0.0.1:9") + "Content-Length: 0\r\n"
+    head("OPTIONS", "example.test", "mallory", "mallory", 1, "127.0.0.1:9")
+        + "Content-Length: 0\r\n"
 }
 
 /// Writes `octets` one by one until the server closes; repeats the last one if there is time.

@@ -29,7 +29,14 @@ impl Sipp {
         // those of its own scenario.
         command.args(["-cid_str", "interop-%u"]);
         command.args(["-key", "user", user, "-key", "peer", peer, "-au", user, "-ap", PASSWORD]);
-        command.args(["-timeout", "60", "-timeout_error", "-trace_err", "-error_file", "/dev/stderr"]);
+        command.args([
+            "-timeout",
+            "60",
+            "-timeout_error",
+            "-trace_err",
+            "-error_file",
+            "/dev/stderr",
+        ]);
         Sipp { program: Program::start(&format!("sipp {user}"), &mut command), _folder: folder }
     }
 
