@@ -39,6 +39,9 @@ impl Purple {
             None => Command::new(driver),
             Some(host) => {
                 let mut command = Command::new("unshare");
+                if !rustix::process::geteuid().is_root() {
+                    command.arg("--map-root-user");
+                }
                 command.args(["--uts", "sh", "-c", "hostname \"$0\" && exec \"$@\"", host]);
                 command.arg(driver);
                 command
