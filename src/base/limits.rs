@@ -132,7 +132,8 @@ limits! {
     SessionsPerConnection, sessions_per_connection_max: usize = 512;
     /// Requests in flight that a shard owns (client transactions).
     Relays, relays_per_shard_max: usize = 500_000;
-    /// Requests in flight of one connection: beyond it 503.
+    /// Requests in flight of one session, and pager-mode messages of one connection: beyond it
+    /// 503.
     RelaysPerConnection, relays_per_connection_max: usize = 256;
     /// Timer F, and B: a forwarded request without an answer (RFC 3261 section 17.1.2.2, 64*T1).
     RequestTime, request_timeout: Duration = Duration::from_secs(32);

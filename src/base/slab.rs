@@ -92,6 +92,11 @@ impl<T> Slab<T> {
         self.len
     }
 
+    /// Number of values that may still be added.
+    pub fn room(&self) -> usize {
+        self.max.saturating_sub(self.len)
+    }
+
     /// True when nothing is held.
     pub fn is_empty(&self) -> bool {
         self.len == 0

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::Shard;
+use super::frame::Cargo;
 use super::relay::Purpose;
 use crate::base::ids::{ConnId, Dialect, Slot};
 use crate::base::time::Now;
@@ -29,27 +30,32 @@ impl Shard {
         }
         let bytes = self.response_bytes(conn, request, status, fill);
         self.counters.response(status);
-        self.deliver(conn, bytes, None);
+        self.deliver(conn, bytes, Cargo::Plain);
     }
 
     /// Refuses a request.
     pub(super) fn reject(&mut self, conn: ConnId, request: Message<'_>, reject: Reject) {
-        self.reject_for(conn, request, reject, reject.reason());
+        if request.method() == Method::Ack {
+            return;
+        }
+        let bytes = self.refusal_bytes(conn, request, reject);
+        self.counters.response(reject.status());
+        self.deliver(conn, bytes, Cargo::Plain);
     }
 
-    /// Refuses a request with a reason more exact than the table's.
-    pub(super) fn reject_for(
+    /// The octets of a refusal.
+    pub(super) fn refusal_bytes(
         &mut self,
         conn: ConnId,
         request: Message<'_>,
         reject: Reject,
-        reason: &str,
-    ) {
+    ) -> Bytes {
+        let reason = reject.reason();
         let source = self.settings.name.clone();
         let retry = self.retry_after();
         let dialect = self.connections.get(conn).map(|connection| connection.dialect);
         let min_expires = self.settings.limits.registration_time_min.as_secs();
-        self.respond(conn, request, reject.status(), |writer| {
+        self.response_bytes(conn, request, reject.status(), |writer| {
             // What a connection of another core speaks is not known here: it gets both.
             let writer = match dialect {
                 Some(Dialect::Simple) => writer,
@@ -77,7 +83,7 @@ impl Shard {
                 _ => writer,
             };
             writer.finish();
-        });
+        })
     }
 
     /// Refuses a request that was forwarded already: `forwarded` has our Via on top.

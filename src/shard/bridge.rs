@@ -28,18 +28,17 @@ impl Shard {
         match request.method {
             Method::Message => self.text_out(now, slot, side, request),
             Method::Bye => {
-                self.answered_in_bridge(slot, side, &request, 200);
+                self.note_answered(slot, side, request.cseq, 200);
                 self.answer_in_dialog(request, 200);
                 self.end_session(now, slot, Ending::Bye(side));
             }
             // Typing: a pager-mode client has no use for it.
             Method::Info => {
-                self.answered_in_bridge(slot, side, &request, 200);
+                self.note_answered(slot, side, request.cseq, 200);
                 self.answer_in_dialog(request, 200);
             }
             _ => {
-                self.answered_in_bridge(slot, side, &request, 405);
-                self.refuse_in_dialog(request, Reject::MethodNotAllowed);
+                self.refuse_next(slot, side, request, Reject::MethodNotAllowed);
             }
         }
     }
@@ -59,12 +58,11 @@ impl Shard {
         let text = match content {
             Some(Ok(text)) => text,
             Some(Err(200)) => {
-                self.answered_in_bridge(slot, side, &request, 200);
+                self.note_answered(slot, side, request.cseq, 200);
                 return self.answer_in_dialog(request, 200);
             }
             Some(Err(_)) | None => {
-                self.answered_in_bridge(slot, side, &request, 415);
-                return self.refuse_in_dialog(request, Reject::UnsupportedMedia);
+                return self.refuse_next(slot, side, request, Reject::UnsupportedMedia);
             }
         };
         let Some(entry) = self.sessions.get(slot) else { return };
@@ -73,7 +71,7 @@ impl Shard {
         let purpose =
             Purpose::ToPager { session: slot, side, from: request.from, cseq: request.cseq };
         let Some(relay) = self.reserve_relay(now, None, None, purpose) else {
-            return self.refuse_in_dialog(request, Reject::Overloaded);
+            return self.refuse_next(slot, side, request, Reject::Overloaded);
         };
         if let Some(entry) = self.relays.get_mut(relay.slot) {
             entry.request = forwarded;
@@ -121,8 +119,22 @@ impl Shard {
     }
 
     /// Takes a pager-mode message at the home of a user all of whose endpoints hold sessions:
-    /// into the session there is, or into a new one.
+    /// into the session there is, or into a new one. Typing needs no session, and what is not
+    /// text gets none.
     pub(super) fn bridge(&mut self, now: Now, user: Slot, pager: Pager) {
+        let (mut is_text, mut is_signal) = (false, false);
+        let request = pager.request.clone();
+        self.with_message(&request, |_, message| {
+            let content_type = message.content_type();
+            is_text = text::plain(content_type, message.body()).is_some();
+            is_signal = text::is_signal(content_type);
+        });
+        if is_signal {
+            return self.answer_pager(&pager, Ok(()));
+        }
+        if !is_text {
+            return self.pager_refused(&pager, Reject::UnsupportedMedia);
+        }
         match self.users.bridge_to(user, &pager.from) {
             Some(session) => {
                 let bridge = Bridge { session, pager };
@@ -194,7 +206,7 @@ impl Shard {
             }
             Some(_) => {
                 self.counters.hit(Limit::BridgeMessages);
-                self.pager_refused(&bridge.pager, Reject::TooManyRequests);
+                self.answer_pager(&bridge.pager, Err(Reject::TooManyRequests));
             }
         }
     }
@@ -206,28 +218,18 @@ impl Shard {
         self.pager(now, pager);
     }
 
-    /// Carries a pager-mode message into the session.
+    /// Carries a pager-mode message, which is text, into the session. It counts in the record of
+    /// the session and in no other.
     pub(super) fn text_in(&mut self, now: Now, slot: Slot, pager: Pager) {
-        let mut content = None;
+        let mut text = Bytes::new();
         let kept = pager.request.clone();
-        self.with_message(&kept, |_, message| {
-            content = text::plain(message.content_type(), message.body())
-                .map(Bytes::copy_from_slice)
-                .ok_or(text::is_signal(message.content_type()))
-                .map_err(Some)
-                .into();
-        });
-        let text = match content {
-            Some(Ok(text)) => text,
-            Some(Err(Some(true))) => return self.pager_accepted(&pager),
-            Some(Err(_)) | None => return self.pager_refused(&pager, Reject::UnsupportedMedia),
-        };
+        self.with_message(&kept, |_, message| text = kept.slice_ref(message.body()));
         let Some(entry) = self.sessions.get(slot) else {
-            return self.pager_refused(&pager, Reject::NoEndpoint);
+            return self.answer_pager(&pager, Err(Reject::NoEndpoint));
         };
         if entry.in_flight.len() >= self.settings.limits.relays_per_connection_max {
             self.counters.hit(Limit::RelaysPerConnection);
-            return self.pager_refused(&pager, Reject::TooManyRequests);
+            return self.answer_pager(&pager, Err(Reject::TooManyRequests));
         }
         let side = match entry.legs {
             [Leg::Pager, _] => Side::Caller,
@@ -245,7 +247,7 @@ impl Shard {
                     entry.in_flight.push(relay.slot);
                 }
             }
-            None => self.pager_refused(&pager, Reject::Overloaded),
+            None => self.answer_pager(&pager, Err(Reject::Overloaded)),
         }
     }
 
@@ -263,18 +265,19 @@ impl Shard {
         status: u16,
     ) {
         if let Origin::Connection(conn) = origin {
-            self.with_message(&pager, |shard, message| match reject_of(status) {
-                None => shard.respond(conn, message, 200, |writer| writer.finish()),
-                Some(reject) => shard.reject(conn, message, reject),
-            });
+            self.answer_page(conn, &pager, reject_of(status).map_or(Ok(()), Err));
         }
         let delivered = (200..300).contains(&status);
         let Some(entry) = self.sessions.get_mut(session) else { return };
         entry.in_flight.retain(|slot| *slot != relay);
         let input = if delivered { Input::Deliver { from: side } } else { Input::Touch };
         entry.session.handle(now, input);
-        // The dialog is gone at the client: the next message opens a new one.
+        let closing = entry.closing.is_some();
+        // The dialog is gone at the client, or so it says: the next message opens a new one.
         if matches!(status, 408 | 480 | 481) {
+            if !closing {
+                self.say_goodbye(now, session, side.other());
+            }
             self.end_session(now, session, Ending::ConnectionLost(side.other()));
         } else {
             self.close_if_settled(now, session);
@@ -291,24 +294,6 @@ impl Shard {
         let peer = entry.session.party(held.other()).clone();
         let home = aor.home(self.shards);
         self.send_frame(home, Frame::BridgeState { aor, peer, session, open: false });
-    }
-
-    /// Answers a pager-mode message that needs no delivery.
-    fn pager_accepted(&mut self, pager: &Pager) {
-        if let Origin::Connection(conn) = pager.origin {
-            let request = pager.request.clone();
-            self.with_message(&request, |shard, message| {
-                shard.respond(conn, message, 200, |writer| writer.finish());
-            });
-        }
-    }
-
-    /// Notes that a request in a bridged session was answered by us.
-    fn answered_in_bridge(&mut self, slot: Slot, side: Side, request: &InDialog, status: u16) {
-        let dialog = self.sessions.get_mut(slot).and_then(|entry| entry.dialog.as_mut());
-        if let Some(dialog) = dialog {
-            dialog.answered(side, request.cseq, status);
-        }
     }
 }
 

@@ -27,6 +27,8 @@ pub struct Connection {
     pub gate: Gate,
     /// The sessions it is a leg of.
     pub legs: Vec<Leg>,
+    /// Pager-mode messages from it that have no final answer.
+    pub pagers: usize,
     /// Invitations from it that have no final answer, or whose final answer is not acknowledged.
     pub invites: Vec<Invite>,
 }
@@ -60,6 +62,7 @@ impl Connection {
             dialect: Dialect::Simple,
             gate: Gate::default(),
             legs: Vec::new(),
+            pagers: 0,
             invites: Vec::new(),
         }
     }

@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 use super::Shard;
 use super::forward;
-use super::frame::{Frame, Origin, Pager, Reply};
+use super::frame::{Cargo, Frame, Origin, Pager, Reply};
 use super::home::Endpoint;
 use super::relay::Purpose;
 use crate::base::aor::{Aor, home};
@@ -29,6 +29,8 @@ pub(super) struct PagerFork {
     held: Option<Bytes>,
     /// The recipient, whose list of requests in flight the branches stand in.
     user: Slot,
+    /// The branches' requests in flight.
+    relays: Vec<Slot>,
 }
 
 impl Shard {
@@ -44,7 +46,14 @@ impl Shard {
         if forward::hops_left(message).is_none() {
             return self.reject(conn, message, Reject::TooManyHops);
         }
-        let Some(from) = self.connections.get(conn).and_then(|c| c.user.clone()) else { return };
+        let max = self.settings.limits.relays_per_connection_max;
+        let Some(connection) = self.connections.get_mut(conn) else { return };
+        let Some(from) = connection.user.clone() else { return };
+        if connection.pagers >= max {
+            self.counters.hit(Limit::RelaysPerConnection);
+            return self.reject(conn, message, Reject::TooManyRequests);
+        }
+        connection.pagers += 1;
         let request = self.keep(message);
         let home = to.home(self.shards);
         let pager = Pager { from, to, origin: Origin::Connection(conn), request };
@@ -53,6 +62,9 @@ impl Shard {
 
     /// Takes a pager-mode message for a user whose home this is.
     pub(super) fn pager(&mut self, now: Now, pager: Pager) {
+        if self.draining {
+            return self.pager_refused(&pager, Reject::GoingDown);
+        }
         let Some(user) = self.users.slot(&pager.to) else {
             return self.pager_refused(&pager, Reject::UnknownUser);
         };
@@ -79,24 +91,26 @@ impl Shard {
         self.fork_pager(now, user, pager, &endpoints);
     }
 
-    /// Sends a pager-mode message to each of the endpoints.
+    /// Sends a pager-mode message to each of the endpoints, as far as there is room.
     fn fork_pager(&mut self, now: Now, user: Slot, pager: Pager, endpoints: &[Endpoint]) {
-        let max = self.settings.limits.relays_per_connection_max;
-        if let Origin::Connection(conn) = pager.origin
-            && !self.senders.enter(conn, max)
-        {
-            self.counters.hit(Limit::RelaysPerConnection);
-            return self.pager_refused(&pager, Reject::TooManyRequests);
-        }
         let (request, from) = (pager.request.clone(), pager.from.clone());
-        let fork =
-            Fork::new(now, TransactionKind::NonInvite, endpoints.len(), &self.settings.limits);
-        let slot = match self.pagers.insert(PagerFork { pager, fork, held: None, user }) {
-            Ok(slot) => slot,
-            Err(fork) => {
+        let room = self.relays.room().min(endpoints.len());
+        let endpoints = endpoints.get(..room).unwrap_or_default();
+        let fork = Fork::new(now, TransactionKind::NonInvite, room, &self.settings.limits);
+        let relays = Vec::with_capacity(room);
+        let entry = PagerFork { pager, fork, held: None, user, relays };
+        let slot = match self.pagers.insert(entry) {
+            Ok(slot) if room > 0 => slot,
+            Ok(slot) => {
                 self.counters.hit(Limit::Relays);
-                self.left(&fork.pager);
-                return self.pager_refused(&fork.pager, Reject::Overloaded);
+                let entry = self.pagers.remove(slot);
+                return entry.into_iter().for_each(|entry| {
+                    self.pager_refused(&entry.pager, Reject::Overloaded);
+                });
+            }
+            Err(entry) => {
+                self.counters.hit(Limit::Relays);
+                return self.pager_refused(&entry.pager, Reject::Overloaded);
             }
         };
         let mut stamp = None;
@@ -104,13 +118,14 @@ impl Shard {
         for (branch, endpoint) in (0u16..).zip(endpoints) {
             let purpose = Purpose::Pager { fork: slot, branch };
             let Some(relay) = self.reserve_relay(now, Some(endpoint.conn), stamp, purpose) else {
-                let lost = fork::Input::Lost { branch: usize::from(branch) };
-                self.drive_pager(now, slot, Slot::default(), lost, None);
                 continue;
             };
             self.users.in_flight(user, relay.slot);
+            if let Some(entry) = self.pagers.get_mut(slot) {
+                entry.relays.push(relay.slot);
+            }
             let bytes = self.forwarded(&request, relay, endpoint, &from);
-            self.deliver(endpoint.conn, bytes, Some(relay));
+            self.deliver(endpoint.conn, bytes, Cargo::Request(relay));
         }
     }
 
@@ -187,14 +202,11 @@ impl Shard {
         if self.pagers.get(slot).is_some_and(|entry| entry.fork.is_finished())
             && let Some(entry) = self.pagers.remove(slot)
         {
-            self.left(&entry.pager);
-        }
-    }
-
-    /// A pager-mode message is in flight no more.
-    fn left(&mut self, pager: &Pager) {
-        if let Origin::Connection(conn) = pager.origin {
-            self.senders.leave(conn);
+            // One deadline ends all branches, so some may not have been told off one by one.
+            for relay in entry.relays {
+                self.relays.remove(relay);
+                self.users.settled(entry.user, relay);
+            }
         }
     }
 
@@ -204,7 +216,7 @@ impl Shard {
         let (from, to) = (entry.pager.from.clone(), entry.pager.to.clone());
         match entry.pager.origin {
             Origin::Connection(conn) => {
-                self.deliver(conn, bytes, None);
+                self.deliver(conn, bytes, Cargo::PagerAnswer);
                 self.talked(Talk { from, to, status });
             }
             Origin::Relay(relay) => self.reply_to_bridge(relay, status),
@@ -213,21 +225,38 @@ impl Shard {
 
     /// Refuses a pager-mode message on behalf of its recipient.
     pub(super) fn pager_refused(&mut self, pager: &Pager, reject: Reject) {
-        match pager.origin {
-            Origin::Connection(conn) => {
-                let request = pager.request.clone();
-                self.with_message(&request, |shard, message| shard.reject(conn, message, reject));
-                let talk = Talk {
-                    from: pager.from.clone(),
-                    to: pager.to.clone(),
-                    status: reject.status(),
-                };
-                if reject != Reject::UnknownUser {
-                    self.talked(talk);
-                }
-            }
-            Origin::Relay(relay) => self.reply_to_bridge(relay, reject.status()),
+        self.answer_pager(pager, Err(reject));
+        if matches!(pager.origin, Origin::Connection(_)) && reject != Reject::UnknownUser {
+            let (from, to) = (pager.from.clone(), pager.to.clone());
+            self.talked(Talk { from, to, status: reject.status() });
         }
+    }
+
+    /// Answers a pager-mode message ourselves; what it counts as is the caller's business.
+    pub(super) fn answer_pager(&mut self, pager: &Pager, answer: Result<(), Reject>) {
+        match pager.origin {
+            Origin::Connection(conn) => self.answer_page(conn, &pager.request, answer),
+            Origin::Relay(relay) => {
+                self.reply_to_bridge(relay, answer.map_or_else(Reject::status, |()| 200));
+            }
+        }
+    }
+
+    /// Answers the pager-mode `request` of a connection, which may be another core's.
+    pub(super) fn answer_page(
+        &mut self,
+        conn: ConnId,
+        request: &Bytes,
+        answer: Result<(), Reject>,
+    ) {
+        self.with_message(request, |shard, message| {
+            let (status, bytes) = match answer {
+                Ok(()) => (200, shard.response_bytes(conn, message, 200, |w| w.finish())),
+                Err(reject) => (reject.status(), shard.refusal_bytes(conn, message, reject)),
+            };
+            shard.counters.response(status);
+            shard.deliver(conn, bytes, Cargo::PagerAnswer);
+        });
     }
 
     /// Tells the owner of a bridged session what became of its message.
@@ -248,6 +277,10 @@ impl Shard {
         let name = RecordId::new(now.unix_ms, &mut self.seed).to_bytes();
         if !self.conversations.handle(now, talk, name) {
             self.counters.hit(Limit::PagerConversations);
+        }
+        if self.draining {
+            // A last word: nobody will look at it again.
+            self.conversations.drain();
         }
         self.note_conversations();
     }

@@ -1,5 +1,5 @@
-//! The end of a shard: no new work, sessions ended and recorded. The connections are closed by the
-//! layer below, spread over the time it has.
+//! The end of a shard: no new work, and every conversation ended and recorded. The connections are
+//! the partition's to close, spread over its window: until then what is in flight is answered.
 
 use super::Shard;
 use crate::base::ids::Slot;
@@ -12,7 +12,11 @@ impl Shard {
         self.draining = true;
         let sessions: Vec<Slot> = self.sessions.iter().map(|(slot, _)| slot).collect();
         for slot in sessions {
-            self.end_session(now, slot, Ending::Drained);
+            let invitation = self.sessions.get(slot).and_then(|entry| entry.invitation);
+            match invitation {
+                Some(invitation) => self.drain_invitation(now, invitation),
+                None => self.end_session(now, slot, Ending::Drained),
+            }
             // What is in flight is not waited for: the records are.
             if let Some(entry) = self.sessions.get_mut(slot) {
                 entry.in_flight.clear();

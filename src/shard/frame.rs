@@ -19,14 +19,15 @@ use crate::wire::sip::Method;
 #[derive(Debug)]
 pub enum Frame {
     /// To the shard of `conn`: write these octets there. Lost: the request timer of the relay
-    /// answers the sender with 408.
+    /// answers the sender with 408; after an answer in pager mode one of the connection's places
+    /// stays taken.
     Deliver {
         /// The connection.
         conn: ConnId,
         /// A whole message, ready to be written.
         bytes: Bytes,
-        /// The request in flight this carries, told when the connection is gone.
-        relay: Option<RelayId>,
+        /// What they are.
+        cargo: Cargo,
     },
     /// To the shard of `conn`: write this INVITE there and remember that the connection is a leg
     /// of the session. Lost: the branch times out.
@@ -147,6 +148,17 @@ impl Frame {
             Frame::AddressLocked { .. } => FrameKind::AddressLocked,
         }
     }
+}
+
+/// What the octets of [`Frame::Deliver`] are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cargo {
+    /// An answer, or a request that nobody waits for.
+    Plain,
+    /// A request in flight, whose owner is told when the connection is gone.
+    Request(RelayId),
+    /// The final answer to a pager-mode message: the connection may send another one.
+    PagerAnswer,
 }
 
 /// A connection's part in a session.

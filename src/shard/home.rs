@@ -168,6 +168,11 @@ impl Users {
         self.slab.iter().map(|(_, entry)| entry.registrar.len()).sum()
     }
 
+    /// The requests in flight to all of them.
+    pub(super) fn all_in_flight(&self) -> impl Iterator<Item = Slot> {
+        self.slab.iter().flat_map(|(_, entry)| entry.in_flight.iter().copied())
+    }
+
     /// Panics when the users of shard `id`, of `shards`, break a rule. Does nothing in release
     /// builds.
     pub(super) fn check_invariants(&self, id: ShardId, shards: u16) {

@@ -70,6 +70,7 @@ pub enum Control {
     PutUser(Arc<User>),
     /// A user was removed: he is signed out.
     RemoveUser(Aor),
-    /// The server goes down: refuse new work, end sessions, write their records, close.
+    /// The server goes down: refuse new work, end sessions, write their records. The connections
+    /// are closed by the partition.
     Drain,
 }

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 
 use super::dispatch_message::unanswered;
-use super::frame::{AnsweringEnd, Frame, Pager, Reply};
+use super::frame::{AnsweringEnd, Cargo, Frame, Pager, Reply};
 use super::home::Endpoint;
 use super::relay::Purpose;
 use super::session::Leg;
@@ -93,6 +93,24 @@ impl Shard {
         self.drive(now, slot, fork::Input::Response { branch, status }, Some(reply));
     }
 
+    /// Ends an invitation because the server goes down.
+    pub(super) fn drain_invitation(&mut self, now: Now, slot: Slot) {
+        let Some(invitation) = self.invitations.get_mut(slot) else { return };
+        let (session, invite) = (invitation.session, invitation.invite.clone());
+        for pager in std::mem::take(&mut invitation.waiting) {
+            self.answer_pager(&pager, Err(Reject::GoingDown));
+        }
+        let caller = self.invitations.get_mut(slot).and_then(|invitation| invitation.caller.take());
+        if let Some(caller) = caller {
+            let reject = Reject::GoingDown;
+            self.with_message(&invite, |shard, message| shard.reject(caller, message, reject));
+            self.answered_caller(now, caller, session, reject.status());
+        }
+        self.drive(now, slot, fork::Input::CallerLost, None);
+        self.leave_branches(slot);
+        self.end_session(now, session, Ending::Drained);
+    }
+
     /// The connection of the caller, or of an endpoint that rings, is gone.
     pub(super) fn ringing_leg_lost(&mut self, now: Now, slot: Slot, conn: ConnId) {
         let Some(invitation) = self.invitations.get_mut(slot) else { return };
@@ -169,7 +187,7 @@ impl Shard {
         match (output, reply) {
             (Output::Provisional { .. }, Some(reply)) => {
                 if let Some(caller) = self.invitations.get(slot).and_then(|i| i.caller) {
-                    self.deliver(caller, reply.bytes.clone(), None);
+                    self.deliver(caller, reply.bytes.clone(), Cargo::Plain);
                 }
             }
             (Output::Hold { .. }, Some(reply)) => {
@@ -212,7 +230,7 @@ impl Shard {
         self.leave_branches_but(slot, Some(branch));
         match caller {
             Some(caller) => {
-                self.deliver(caller, reply.bytes.clone(), None);
+                self.deliver(caller, reply.bytes.clone(), Cargo::Plain);
                 self.answered_caller(now, caller, session, reply.status);
             }
             None => {
@@ -247,15 +265,15 @@ impl Shard {
                 .body("application/sdp", body.as_bytes());
             let bytes = shard.arena.split().freeze();
             shard.counters.response(200);
-            shard.deliver(caller, bytes, None);
+            shard.deliver(caller, bytes, Cargo::Plain);
         });
-        let end = AnsweringEnd { tag: tag.as_slice().into(), target: target.as_bytes().into() };
-        self.establish(now, session, &invitation.invite, &end);
         let idle = self.settings.limits.pager_idle_timeout;
         if let Some(entry) = self.sessions.get_mut(session) {
             entry.session.bridge(idle);
             entry.legs[Side::Callee.index()] = Leg::Pager;
         }
+        let end = AnsweringEnd { tag: tag.as_slice().into(), target: target.as_bytes().into() };
+        self.establish(now, session, &invitation.invite, &end);
         self.answered_caller(now, caller, session, 200);
         let home = aor.home(self.shards);
         self.send_frame(home, Frame::BridgeState { aor, peer, session: id, open: true });
@@ -279,7 +297,7 @@ impl Shard {
     fn pass_refusal(&mut self, now: Now, slot: Slot, status: u16, held: Option<Bytes>) {
         let caller = self.invitations.get(slot).and_then(|invitation| invitation.caller);
         if let (Some(caller), Some(held)) = (caller, held) {
-            self.deliver(caller, held, None);
+            self.deliver(caller, held, Cargo::Plain);
         }
         self.refused_with(now, slot, status, Reject::NoEndpoint);
     }
@@ -295,7 +313,7 @@ impl Shard {
         let (session, caller) = (invitation.session, invitation.caller);
         let cancelled = invitation.cancelled;
         for pager in std::mem::take(&mut invitation.waiting) {
-            self.pager_refused(&pager, reject);
+            self.answer_pager(&pager, Err(reject));
         }
         if let Some(caller) = caller {
             self.answered_caller(now, caller, session, status);
@@ -384,7 +402,7 @@ impl Shard {
         self.with_message(&sent, |shard, invite| {
             hop(shard, invite, "CANCEL", invite.header(HeaderName::To).unwrap_or_default());
             let bytes = shard.arena.split().freeze();
-            shard.deliver(conn, bytes, None);
+            shard.deliver(conn, bytes, Cargo::Plain);
         });
     }
 
@@ -416,7 +434,7 @@ impl Shard {
                 }
             }
             let bytes = shard.arena.split().freeze();
-            shard.deliver(endpoint.conn, bytes, None);
+            shard.deliver(endpoint.conn, bytes, Cargo::Plain);
         });
     }
 
@@ -457,7 +475,7 @@ impl Shard {
                 .line_fmt("CSeq", format_args!("{cseq} BYE"))
                 .finish();
             let bytes = shard.arena.split().freeze();
-            shard.deliver(conn, bytes, Some(relay));
+            shard.deliver(conn, bytes, Cargo::Request(relay));
         });
     }
 }

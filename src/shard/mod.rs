@@ -32,7 +32,6 @@ mod invitation;
 pub mod occupancy;
 pub mod output;
 mod relay;
-mod senders;
 mod session;
 
 use std::collections::VecDeque;
@@ -60,13 +59,12 @@ use crate::wire::sip::head::HEADERS_MAX;
 use crate::wire::sip::{Head, Message};
 use connection::{Connection, Connections};
 use dispatch_message::PagerFork;
-use frame::{Frame, Stamp};
+use frame::{Cargo, Frame, Stamp};
 use home::Users;
 use input::{Control, Input};
 use invitation::Invitation;
 use output::Output;
 use relay::Relays;
-use senders::Senders;
 use session::SessionEntry;
 
 /// What a core drives: the shard, or a stand-in for it in tests of the layers above.
@@ -149,8 +147,6 @@ pub struct Shard {
     invitations: Slab<Invitation>,
     relays: Relays,
     pagers: Slab<PagerFork>,
-    /// Who sent them.
-    senders: Senders,
     conversations: Conversations,
     /// Failed sign-ins by user, for the users whose home this is.
     failed_users: Lockout,
@@ -188,7 +184,10 @@ impl Machine for Shard {
             Input::Malformed { conn, message, error } => self.malformed(conn, message, error),
             Input::Broken { conn, message, error } => self.broken(now, conn, message, error),
             Input::Closed { conn, .. } => self.connection_closed(now, conn),
-            Input::Frame(frame) => self.frame(now, frame),
+            Input::Frame(frame) => {
+                self.counters.count(Series::FramesReceived);
+                self.frame(now, frame);
+            }
             Input::Control(Control::Drain) => self.drain(now),
             Input::Control(Control::PutUser(user)) => self.put_user(user),
             Input::Control(Control::RemoveUser(aor)) => self.remove_user(now, &aor),
@@ -239,7 +238,6 @@ impl Shard {
             invitations: Slab::new(limits.sessions_per_shard_max),
             relays: Relays::new(limits.relays_per_shard_max),
             pagers: Slab::new(limits.relays_per_shard_max),
-            senders: Senders::new(hasher.clone()),
             conversations: Conversations::new(
                 hasher.clone(),
                 limits.pager_idle_timeout,
@@ -268,11 +266,8 @@ impl Shard {
     /// A frame for this shard, from another or from itself.
     fn frame(&mut self, now: Now, frame: Frame) {
         match frame {
-            Frame::Deliver { conn, bytes, relay } => self.deliver(conn, bytes, relay),
-            Frame::Invite { conn, bytes, relay, leg } => {
-                self.join(conn, leg);
-                self.deliver(conn, bytes, Some(relay));
-            }
+            Frame::Deliver { conn, bytes, cargo } => self.deliver(conn, bytes, cargo),
+            Frame::Invite { conn, bytes, relay, leg } => self.ring_here(conn, bytes, relay, leg),
             Frame::Undeliverable { relay } => {
                 self.fail_relay(now, relay.slot, crate::dialect::reject::Reject::EndpointLost);
             }
@@ -313,27 +308,41 @@ impl Shard {
         if to == self.id {
             self.local.push_back(frame);
         } else if to.0 < self.shards {
+            self.counters.count(Series::FramesSent);
             self.outputs.push_back(Output::Frame { to, frame });
         }
     }
 
     /// Writes octets to a connection, here or on another core.
-    fn deliver(&mut self, conn: ConnId, bytes: Bytes, relay: Option<RelayId>) {
+    fn deliver(&mut self, conn: ConnId, bytes: Bytes, cargo: Cargo) {
         if conn.shard != self.id {
-            return self.send_frame(conn.shard, Frame::Deliver { conn, bytes, relay });
+            return self.send_frame(conn.shard, Frame::Deliver { conn, bytes, cargo });
         }
-        if self.connections.get(conn).is_some() {
-            self.outputs.push_back(Output::Send { conn, bytes });
-        } else if let Some(relay) = relay {
-            self.send_frame(relay.shard, Frame::Undeliverable { relay });
+        match (self.connections.get_mut(conn), cargo) {
+            (Some(connection), cargo) => {
+                if cargo == Cargo::PagerAnswer {
+                    connection.pagers = connection.pagers.saturating_sub(1);
+                }
+                self.outputs.push_back(Output::Send { conn, bytes });
+            }
+            (None, Cargo::Request(relay)) => {
+                self.send_frame(relay.shard, Frame::Undeliverable { relay });
+            }
+            (None, Cargo::Plain | Cargo::PagerAnswer) => {}
         }
     }
 
-    /// A connection of ours becomes a leg of a session.
-    fn join(&mut self, conn: ConnId, leg: frame::Leg) {
+    /// A connection of ours rings and becomes a leg of a session, unless it has all it may have.
+    fn ring_here(&mut self, conn: ConnId, bytes: Bytes, relay: RelayId, leg: frame::Leg) {
+        let max = self.settings.limits.sessions_per_connection_max;
         if let Some(connection) = self.connections.get_mut(conn) {
+            if connection.legs.len() >= max {
+                self.counters.hit(Limit::SessionsPerConnection);
+                return self.send_frame(relay.shard, Frame::Undeliverable { relay });
+            }
             connection.legs.push(leg);
         }
+        self.deliver(conn, bytes, Cargo::Request(relay));
     }
 
     /// Closes a connection of ours; what was sent to it goes out first.
@@ -382,6 +391,7 @@ impl Shard {
                 self.counters.hit(Limit::LockoutEntries);
             }
         }
+        self.counters.count(Series::Ticks);
     }
 
     /// Calls `then` with a message read from octets of our own keeping.

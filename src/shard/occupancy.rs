@@ -50,8 +50,15 @@ impl Shard {
         if cfg!(debug_assertions) {
             self.check_sessions();
             self.check_invitations();
-            self.check_relays();
+            // What is in flight when the server goes down outlives its session.
+            if !self.draining {
+                self.check_relays();
+            }
             self.users.check_invariants(self.id, self.shards);
+            for relay in self.users.all_in_flight() {
+                let purpose = self.relays.get(relay).map(|relay| &relay.purpose);
+                debug_assert!(matches!(purpose, Some(Purpose::Pager { .. })), "{purpose:?}");
+            }
         }
     }
 

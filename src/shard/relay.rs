@@ -120,6 +120,11 @@ impl Relays {
         self.slab.remove(slot)
     }
 
+    /// How many more there may be.
+    pub fn room(&self) -> usize {
+        self.slab.room()
+    }
+
     /// Number of requests in flight.
     pub fn len(&self) -> usize {
         self.slab.len()

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::forward;
-use super::frame::{Frame, InDialog, Reply, Stamp};
+use super::frame::{Cargo, Frame, InDialog, Reply, Stamp};
 use super::invitation::Invitation;
 use super::relay::{Purpose, Relay};
 use super::{Shard, Timer, stamp};
@@ -108,11 +108,12 @@ impl Shard {
         }
         if request.method == Method::Invite {
             // Refusing a new offer leaves the session as it was (RFC 3261 section 14.2).
-            return self.refuse_in_dialog(request, Reject::NotAcceptable);
+            return self.refuse_next(slot, side, request, Reject::NotAcceptable);
         }
-        if entry.in_flight.len() >= self.settings.limits.relays_per_connection_max {
+        let full = entry.in_flight.len() >= self.settings.limits.relays_per_connection_max;
+        if full && request.method != Method::Bye {
             self.counters.hit(Limit::RelaysPerConnection);
-            return self.refuse_in_dialog(request, Reject::TooManyRequests);
+            return self.refuse_next(slot, side, request, Reject::TooManyRequests);
         }
         let Leg::Connection(to, transport) = entry.leg(side.other()) else {
             return self.bridge_out(now, slot, side, request);
@@ -129,7 +130,7 @@ impl Shard {
         };
         let ends = request.method == Method::Bye;
         let Some(relay) = self.reserve_relay(now, Some(to), Some(request.stamp), purpose) else {
-            return self.refuse_in_dialog(request, Reject::Overloaded);
+            return self.refuse_next(slot, side, request, Reject::Overloaded);
         };
         forward::fill_via(&mut request.bytes, request.via_at, &self.sent_by, transport, relay);
         let bytes = request.bytes.freeze();
@@ -139,7 +140,7 @@ impl Shard {
         if let Some(entry) = self.sessions.get_mut(slot) {
             entry.in_flight.push(relay.slot);
         }
-        self.deliver(to, bytes, Some(relay));
+        self.deliver(to, bytes, Cargo::Request(relay));
         if ends {
             self.end_session(now, slot, Ending::Bye(side));
         }
@@ -152,7 +153,7 @@ impl Shard {
         else {
             return;
         };
-        self.deliver(from, reply.bytes, None);
+        self.deliver(from, reply.bytes, Cargo::Plain);
         if reply.status < 200 {
             return;
         }
@@ -291,12 +292,12 @@ impl Shard {
         if let Leg::Connection(to, transport) = entry.leg(side.other()) {
             let relay = RelayId::new(self.id, Slot { index: u32::MAX, generation: request.cseq });
             forward::fill_via(&mut request.bytes, request.via_at, &self.sent_by, transport, relay);
-            self.deliver(to, request.bytes.freeze(), None);
+            self.deliver(to, request.bytes.freeze(), Cargo::Plain);
         }
     }
 
     /// Sends BYE to one end on behalf of the other (RFC 3261 section 15.1.1).
-    fn say_goodbye(&mut self, now: Now, slot: Slot, to: Side) {
+    pub(super) fn say_goodbye(&mut self, now: Now, slot: Slot, to: Side) {
         let Some(entry) = self.sessions.get(slot) else { return };
         if entry.dialog.is_none() {
             return;
@@ -378,7 +379,7 @@ impl Shard {
         if let Some(entry) = self.relays.get_mut(relay.slot) {
             entry.request = bytes.clone();
         }
-        self.deliver(conn, bytes, Some(relay));
+        self.deliver(conn, bytes, Cargo::Request(relay));
         Some(relay)
     }
 
@@ -426,6 +427,26 @@ impl Shard {
         if request.method != Method::Ack {
             let from = request.from;
             self.reject_forwarded(from, &request.bytes.freeze(), reject);
+        }
+    }
+
+    /// Refuses a request that is the next of its end; again if it comes again.
+    pub(super) fn refuse_next(
+        &mut self,
+        slot: Slot,
+        side: Side,
+        request: InDialog,
+        reject: Reject,
+    ) {
+        self.note_answered(slot, side, request.cseq, reject.status());
+        self.refuse_in_dialog(request, reject);
+    }
+
+    /// Notes how a request of one end was finally answered.
+    pub(super) fn note_answered(&mut self, slot: Slot, side: Side, cseq: u32, status: u16) {
+        let dialog = self.sessions.get_mut(slot).and_then(|entry| entry.dialog.as_mut());
+        if let Some(dialog) = dialog {
+            dialog.answered(side, cseq, status);
         }
     }
 

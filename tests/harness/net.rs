@@ -385,10 +385,15 @@ impl Net {
     /// Nothing is kept of any conversation.
     #[track_caller]
     pub fn at_rest(&self) {
-        for shard in &self.shards {
-            let held = shard.occupancy();
-            assert_eq!((held.sessions, held.invitations, held.relays, held.pagers), (0, 0, 0, 0));
-        }
+        self.at_rest_but_sessions(0);
+    }
+
+    /// Nothing is kept but so many sessions.
+    #[track_caller]
+    pub fn at_rest_but_sessions(&self, sessions: usize) {
+        let held: Vec<_> = self.shards.iter().map(|shard| shard.occupancy()).collect();
+        assert!(held.iter().all(|h| (h.invitations, h.relays, h.pagers) == (0, 0, 0)), "{held:?}");
+        assert_eq!(held.iter().map(|h| h.sessions).sum::<usize>(), sessions, "{held:?}");
     }
 }
 

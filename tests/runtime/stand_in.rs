@@ -24,7 +24,7 @@ use mynah::runtime::ledger::Ledger;
 use mynah::runtime::orders::{Cores, Order};
 use mynah::runtime::ready::Ready;
 use mynah::shard::Machine;
-use mynah::shard::frame::Frame;
+use mynah::shard::frame::{Cargo, Frame};
 use mynah::shard::input::Input;
 use mynah::shard::output::Output;
 
@@ -80,7 +80,7 @@ impl StandIn {
                 let bytes = Bytes::from([RETURN, &answer].concat());
                 let frames = if user == "far" { 1 } else { 10_000 };
                 for _ in 0..frames {
-                    let frame = Frame::Deliver { conn, bytes: bytes.clone(), relay: None };
+                    let frame = Frame::Deliver { conn, bytes: bytes.clone(), cargo: Cargo::Plain };
                     self.outputs.push_back(Output::Frame { to: next, frame });
                 }
             }
@@ -128,7 +128,7 @@ impl Machine for StandIn {
             Input::Frame(Frame::Deliver { conn, bytes, .. }) => match bytes.strip_prefix(RETURN) {
                 Some(_) => {
                     let bytes = bytes.slice(RETURN.len()..);
-                    let frame = Frame::Deliver { conn, bytes, relay: None };
+                    let frame = Frame::Deliver { conn, bytes, cargo: Cargo::Plain };
                     self.outputs.push_back(Output::Frame { to: conn.shard, frame });
                 }
                 None => self.outputs.push_back(Output::Send { conn, bytes }),

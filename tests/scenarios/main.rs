@@ -3,9 +3,14 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod bridge;
+mod drain;
 mod forking;
 mod identity;
+mod limits;
 mod lockout;
+mod malformed;
+mod pager;
 mod registration;
 mod responses;
 mod session;
