@@ -184,7 +184,10 @@ impl Machine for Shard {
             Input::Malformed { conn, message, error } => self.malformed(conn, message, error),
             Input::Broken { conn, message, error } => self.broken(now, conn, message, error),
             Input::Closed { conn, .. } => self.connection_closed(now, conn),
-            Input::Frame(frame) => self.frame(now, frame),
+            Input::Frame(frame) => {
+                self.counters.count(Series::FramesReceived);
+                self.frame(now, frame);
+            }
             Input::Control(Control::Drain) => self.drain(now),
             Input::Control(Control::PutUser(user)) => self.put_user(user),
             Input::Control(Control::RemoveUser(aor)) => self.remove_user(now, &aor),
@@ -305,6 +308,7 @@ impl Shard {
         if to == self.id {
             self.local.push_back(frame);
         } else if to.0 < self.shards {
+            self.counters.count(Series::FramesSent);
             self.outputs.push_back(Output::Frame { to, frame });
         }
     }
@@ -387,6 +391,7 @@ impl Shard {
                 self.counters.hit(Limit::LockoutEntries);
             }
         }
+        self.counters.count(Series::Ticks);
     }
 
     /// Calls `then` with a message read from octets of our own keeping.

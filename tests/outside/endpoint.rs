@@ -12,7 +12,7 @@ pub struct Endpoint {
     pub user: String,
     pub stream: Stream,
     /// Of the last request.
-    cseq: u32,
+    pub cseq: u32,
 }
 
 impl Endpoint {

@@ -9,6 +9,7 @@ pub mod endpoint;
 pub mod metrics;
 pub mod program;
 pub mod server;
+pub mod session;
 pub mod stream;
 
 use std::thread;

@@ -86,9 +86,10 @@ impl Server {
         self.place.data()
     }
 
-    /// The certificate it shows.
-    pub fn certificate(&self) -> PathBuf {
-        self.data().join("cert.pem")
+    /// The certificate to trust: that of the demo's authority, or the server's own.
+    pub fn trusted(&self) -> PathBuf {
+        let name = if self.place.config.is_none() { "ca.pem" } else { "cert.pem" };
+        self.data().join(name)
     }
 
     /// Adds a user by the command line while it runs.

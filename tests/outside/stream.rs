@@ -42,24 +42,21 @@ impl Stream {
 
     /// Connects over TLS and shakes hands.
     pub fn tls(server: &Server) -> Self {
-        let chain = fs::read(server.certificate()).unwrap();
+        let chain = fs::read(server.trusted()).unwrap();
         let mut roots = RootCertStore::empty();
         for certificate in CertificateDer::pem_slice_iter(&chain) {
             roots.add(certificate.unwrap()).unwrap();
         }
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let name = "fe01.example.test".try_into().unwrap();
-        let session = ClientConnection::new(Arc::new(config), name).unwrap();
-        let mut stream = StreamOwned::new(session, connect(server.ready.tls));
+        let mut stream = StreamOwned::new(session(roots), connect(server.ready.tls));
         while stream.conn.is_handshaking() {
             stream.conn.complete_io(&mut stream.sock).unwrap();
         }
         Stream::of(Carrier::Tls(Box::new(stream)))
+    }
+
+    /// Takes a connection made otherwise.
+    pub fn over(stream: TcpStream) -> Self {
+        Stream::of(Carrier::Tcp(stream))
     }
 
     fn of(carrier: Carrier) -> Self {
@@ -225,6 +222,24 @@ pub fn connect(address: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect_timeout(&address, PATIENCE).unwrap();
     stream.set_nodelay(true).unwrap();
     stream
+}
+
+/// The octets with which a TLS client begins.
+pub fn client_hello() -> Vec<u8> {
+    let mut octets = Vec::new();
+    session(RootCertStore::empty()).write_tls(&mut octets).unwrap();
+    octets
+}
+
+fn session(roots: RootCertStore) -> ClientConnection {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = "fe01.example.test".try_into().unwrap();
+    ClientConnection::new(Arc::new(config), name).unwrap()
 }
 
 fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
