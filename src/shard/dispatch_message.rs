@@ -232,6 +232,10 @@ impl Shard {
         if !self.conversations.handle(now, talk, name) {
             self.counters.hit(Limit::PagerConversations);
         }
+        if self.draining {
+            // Its silence will not be waited for.
+            self.conversations.drain();
+        }
         self.note_conversations();
     }
 

@@ -112,9 +112,9 @@ impl Purple {
 
 fn is_event(found: &Value, event: &str, fields: &[(&str, &str)]) -> bool {
     found["ev"] == event
-        && fields.iter().all(|(field, part)| {
-            found[field].as_str().is_some_and(|text| text.contains(part))
-        })
+        && fields
+            .iter()
+            .all(|(field, part)| found[field].as_str().is_some_and(|text| text.contains(part)))
 }
 
 /// Builds the driver unless it is there, once for all tests and processes; the folder it is in.
@@ -160,10 +160,10 @@ fn a_wrong_password_is_refused_with_the_reason_shown() {
     let server = Server::demo();
     let mut purple = Purple::start();
     purple.account(&server, "alice", "guess");
-    purple.wait("connection-error", &[
-        ("acct", "alice"),
-        ("text", "The user name or the password is wrong"),
-    ]);
+    purple.wait(
+        "connection-error",
+        &[("acct", "alice"), ("text", "The user name or the password is wrong")],
+    );
     let metrics = server.metrics();
     assert_eq!(metrics.value("mynah_sign_ins_total"), 0.0);
     assert_eq!(metrics.value("mynah_auth_failures_total{cause=\"wrong_password\"}"), 2.0);

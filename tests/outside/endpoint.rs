@@ -103,7 +103,8 @@ impl Endpoint {
         }
         let to = request.header("To").unwrap();
         let tag = if to.contains(";tag=") { "" } else { ";tag=answer" };
-        let _ = write!(text, "To: {to}{tag}\r\n{lines}Content-Length: {}\r\n\r\n{body}", body.len());
+        let _ =
+            write!(text, "To: {to}{tag}\r\n{lines}Content-Length: {}\r\n\r\n{body}", body.len());
         self.stream.write(text);
     }
 }
