@@ -147,6 +147,9 @@ impl Shard {
     /// Invites the recipient of a pager-mode message to a session with us, in which the message
     /// is the first.
     fn open_bridge(&mut self, now: Now, pager: Pager) {
+        if self.draining {
+            return self.pager_refused(&pager, Reject::GoingDown);
+        }
         let (caller, callee) = (pager.from.clone(), pager.to.clone());
         let invite = self.own_invite(&caller, &callee);
         let invitation = Invitation::for_pager(invite, vec![pager.clone()]);

@@ -328,7 +328,7 @@ impl Shard {
     }
 
     /// The caller got the final answer to his INVITE.
-    fn answered_caller(&mut self, now: Now, caller: ConnId, session: Slot, status: u16) {
+    pub(super) fn answered_caller(&mut self, now: Now, caller: ConnId, session: Slot, status: u16) {
         let id = self.session_id(session);
         let limits = &self.settings.limits;
         if let Some(connection) = self.connections.get_mut(caller) {
@@ -374,7 +374,7 @@ impl Shard {
         }
     }
 
-    fn leave_branches(&mut self, slot: Slot) {
+    pub(super) fn leave_branches(&mut self, slot: Slot) {
         self.leave_branches_but(slot, None);
     }
 

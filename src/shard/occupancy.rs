@@ -114,7 +114,8 @@ impl Shard {
                 | Purpose::ToPager { session, .. }
                 | Purpose::Bridged { session, .. } => {
                     let entry = self.sessions.get(*session);
-                    entry.is_some_and(|entry| entry.in_flight.contains(&slot))
+                    // The end of the server ends a session before its last answers.
+                    self.draining || entry.is_some_and(|entry| entry.in_flight.contains(&slot))
                 }
                 Purpose::Invite { invitation, .. } => self.invitations.get(*invitation).is_some(),
                 Purpose::Pager { fork, .. } => self.pagers.get(*fork).is_some(),

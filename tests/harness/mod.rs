@@ -8,6 +8,7 @@ pub mod digest;
 pub mod net;
 pub mod text;
 
+#[allow(unused_imports, reason = "each test binary uses its part")]
 pub use client::{Client, Device, Dialog, established};
 pub use net::Net;
 pub use text::{Request, Text};

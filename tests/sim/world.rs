@@ -1,463 +1,270 @@
-//! A world of one seed: who is in it, what happens, and that all of it ends.
+//! One run: who there is, what happens in which order, and how it ends.
 
 use std::time::Duration;
 
-use mynah::base::ids::ConnId;
-use mynah::base::limits::Limits;
 use mynah::base::seed::Seed;
-use mynah::shard::input::Control;
+use mynah::shard::input::{Control, Input};
+use mynah::shard::occupancy::Occupancy;
 
-use crate::endpoint::{Endpoint, Inviting, Online, State};
-use crate::harness::client::{LYNC_TEXT, TYPING, uri};
+use crate::agent::{Agent, Phase};
 use crate::harness::{Client, Device, Net};
-use crate::ledger::Ledger;
-use crate::reaction::{decide, give, react};
+use crate::oracle::DeviceId;
+use crate::stage::{Stage, USERS};
 
-/// Steps of a world's life.
-const STEPS: u32 = 900;
-/// Endpoints.
-const ENDPOINTS: u64 = 7;
-const USERS: [&str; 3] = ["alice", "bob", "carol"];
+/// Things that happen in one run.
+const STEPS: u32 = 1_500;
 
-/// Shards, clients and what they know of one another.
+/// Of 100 runs those in which the server goes down while everybody talks.
+const ABRUPT_PERCENT: u64 = 12;
+
+/// A run.
 pub struct World {
-    net: Net,
-    seed: Seed,
-    endpoints: Vec<Endpoint>,
-    ledger: Ledger,
-    /// Messages that are not plain text.
-    odd: Vec<usize>,
-    /// How often, of a thousand, connections are lost.
-    losses: u64,
-    /// The user who may not sign in.
-    disabled: Option<&'static str>,
-    told: bool,
+    stage: Stage,
+    /// Who owns each device, and whether it speaks the MS dialect.
+    devices: Vec<(usize, bool)>,
+    /// The clients that are connected. The last of a device that is awake is the one in use.
+    agents: Vec<Agent>,
+    /// The step at which the server goes down.
+    drain_at: Option<u32>,
 }
 
 impl World {
-    /// The world of a seed; `told` tells what happens in it.
+    /// The run of a seed.
     pub fn new(seed: u64, told: bool) -> Self {
-        let mut chance = Seed::from_u64(seed);
-        let shards = 1 + chance.below(4) as u16;
-        let small = chance.below(4) == 0;
-        let net = Net::seeded(shards, seed, |settings| {
-            if small {
-                shrink(&mut settings.limits);
-            }
-        });
-        let lync = 1 + chance.below(9);
-        let endpoints = (0..ENDPOINTS).map(|n| Endpoint {
-            user: USERS[(n % 3) as usize],
-            ms: chance.below(10) < lync,
-            number: n as u32,
-            online: None,
-        });
-        World {
-            endpoints: endpoints.collect(),
-            losses: [2, 10, 40][chance.below(3) as usize],
-            net,
-            seed: chance,
-            ledger: Ledger::default(),
-            odd: Vec::new(),
-            disabled: None,
-            told,
+        let mut dice = Seed::from_u64(seed);
+        let shards = 1 + dice.below(4) as u16;
+        let users = 6 + dice.below(5) as usize;
+        let mut net = Net::seeded(shards, seed, |_| {});
+        for user in &USERS[..users] {
+            net.put_user(user, |_| {});
         }
+        let mut devices = Vec::new();
+        for user in 0..users {
+            for _ in 0..=dice.below(3) {
+                devices.push((user, dice.below(2) == 0));
+            }
+        }
+        let abrupt = dice.below(100) < ABRUPT_PERCENT;
+        let drain_at = abrupt.then(|| dice.below(u64::from(STEPS)) as u32);
+        let stage = Stage::new(net, users, dice, told);
+        World { stage, devices, agents: Vec::new(), drain_at }
     }
 
-    /// Lives it to its end.
-    pub fn live(mut self) {
-        for _ in 0..STEPS {
+    /// Everything from the first sign-in to the last record.
+    pub fn run(mut self) {
+        for step in 0..STEPS {
+            if self.drain_at == Some(step) {
+                self.drain();
+            }
             self.step();
         }
-        let drained = self.seed.below(4) == 0;
-        if drained {
-            self.tell(|| "the server goes down".to_owned());
-            self.net.control(|| Control::Drain);
-            self.come_to_rest();
-        } else {
-            self.come_to_rest();
-            self.wait_for_answers();
-            self.ledger.check_answered(&self.net);
+        self.calm_down();
+        if self.drain_at.is_none() && self.stage.chance(50) {
+            self.drain();
         }
-        self.close_all();
-        self.ledger.check_records(&self.net, drained);
-        for id in 0..self.ledger.written.len() {
-            self.ledger.check_told(id, !self.odd.contains(&id));
-        }
+        self.leave();
+        let at_drain = self.drain_at.is_some();
+        self.stage.oracle.check_records(&self.stage.net.records, at_drain);
+        let (written, delivered) = self.stage.oracle.counts();
+        self.stage.tell(format_args!("{written} texts, {delivered} delivered"));
     }
 
     fn step(&mut self) {
-        match self.seed.below(100) {
-            0..30 => self.carry(),
-            30..52 => self.arrive(),
-            52..72 => self.read(),
-            72..95 => self.act(),
-            95..99 => {
-                let ms = [5, 50, 1_000, 4_000][self.seed.below(4) as usize];
-                self.wait(Duration::from_millis(ms));
-            }
-            _ => self.rare(),
+        match self.stage.below(100) {
+            0..40 => self.carry(),
+            40..65 => self.read(),
+            65..70 => self.pass(),
+            70..76 => self.connect(),
+            76..88 => self.act(),
+            88..96 => self.with_somebody(|agent, stage| agent.catch_up(stage)),
+            _ => self.disturb(),
         }
     }
 
-    /// A frame comes to its shard.
+    /// One frame arrives, in its turn on its link.
     fn carry(&mut self) {
-        let busy: Vec<_> = self.net.busy().collect();
-        if let Some(link) = self.pick(&busy) {
-            self.net.carry(link);
+        let busy: Vec<_> = self.stage.net.busy().collect();
+        if !busy.is_empty() {
+            let link = busy[self.stage.index(busy.len())];
+            self.stage.net.carry(link);
         }
-    }
-
-    /// Octets of a client come to its shard.
-    fn arrive(&mut self) {
-        let writing = self.those(|online| !online.outbox.is_empty());
-        let Some(place) = self.pick(&writing) else { return };
-        self.arrive_from(place);
-    }
-
-    fn arrive_from(&mut self, place: usize) {
-        let Some(online) = self.endpoints[place].online.as_mut() else { return };
-        let Some(octets) = online.outbox.pop_front() else { return };
-        let conn = online.client.conn;
-        if self.told {
-            println!(
-                "{:>8} {conn:?} ->\n{}",
-                self.net.now.mono_ms,
-                String::from_utf8_lossy(&octets)
-            );
-        }
-        self.net.write(conn, &octets);
-        self.notice_closed();
     }
 
     /// A client reads a message.
     fn read(&mut self) {
-        let net = &self.net;
-        let waiting = self.those(|online| net.waiting(online.client.conn) > 0);
-        let Some(place) = self.pick(&waiting) else { return };
-        self.read_at(place);
-    }
-
-    fn read_at(&mut self, place: usize) {
-        let Some(online) = self.endpoints[place].online.as_ref() else { return };
-        let conn = online.client.conn;
-        let Some(received) = self.net.try_recv(conn) else { return };
-        self.tell(|| format!("{conn:?} <- {received:?}"));
-        react(&mut self.endpoints[place], &received, &mut self.ledger, &mut self.seed);
-        if let Some(id) = self.ledger.written.len().checked_sub(1) {
-            self.ledger.check_told(id, !self.odd.contains(&id));
+        let waiting = |agent: &Agent| self.stage.net.waiting(agent.conn()) > 0;
+        let readers: Vec<usize> =
+            (0..self.agents.len()).filter(|i| waiting(&self.agents[*i])).collect();
+        if !readers.is_empty() {
+            let reader = readers[self.stage.index(readers.len())];
+            self.agents[reader].read(&mut self.stage);
         }
     }
 
-    /// A client does something by itself.
-    fn act(&mut self) {
-        let place = self.seed.below(ENDPOINTS) as usize;
-        if self.endpoints[place].online.is_none() {
-            return self.sign_in(place);
+    /// Time passes: mostly little, seldom so much that requests or registrations run out. What is
+    /// on its way stays there.
+    fn pass(&mut self) {
+        let ms = match self.stage.below(100) {
+            0..85 => 20 + self.stage.below(500),
+            85..96 => 1_000 + self.stage.below(20_000),
+            96..98 => 40_000,
+            98 => 200_000,
+            _ => 700_000,
+        };
+        self.stage.net.now = self.stage.net.now.plus(Duration::from_millis(ms));
+        self.stage.tell(format_args!("{ms} ms later"));
+        for shard in 0..self.stage.net.shards() {
+            self.stage.net.handle(shard, Input::Tick);
         }
-        if self.seed.below(1_000) < self.losses {
-            return self.vanish(place);
-        }
-        let Some(online) = self.endpoints[place].online.as_mut() else { return };
-        match online.state {
-            State::SigningIn => {}
-            State::Leaving if online.outbox.is_empty() => self.vanish(place),
-            State::Leaving => {}
-            State::SignedIn => self.chat(place),
-        }
+        let net = &self.stage.net;
+        self.agents.retain(|agent| net.is_open(agent.conn()));
     }
 
-    fn chat(&mut self, place: usize) {
-        match self.seed.below(20) {
-            0..3 => self.invite(place),
-            3..9 => self.say(place),
-            9..12 => self.page(place),
-            12 => self.type_something(place),
-            13 => self.say_goodbye(place),
-            14 => self.cancel(place),
-            15..17 => self.answer_late(place),
-            17 => self.register(place),
-            18 => {
-                let seed = &mut self.seed;
-                if let Some(online) = self.endpoints[place].online.as_mut() {
-                    decide(online, seed);
-                }
-            }
-            _ => self.sign_off(place),
-        }
-    }
-
-    fn sign_in(&mut self, place: usize) {
-        let shard = self.seed.below(self.net.shards().into()) as u16;
-        let Endpoint { user, ms, number, .. } = self.endpoints[place];
-        let mut client = Client::on(&mut self.net, shard, Device { user, ms, number });
-        let request = client.register();
-        let mut online = Online::new(client);
-        self.ledger.ask(online.client.conn, &request, None);
-        online.send(&request);
-        online.registering = Some(request);
-        self.endpoints[place].online = Some(online);
-    }
-
-    fn register(&mut self, place: usize) {
-        let Some(online) = self.endpoints[place].online.as_mut() else { return };
-        if online.registering.is_none() {
-            let request = online.client.register();
-            self.ledger.ask(online.client.conn, &request, None);
-            online.send(&request);
-            online.registering = Some(request);
-        }
-    }
-
-    fn sign_off(&mut self, place: usize) {
-        let Some(online) = self.endpoints[place].online.as_mut() else { return };
-        for mut dialog in std::mem::take(&mut online.dialogs) {
-            let bye = online.client.within(&mut dialog, "BYE");
-            self.ledger.ask(online.client.conn, &bye, None);
-            online.send(&bye);
-        }
-        let request = online.client.register().with("Expires", "0");
-        self.ledger.ask(online.client.conn, &request, None);
-        online.send(&request);
-        online.registering = Some(request);
-        online.state = State::Leaving;
-    }
-
-    /// A connection is lost, and with it the end of what was written on it.
-    fn vanish(&mut self, place: usize) {
-        let Some(online) = self.endpoints[place].online.as_ref() else { return };
-        let conn = online.client.conn;
-        for _ in 0..self.seed.below(online.outbox.len() as u64 + 1) {
-            self.arrive_from(place);
-        }
-        if self.endpoints[place].online.take().is_some() {
-            self.tell(|| format!("{conn:?} vanishes"));
-            self.net.end(conn);
-        }
-    }
-
-    fn invite(&mut self, place: usize) {
-        let to = self.somebody();
-        let Some(online) = self.endpoints[place].online.as_mut() else { return };
-        if online.client.ms || self.seed.below(4) == 0 {
-            let invite = online.client.invite(to);
-            self.ledger.ask(online.client.conn, &invite, None);
-            online.send(&invite);
-            online.inviting.push(Inviting { invite, cancelled: false });
-        }
-    }
-
-    fn cancel(&mut self, place: usize) {
-        let Some(online) = self.endpoints[place].online.as_mut() else { return };
-        let Some(inviting) = online.inviting.iter_mut().find(|i| !i.cancelled) else { return };
-        inviting.cancelled = true;
-        let cancel = online.client.cancel(&inviting.invite);
-        self.ledger.ask(online.client.conn, &cancel, None);
-        online.send(&cancel);
-    }
-
-    /// Writes in a session.
-    fn say(&mut self, place: usize) {
-        let user = self.endpoints[place].user;
-        let Some(online) = self.endpoints[place].online.as_mut() else { return };
-        let count = online.dialogs.len() as u64;
-        let Some(dialog) = online.dialogs.get_mut(self.seed.below(count) as usize) else { return };
-        if self.seed.below(4) == 0 {
-            dialog.routes.clear();
-        }
-        let conn = online.client.conn;
-        let html = self.seed.below(10) == 0;
-        let content_type = if html { "text/html" } else { LYNC_TEXT };
-        let text = self.ledger.text();
-        let message = online.client.within(dialog, "MESSAGE").body(content_type, &text);
-        let id = self.ledger.write(conn, user, &dialog.remote, Some(&dialog.call_id));
-        self.ledger.ask(conn, &message, Some(id));
-        online.send(&message);
-        if html {
-            self.odd.push(id);
-        }
-    }
-
-    /// Writes outside any session.
-    fn page(&mut self, place: usize) {
-        let user = self.endpoints[place].user;
-        let to = self.somebody();
-        let Some(online) = self.endpoints[place].online.as_mut() else { return };
-        if online.client.ms {
+    /// A device without a connection gets one, to whichever shard, and begins to sign in.
+    fn connect(&mut self) {
+        let device: DeviceId = self.stage.index(self.devices.len());
+        if self.agents.iter().any(|agent| agent.device == device && !agent.asleep) {
             return;
         }
-        let conn = online.client.conn;
-        let composing = self.seed.below(8) == 0;
-        let content_type = if composing { "application/im-iscomposing+xml" } else { "text/plain" };
-        let text = self.ledger.text();
-        let message = online.client.request("MESSAGE", &uri(to)).body(content_type, &text);
-        let id = self.ledger.write(conn, user, to, None);
-        self.ledger.ask(conn, &message, Some(id));
-        online.send(&message);
-        if composing {
-            self.odd.push(id);
+        let (user, ms) = self.devices[device];
+        let shard = self.stage.below(u64::from(self.stage.net.shards())) as u16;
+        let named = Device { user: USERS[user], ms, number: device as u32 };
+        let client = Client::on(&mut self.stage.net, shard, named);
+        let honest = !self.stage.chance(4);
+        let mut agent = Agent::new(client, user, device, honest);
+        agent.register(&mut self.stage);
+        self.agents.push(agent);
+    }
+
+    /// A client that is signed in does something of its own.
+    fn act(&mut self) {
+        let what = self.stage.below(100);
+        self.with_somebody(|agent, stage| match (agent.phase, what) {
+            (Phase::Knocking, _) => {}
+            (Phase::Out, 0..50) => agent.register(stage),
+            (Phase::Out, _) => {}
+            (Phase::In, 0..65) => agent.write(stage),
+            (Phase::In, 65..80) => agent.invite(stage),
+            (Phase::In, 80..88) => agent.signal(stage, "INFO"),
+            (Phase::In, 88..92) => agent.register(stage),
+            (Phase::In, 92..97) => agent.signal(stage, "BYE"),
+            (Phase::In, _) => agent.cancel(stage),
+        });
+    }
+
+    /// Something that is no conversation's ordinary course.
+    fn disturb(&mut self) {
+        match self.stage.below(100) {
+            0..30 => self.vanish(),
+            30..45 => self.with_somebody(|agent, _| agent.asleep = true),
+            45..60 => self.with_somebody(|agent, stage| match agent.phase {
+                Phase::In => agent.sign_off(stage),
+                Phase::Knocking | Phase::Out => {}
+            }),
+            60..75 => self.with_somebody(|agent, stage| agent.cancel(stage)),
+            _ => self.with_somebody(|agent, stage| agent.signal(stage, "BYE")),
         }
     }
 
-    fn type_something(&mut self, place: usize) {
-        let Some(online) = self.endpoints[place].online.as_mut() else { return };
-        let Some(dialog) = online.dialogs.first_mut() else { return };
-        let info = online.client.within(dialog, "INFO").body("application/xml", TYPING);
-        self.ledger.ask(online.client.conn, &info, None);
-        online.send(&info);
+    /// A client's connection ends, whatever it was about to do.
+    fn vanish(&mut self) {
+        if self.agents.is_empty() {
+            return;
+        }
+        let index = self.stage.index(self.agents.len());
+        let agent = self.agents.swap_remove(index);
+        self.stage.tell(format_args!("{agent} vanishes"));
+        self.stage.net.end(agent.conn());
     }
 
-    fn say_goodbye(&mut self, place: usize) {
-        let Some(online) = self.endpoints[place].online.as_mut() else { return };
-        let Some(mut dialog) = online.dialogs.pop() else { return };
-        let bye = online.client.within(&mut dialog, "BYE");
-        self.ledger.ask(online.client.conn, &bye, None);
-        online.send(&bye);
-    }
-
-    fn answer_late(&mut self, place: usize) {
-        let Some(online) = self.endpoints[place].online.as_mut() else { return };
-        if let Some(owed) = online.owed.pop() {
-            give(online, owed, &mut self.ledger);
+    /// Lets a client that is awake and connected do something.
+    fn with_somebody(&mut self, act: impl FnOnce(&mut Agent, &mut Stage)) {
+        let awake = |agent: &Agent| !agent.asleep && self.stage.net.is_open(agent.conn());
+        let awake: Vec<usize> =
+            (0..self.agents.len()).filter(|i| awake(&self.agents[*i])).collect();
+        if !awake.is_empty() {
+            let index = awake[self.stage.index(awake.len())];
+            act(&mut self.agents[index], &mut self.stage);
         }
     }
 
-    /// What happens seldom: a long silence, a user who is disabled and enabled again.
-    fn rare(&mut self) {
-        match (self.seed.below(4), self.disabled.take()) {
-            (_, Some(user)) => self.net_user(user, false),
-            (0, None) => {
-                let user = USERS[self.seed.below(3) as usize];
-                self.disabled = Some(user);
-                self.net_user(user, true);
+    /// The server is told to go down.
+    fn drain(&mut self) {
+        self.stage.tell(format_args!("the server goes down"));
+        for shard in 0..self.stage.net.shards() {
+            self.stage.net.handle(shard, Input::Control(Control::Drain));
+        }
+    }
+
+    /// Nobody begins anything new: all that is on its way arrives, and what nobody answers runs
+    /// out of time. Then every request has its answer.
+    fn calm_down(&mut self) {
+        self.come_to_rest();
+        if self.drain_at.is_some() {
+            self.stage.net.pass_s(40);
+            self.come_to_rest();
+            let ended = |held: &Occupancy| (held.sessions, held.conversations) == (0, 0);
+            assert!(self.occupied().iter().all(ended), "the server is down: {:?}", self.occupied());
+        }
+        for _ in 0..60 {
+            self.stage.net.pass_s(10);
+            self.come_to_rest();
+        }
+        for agent in &self.agents {
+            if self.stage.net.is_open(agent.conn()) {
+                let left = agent.unanswered();
+                assert!(left.is_empty(), "{agent} got no answer to {left:?}");
             }
-            (1, None) => self.wait(Duration::from_secs(33)),
-            (2, None) => self.wait(Duration::from_secs(200)),
-            _ => self.wait(Duration::from_secs(650)),
         }
     }
 
-    fn net_user(&mut self, user: &str, disabled: bool) {
-        self.tell(|| format!("{user} disabled: {disabled}"));
-        self.net.put_user(user, |user| user.disabled = disabled);
-        self.notice_closed();
-    }
-
-    fn wait(&mut self, time: Duration) {
-        self.net.pass(time);
-        self.notice_closed();
-    }
-
-    /// Everything on its way arrives and is reacted to.
     fn come_to_rest(&mut self) {
-        for _ in 0..10_000 {
-            self.net.settle();
-            self.notice_closed();
-            let mut quiet = true;
-            for place in 0..self.endpoints.len() {
-                while self.endpoints[place].online.as_ref().is_some_and(|o| !o.outbox.is_empty()) {
-                    quiet = false;
-                    self.arrive_from(place);
-                }
-                let conn = self.conn(place);
-                while conn.is_some_and(|conn| self.net.waiting(conn) > 0)
-                    && self.endpoints[place].online.is_some()
-                {
-                    quiet = false;
-                    self.read_at(place);
+        loop {
+            self.stage.net.settle();
+            let mut idle = true;
+            for agent in &mut self.agents {
+                while agent.read(&mut self.stage) {
+                    idle = false;
                 }
             }
-            if quiet {
+            if idle {
                 return;
             }
         }
-        panic!("the world never comes to rest");
     }
 
-    /// Every timer of every transaction runs out; nobody says anything new.
-    fn wait_for_answers(&mut self) {
-        for _ in 0..8 {
-            self.wait(Duration::from_secs(35));
-            self.come_to_rest();
+    /// Everybody leaves, in any order; then nothing is left, at once of connections and
+    /// requests, with time of the rest.
+    fn leave(&mut self) {
+        while !self.agents.is_empty() {
+            self.vanish();
+            self.carry();
         }
-        for place in 0..self.endpoints.len() {
-            let Some(online) = self.endpoints[place].online.as_mut() else { continue };
-            online.ringing.clear();
-            online.owed.clear();
-            assert_eq!(online.inviting.len(), 0, "an invitation without an end");
+        self.stage.net.settle();
+        self.stage.net.pass_s(40);
+        for held in self.occupied() {
+            let empty = Occupancy {
+                users: held.users,
+                conversations: held.conversations,
+                timers: held.timers,
+                ..Occupancy::default()
+            };
+            assert_eq!(held, empty, "after all have left");
         }
-        for shard in self.net.all() {
-            let held = shard.occupancy();
-            assert_eq!((held.invitations, held.relays, held.pagers), (0, 0, 0), "{held:?}");
+        self.stage.net.pass_s(700);
+        self.stage.net.pass_s(700);
+        for _ in 0..2 {
+            self.stage.net.pass_s(25 * 3600);
         }
+        let mut users = 0;
+        for held in self.occupied() {
+            assert_eq!(held, Occupancy { users: held.users, ..Occupancy::default() }, "at the end");
+            users += held.users;
+        }
+        assert_eq!(users, self.stage.users.max(3), "everybody is at home once");
     }
 
-    /// Every connection is closed and time passes: nothing is left.
-    fn close_all(&mut self) {
-        for place in 0..self.endpoints.len() {
-            if let Some(online) = self.endpoints[place].online.take() {
-                self.net.end(online.client.conn);
-            }
-        }
-        self.net.settle();
-        for seconds in [1, 40, 40, 200, 700, 90_000, 90_000] {
-            self.net.pass_s(seconds);
-        }
-        for shard in self.net.all() {
-            let held = shard.occupancy();
-            let empty =
-                mynah::shard::occupancy::Occupancy { users: held.users, ..Default::default() };
-            assert_eq!(held, empty);
-        }
-        let users: usize = self.net.all().iter().map(|shard| shard.occupancy().users).sum();
-        assert_eq!(users, USERS.len(), "every user has one home");
+    fn occupied(&self) -> Vec<Occupancy> {
+        self.stage.net.all().iter().map(|shard| shard.occupancy()).collect()
     }
-
-    /// Clients see that the server closed their connections.
-    fn notice_closed(&mut self) {
-        for endpoint in &mut self.endpoints {
-            let closed = |online: &Online| !self.net.is_open(online.client.conn);
-            if endpoint.online.as_ref().is_some_and(closed) {
-                endpoint.online = None;
-            }
-        }
-    }
-
-    fn conn(&self, place: usize) -> Option<ConnId> {
-        self.endpoints[place].online.as_ref().map(|online| online.client.conn)
-    }
-
-    fn somebody(&mut self) -> &'static str {
-        match self.seed.below(30) {
-            0 => "nobody",
-            n => USERS[(n % 3) as usize],
-        }
-    }
-
-    fn those(&self, which: impl Fn(&Online) -> bool) -> Vec<usize> {
-        let endpoints = self.endpoints.iter().enumerate();
-        endpoints.filter(|(_, e)| e.online.as_ref().is_some_and(&which)).map(|(i, _)| i).collect()
-    }
-
-    fn pick<T: Copy>(&mut self, from: &[T]) -> Option<T> {
-        from.get(self.seed.below(from.len() as u64) as usize).copied()
-    }
-
-    fn tell(&self, what: impl FnOnce() -> String) {
-        if self.told {
-            println!("{:>8} {}", self.net.now.mono_ms, what());
-        }
-    }
-}
-
-/// Bounds that are hit.
-fn shrink(limits: &mut Limits) {
-    limits.sessions_per_shard_max = 3;
-    limits.sessions_per_connection_max = 2;
-    limits.relays_per_shard_max = 4;
-    limits.relays_per_connection_max = 2;
-    limits.bridge_messages_max = 1;
-    limits.pager_conversations_per_shard_max = 1;
-    limits.endpoints_per_user_max = 2;
-    limits.connections_per_user_max = 3;
 }
