@@ -113,6 +113,13 @@ impl Bell {
         asleep
     }
 
+    /// Wakes the task whether it sleeps or not, and with it an executor that should not sleep.
+    pub fn rouse(&self) {
+        if let Some(waker) = self.waker.get() {
+            waker.wake_by_ref();
+        }
+    }
+
     /// Goes to sleep unless `arrived` says there is work. `arrived` is asked after the sleep was
     /// announced, so whatever is pushed later finds a sleeper to ring for.
     pub fn poll_sleep(&self, cx: &mut Context<'_>, arrived: impl FnOnce() -> bool) -> Poll<()> {

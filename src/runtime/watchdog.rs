@@ -1,6 +1,11 @@
-//! Sees a core that stands still. Each core moves its pulse with every tick; a thread of its own
-//! looks once a second. A core that is stuck cannot be helped from inside the process, so after
-//! ten looks the process ends itself and is started again by its supervisor.
+//! Sees a core that stands still. Each core moves its pulse with every tick, and a thread of its
+//! own looks ten times a second.
+//!
+//! A core without a beat is woken first. Glommio 0.9 may put an executor to sleep although tasks
+//! are ready, when the operating system takes the CPU away at the wrong moment; the tick bounds
+//! that sleep unless the tick itself is among those tasks. A core that does not come back is stuck
+//! in its own code and cannot be helped from here: after ten seconds the process ends itself and
+//! is started again by its supervisor.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -9,15 +14,16 @@ use std::time::Duration;
 
 use crossbeam::utils::CachePadded;
 
+use super::mesh::Mesh;
 use crate::base::ids::ShardId;
 
-/// Between two looks.
-const LOOK: Duration = Duration::from_secs(1);
+/// Between two looks: several ticks.
+const LOOK: Duration = Duration::from_millis(100);
 /// Looks without a beat after which a core is reported.
-const LATE: u32 = 2;
+const LATE: u32 = 20;
 /// Looks without a beat after which the process ends. Looks are counted, not seconds: a process
 /// that was stopped as a whole does not find its cores stuck when it goes on.
-const STUCK: u32 = 10;
+const STUCK: u32 = 100;
 
 /// One counter for each core, and what the watchdog made of it.
 #[derive(Debug)]
@@ -67,11 +73,13 @@ impl Pulses {
 /// How a core was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Finding {
-    /// Still for two looks.
+    /// No beat since the last look.
+    Still(ShardId),
+    /// No beat for two seconds.
     Late(ShardId),
-    /// Moves again after having been late for so many looks.
+    /// A beat again after having been late for so many looks.
     Back(ShardId, u32),
-    /// Still for ten looks.
+    /// No beat for ten seconds.
     Stuck(ShardId),
 }
 
@@ -101,6 +109,7 @@ impl Watch {
                 continue;
             }
             *still += 1;
+            findings.push(Finding::Still(shard));
             if *still == LATE {
                 standing.stalls.fetch_add(1, Ordering::Relaxed);
                 standing.late.store(true, Ordering::Relaxed);
@@ -121,8 +130,8 @@ pub struct Watchdog {
 }
 
 impl Watchdog {
-    /// Watches `pulses` from now on.
-    pub fn start(pulses: Arc<Pulses>) -> std::io::Result<Self> {
+    /// Watches `pulses` from now on, and wakes cores of `mesh`.
+    pub fn start(pulses: Arc<Pulses>, mesh: Arc<Mesh>) -> std::io::Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
         let thread = std::thread::Builder::new().name("watchdog".to_owned()).spawn(move || {
@@ -131,7 +140,7 @@ impl Watchdog {
                 // Also returns when unparked by the drop, or for no reason: a look more.
                 std::thread::park_timeout(LOOK);
                 if !stopped.load(Ordering::Acquire) {
-                    watch.look(&pulses).into_iter().for_each(report);
+                    watch.look(&pulses).into_iter().for_each(|finding| act(finding, &mesh));
                 }
             }
         })?;
@@ -150,10 +159,15 @@ impl Drop for Watchdog {
     }
 }
 
-fn report(finding: Finding) {
+fn act(finding: Finding, mesh: &Mesh) {
     match finding {
+        Finding::Still(core) => {
+            if let Some(bell) = mesh.bell(core) {
+                bell.rouse();
+            }
+        }
         Finding::Late(core) => tracing::error!(%core, "core stands still"),
-        Finding::Back(core, looks) => tracing::warn!(%core, seconds = looks, "core moves again"),
+        Finding::Back(core, looks) => tracing::warn!(%core, looks, "core moves again"),
         Finding::Stuck(core) => {
             tracing::error!(%core, "core is stuck; ending the process to be started again");
             std::process::abort();
@@ -166,7 +180,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_core_that_stands_still_is_reported_then_found_stuck() {
+    fn a_core_that_stands_still_is_woken_then_reported_then_found_stuck() {
         let pulses = Pulses::new(2);
         let mut watch = Watch::new(&pulses);
         let mut findings = Vec::new();
@@ -174,7 +188,10 @@ mod tests {
             pulses.beat(ShardId(0));
             findings.extend(watch.look(&pulses));
         }
-        assert_eq!(findings, [Finding::Late(ShardId(1)), Finding::Stuck(ShardId(1))]);
+        let (still, others): (Vec<_>, Vec<_>) =
+            findings.into_iter().partition(|finding| *finding == Finding::Still(ShardId(1)));
+        assert_eq!(still.len(), STUCK as usize);
+        assert_eq!(others, [Finding::Late(ShardId(1)), Finding::Stuck(ShardId(1))]);
         assert_eq!((pulses.stalls(ShardId(0)), pulses.stalls(ShardId(1))), (0, 1));
         assert_eq!(pulses.late(), [ShardId(1)]);
     }
