@@ -1,3 +1,10 @@
-//! Load generator.
+//! The program: see `loadgen --help`.
 
-fn main() {}
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    loadgen::cli::main()
+}

@@ -1,1 +1,14 @@
 //! Layer 2: who is it.
+//!
+//! A sign-in crosses two shards. The shard of the connection makes the challenge ([`nonce`],
+//! [`digest::challenge`]) and reads the credentials through the connection's [`gate`], which
+//! knows what was already used there. What passes travels as a [`digest::DigestProof`] to the home
+//! shard of the user, which has the hash of the password, the user's [`lockout`] entry and the
+//! last word ([`judge`]). The verdict goes back to the gate, which counts it.
+
+pub mod digest;
+pub mod gate;
+pub mod judge;
+pub mod lockout;
+pub mod nonce;
+pub mod nonce_count;

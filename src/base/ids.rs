@@ -71,6 +71,15 @@ owned_key! {
     RelayId
 }
 
+/// The dialect an endpoint speaks: decides which of two renderings of one thing it is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Dialect {
+    /// MS-SIP, as the Lync client speaks it: IM in INVITE sessions.
+    Ms,
+    /// Standard SIP with SIMPLE (RFC 3428): IM in single MESSAGE requests.
+    Simple,
+}
+
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
 fn token(shard: ShardId, slot: Slot) -> [u8; 20] {

@@ -16,6 +16,19 @@ macro_rules! limits {
             }
         }
 
+        impl Limits {
+            /// The bound `limit` names.
+            pub fn value(&self, limit: Limit) -> Amount {
+                match limit { $(Limit::$variant => self.$field.amount(),)* }
+            }
+
+            /// Sets the bound `limit` names; false, and no change, when `amount` is of the other
+            /// kind or does not fit.
+            pub fn set(&mut self, limit: Limit, amount: Amount) -> bool {
+                match limit { $(Limit::$variant => self.$field.set(amount),)* }
+            }
+        }
+
         /// Names a bound, for the counter that shows when it is hit.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Limit { $($(#[$doc])* $variant,)* }
@@ -28,6 +41,11 @@ macro_rules! limits {
             pub const fn name(self) -> &'static str {
                 match self { $(Limit::$variant => stringify!($field),)* }
             }
+
+            /// The limit of that [`name`](Self::name).
+            pub fn from_name(name: &str) -> Option<Self> {
+                Limit::ALL.iter().copied().find(|limit| limit.name() == name)
+            }
         }
     };
 }
@@ -38,8 +56,8 @@ limits! {
     SipHeadBytes, sip_head_bytes_max: usize = 16 * 1024;
     /// One header line with its continuation lines.
     SipHeaderLineBytes, sip_header_line_bytes_max: usize = 8 * 1024;
-    /// Header lines of one message; the head index has this many places.
-    SipHeaderCount, sip_header_count_max: usize = 128;
+    /// Header lines of one message. The head index has 128 places: the lines we add find room.
+    SipHeaderCount, sip_header_count_max: usize = 120;
     /// Body of one message: a batch subscription of 1,000 contacts fits, a file does not.
     SipBodyBytes, sip_body_bytes_max: usize = 256 * 1024;
     /// Keep-alive CRLFs a connection may send a second before it is closed as a flood.
@@ -61,6 +79,11 @@ limits! {
     AuthenticateTime, authenticate_timeout: Duration = Duration::from_secs(30);
     /// Without any octet from the peer after sign-in. Clients ping every 60 to 300 s.
     IdleTime, idle_timeout: Duration = Duration::from_secs(900);
+    /// From the decision to close a connection to its end: what waits is written and the peer may
+    /// close its side; also how long answers may take after the peer has half-closed.
+    CloseTime, close_timeout: Duration = Duration::from_secs(5);
+    /// From SIGTERM to the end: connections are closed spread over this window.
+    DrainTime, drain_timeout: Duration = Duration::from_secs(10);
     /// Octets queued to a peer that does not read; beyond it the connection is dropped.
     OutgoingBytes, outgoing_bytes_per_connection_max: usize = 256 * 1024;
 
@@ -73,8 +96,14 @@ limits! {
 
     /// Users one shard may own.
     Users, users_per_shard_max: usize = 1_000_000;
+    /// Connections signed in as one user: room for all endpoints, each of which may come back
+    /// before the loss of its old connection is known.
+    ConnectionsPerUser, connections_per_user_max: usize = 32;
     /// Endpoints (bindings) of one user.
     Endpoints, endpoints_per_user_max: usize = 8;
+    /// Contact, instance, epid, Call-ID and user agent of one endpoint together. Real ones are
+    /// under 400.
+    EndpointBytes, endpoint_bytes_max: usize = 2048;
     /// Longest registration granted.
     RegistrationTime, registration_time_max: Duration = Duration::from_secs(7200);
     /// Shortest registration granted; a shorter wish gets 423 (RFC 3261 section 10.3).
@@ -82,6 +111,9 @@ limits! {
 
     /// Life of a nonce; an honest later use gets `stale=true`.
     NonceTime, nonce_lifetime: Duration = Duration::from_secs(300);
+    /// Challenges in answer to a stale, foreign or used nonce on one connection between two good
+    /// sign-ins; beyond it 403. An honest client needs one for each request in its pipeline.
+    AuthRechallenges, auth_rechallenges_per_connection_max: u32 = 32;
     /// Failed sign-ins on one connection before 403 instead of a new challenge. The Lync client
     /// would try 31 times without telling the user.
     AuthFailuresPerConnection, auth_failures_per_connection_max: u32 = 2;
@@ -100,7 +132,8 @@ limits! {
     SessionsPerConnection, sessions_per_connection_max: usize = 512;
     /// Requests in flight that a shard owns (client transactions).
     Relays, relays_per_shard_max: usize = 500_000;
-    /// Requests in flight of one connection: beyond it 503.
+    /// Requests in flight of one session, and pager-mode messages of one connection: beyond it
+    /// 503.
     RelaysPerConnection, relays_per_connection_max: usize = 256;
     /// Timer F, and B: a forwarded request without an answer (RFC 3261 section 17.1.2.2, 64*T1).
     RequestTime, request_timeout: Duration = Duration::from_secs(32);
@@ -122,9 +155,70 @@ limits! {
     CommitRows, commit_rows_max: usize = 512;
     /// Longest a row waits for its group commit.
     CommitTime, commit_time_max: Duration = Duration::from_millis(5);
+    /// Requests for the store that are not records: reads and changes of the directory.
+    StoreRequests, store_requests_max: usize = 1024;
+    /// Wait for another process that writes the database, such as `mynah user add`.
+    StoreBusyTime, store_busy_timeout: Duration = Duration::from_secs(5);
+    /// Between two tries to write rows that the disk refused.
+    StoreRetryTime, store_retry_time: Duration = Duration::from_secs(1);
+    /// Call detail records in one answer of the running server; the command line reads the
+    /// database itself and has no bound.
+    CdrQueryRows, cdr_query_rows_max: usize = 10_000;
     /// Connections of the admin listener.
     AdminConnections, admin_connections_max: usize = 64;
+    /// Life of a connection of the admin listener, whole: an idle or slow one gives its place
+    /// back. A scraper connects again.
+    AdminConnectionTime, admin_connection_time_max: Duration = Duration::from_secs(60);
+    /// Collecting the counters of all cores for one answer; a core that is stuck is left out.
+    AdminAnswerTime, admin_answer_timeout: Duration = Duration::from_secs(2);
 }
+
+/// A bound as a value, whatever its type in [`Limits`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Amount {
+    /// A number of things or of octets.
+    Count(u64),
+    /// A length of time.
+    Time(Duration),
+}
+
+/// The types a bound may have.
+trait Bound {
+    fn amount(self) -> Amount;
+    fn set(&mut self, amount: Amount) -> bool;
+}
+
+impl Bound for Duration {
+    fn amount(self) -> Amount {
+        Amount::Time(self)
+    }
+
+    fn set(&mut self, amount: Amount) -> bool {
+        let Amount::Time(time) = amount else { return false };
+        *self = time;
+        true
+    }
+}
+
+/// Implements [`Bound`] for an integer type.
+macro_rules! count_bound {
+    ($($type:ty)*) => {$(
+        impl Bound for $type {
+            fn amount(self) -> Amount {
+                Amount::Count(self as u64)
+            }
+
+            fn set(&mut self, amount: Amount) -> bool {
+                let Amount::Count(count) = amount else { return false };
+                let Ok(count) = count.try_into() else { return false };
+                *self = count;
+                true
+            }
+        }
+    )*};
+}
+
+count_bound! { u32 usize }
 
 #[cfg(test)]
 mod tests {
@@ -138,6 +232,33 @@ mod tests {
     #[test]
     fn names_are_the_field_names() {
         assert_eq!(Limit::SipHeadBytes.name(), "sip_head_bytes_max");
-        assert_eq!(Limit::ALL.len(), Limit::AdminConnections as usize + 1);
+        assert_eq!(Limit::ALL.len(), Limit::AdminAnswerTime as usize + 1);
+        for limit in Limit::ALL {
+            assert_eq!(Limit::from_name(limit.name()), Some(*limit));
+        }
+        assert_eq!(Limit::from_name("nonsense_max"), None);
+    }
+
+    #[test]
+    fn every_limit_can_be_set_to_an_amount_of_its_own_kind_only() {
+        for limit in Limit::ALL {
+            let mut limits = Limits::default();
+            let (right, wrong) = match limits.value(*limit) {
+                Amount::Count(_) => (Amount::Count(7), Amount::Time(Duration::from_secs(7))),
+                Amount::Time(_) => (Amount::Time(Duration::from_secs(7)), Amount::Count(7)),
+            };
+            let before = limits.clone();
+            assert!(!limits.set(*limit, wrong));
+            assert_eq!(limits, before);
+            assert!(limits.set(*limit, right));
+            assert_eq!(limits.value(*limit), right);
+        }
+    }
+
+    #[test]
+    fn a_count_too_large_for_its_type_is_refused() {
+        let mut limits = Limits::default();
+        assert!(!limits.set(Limit::AuthFailuresPerUser, Amount::Count(1 << 32)));
+        assert_eq!(limits, Limits::default());
     }
 }

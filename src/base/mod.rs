@@ -1,8 +1,12 @@
 //! Layer 0: bounds, identifiers, time and the containers that every layer above rests on.
 
+pub mod aor;
+pub mod host_name;
 pub mod ids;
 pub mod limits;
 pub mod seed;
+pub mod side;
 pub mod slab;
 pub mod time;
+pub mod transport;
 pub mod wheel;

@@ -92,9 +92,29 @@ impl<T> Slab<T> {
         self.len
     }
 
+    /// Number of values that may still be added.
+    pub fn room(&self) -> usize {
+        self.max.saturating_sub(self.len)
+    }
+
     /// True when nothing is held.
     pub fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    /// Number of slots ever used: indices below it may hold a value.
+    pub fn slots(&self) -> u32 {
+        self.entries.len() as u32
+    }
+
+    /// The value at an index, whatever its generation.
+    pub fn at(&self, index: u32) -> Option<(Slot, &T)> {
+        match self.entries.get(index as usize) {
+            Some(Entry { generation, state: State::Used(value) }) => {
+                Some((Slot { index, generation: *generation }, value))
+            }
+            _ => None,
+        }
     }
 
     /// The values and their slots, in slot order.

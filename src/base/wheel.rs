@@ -93,9 +93,9 @@ mod tests {
     fn fires_once_and_never_early() {
         let mut wheel = Wheel::new(20, at(1_000));
         wheel.arm(Deadline(1_050), 7);
-        assert_eq!(due(&mut wheel, 1_049), []);
+        assert!(due(&mut wheel, 1_049).is_empty());
         assert_eq!(due(&mut wheel, 1_060), [7]);
-        assert_eq!(due(&mut wheel, 2_000), []);
+        assert!(due(&mut wheel, 2_000).is_empty());
         assert!(wheel.is_empty());
     }
 
@@ -114,7 +114,7 @@ mod tests {
         let mut now = 0;
         while now < far - 20 {
             now += 20;
-            assert_eq!(due(&mut wheel, now), [], "at {now}");
+            assert!(due(&mut wheel, now).is_empty(), "at {now}");
         }
         assert_eq!(due(&mut wheel, far), [9]);
     }

@@ -1,1 +1,20 @@
-//! Layer 1: `mynah.toml`.
+//! Layer 1: `mynah.toml`: schema, defaults, validation with line and column, and what a reload may
+//! change. Text in, [`Settings`] out: reading the file is the command line's business.
+//!
+//! [`parse`] reads the text into `schema` (serde: types, unknown keys) and checks what holds
+//! between keys; `tuning/mynah.toml` shows every key with its default.
+
+pub mod error;
+mod limits;
+mod parse;
+pub mod quantity;
+pub mod reload;
+mod schema;
+pub mod settings;
+#[cfg(test)]
+mod tests;
+
+pub use error::{Error, Problem};
+pub use parse::parse;
+pub use reload::{Setting, changes};
+pub use settings::{Certificate, DigestAlgorithm, Listen, Log, LogFormat, Settings};

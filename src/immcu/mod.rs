@@ -1,1 +1,5 @@
-//! Layer 2: the IM multipoint control unit.
+//! Layer 2: the IM multipoint control unit. It stands in the middle of every conversation, so
+//! that each one is counted, recorded and can be filtered.
+
+pub mod pager;
+pub mod session;

@@ -86,6 +86,52 @@ label_set! {
     }
 }
 
+label_set! {
+    /// Kinds of frames, for those that are dropped.
+    FrameKind {
+        /// Octets for a connection.
+        Deliver = "deliver",
+        /// An INVITE for a connection.
+        Invite = "invite",
+        /// Word that a connection is gone.
+        Undeliverable = "undeliverable",
+        /// A connection is no leg any more.
+        Leave = "leave",
+        /// A leg's connection is gone.
+        LegLost = "leg_lost",
+        /// A request in a dialog.
+        InDialog = "in_dialog",
+        /// An answer.
+        Reply = "reply",
+        /// A sign-in.
+        SignIn = "sign_in",
+        /// Its outcome.
+        SignedIn = "signed_in",
+        /// A signed-in connection is gone.
+        SignedOff = "signed_off",
+        /// A user may not be signed in any more.
+        Revoke = "revoke",
+        /// A question where a user is.
+        Locate = "locate",
+        /// Its answer.
+        Located = "located",
+        /// A message outside any session.
+        Pager = "pager",
+        /// A message for a bridged session.
+        Bridge = "bridge",
+        /// A message whose bridge is gone.
+        BridgeGone = "bridge_gone",
+        /// A bridge opened or closed.
+        BridgeState = "bridge_state",
+        /// A message to be accounted for.
+        Talk = "talk",
+        /// A failed sign-in from an address.
+        AddressFailed = "address_failed",
+        /// An address is locked out.
+        AddressLocked = "address_locked",
+    }
+}
+
 /// Methods counted by name; everything else is `other`.
 pub const METHODS: usize = 16;
 /// Statuses counted: 100 to 699.
@@ -98,6 +144,7 @@ pub struct Counters {
     limits: [u64; Limit::ALL.len()],
     closes: [u64; CloseReason::COUNT],
     auth_failures: [u64; AuthFailure::COUNT],
+    frames_dropped: [u64; FrameKind::COUNT],
     /// Requests received, indexed by `wire::sip::method::Method as usize`.
     pub requests: [u64; METHODS],
     statuses: Vec<u64>,
@@ -110,6 +157,7 @@ impl Default for Counters {
             limits: [0; Limit::ALL.len()],
             closes: [0; CloseReason::COUNT],
             auth_failures: [0; AuthFailure::COUNT],
+            frames_dropped: [0; FrameKind::COUNT],
             requests: [0; METHODS],
             statuses: vec![0; STATUSES],
         }
@@ -167,6 +215,16 @@ impl Counters {
         self.auth_failures[cause as usize]
     }
 
+    /// Counts a frame that was dropped.
+    pub fn frame_dropped(&mut self, kind: FrameKind) {
+        self.frames_dropped[kind as usize] += 1;
+    }
+
+    /// Frames of `kind` that were dropped.
+    pub fn frames_dropped(&self, kind: FrameKind) -> u64 {
+        self.frames_dropped[kind as usize]
+    }
+
     /// Counts a response of our own.
     pub fn response(&mut self, status: u16) {
         if let Some(count) = self.statuses.get_mut(usize::from(status).wrapping_sub(100)) {
@@ -190,6 +248,7 @@ impl Counters {
         sum(&mut self.limits, &other.limits);
         sum(&mut self.closes, &other.closes);
         sum(&mut self.auth_failures, &other.auth_failures);
+        sum(&mut self.frames_dropped, &other.frames_dropped);
         sum(&mut self.requests, &other.requests);
         sum(&mut self.statuses, &other.statuses);
     }

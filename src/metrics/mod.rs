@@ -1,4 +1,6 @@
 //! Layer 0: counters as plain integers, one set a shard, summed when the page is scraped.
 
 pub mod counters;
+pub mod histogram;
 pub mod names;
+pub mod store;

@@ -15,6 +15,19 @@ macro_rules! series {
             Counter,
             /// Goes up and down.
             Gauge,
+            /// Durations counted into buckets.
+            Histogram,
+        }
+
+        impl Kind {
+            /// The word in the TYPE line.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    Kind::Counter => "counter",
+                    Kind::Gauge => "gauge",
+                    Kind::Histogram => "histogram",
+                }
+            }
         }
 
         impl Series {
@@ -44,12 +57,14 @@ macro_rules! series {
 series! {
     ConnectionsOpened Counter "mynah_connections_opened_total" "Connections accepted.";
     ConnectionsCurrent Gauge "mynah_connections_current" "Connections open now.";
+    AcceptFailures Counter "mynah_accept_failures_total" "Times a listener could not accept, for want of descriptors or memory.";
     Handshakes Counter "mynah_tls_handshakes_total" "TLS handshakes completed.";
     HandshakeFailures Counter "mynah_tls_handshake_failures_total" "TLS handshakes that failed.";
     BytesReceived Counter "mynah_received_bytes_total" "Plaintext octets received.";
     BytesSent Counter "mynah_sent_bytes_total" "Plaintext octets sent.";
     Flushes Counter "mynah_flushes_total" "Flushes of a connection; each encrypts all that waited.";
     KeepAlives Counter "mynah_keep_alives_total" "Keep-alive pings received.";
+    StepPanics Counter "mynah_step_panics_total" "Steps of a core outside a connection (frame, tick, control) that panicked.";
     ConnectionPanics Counter "mynah_connection_panics_total" "Connections closed because their step panicked.";
 
     EndpointsCurrent Gauge "mynah_endpoints_current" "Registered endpoints.";
@@ -73,17 +88,98 @@ series! {
     FramesReceived Counter "mynah_mesh_frames_received_total" "Frames received from another shard.";
     MeshWakes Counter "mynah_mesh_wakes_total" "Wakes sent to another core.";
     MeshStalls Counter "mynah_mesh_stalls_total" "Times a full queue made the core stop reading.";
-    FramesDropped Counter "mynah_mesh_frames_dropped_total" "Frames dropped because the overflow beside a full queue was full.";
+    CoreNudges Counter "mynah_core_nudges_total" "Times a core was woken from outside because it missed all its ticks for a second.";
+    CoreStalls Counter "mynah_core_stalls_total" "Times a core was found standing still for more than two seconds.";
     Ticks Counter "mynah_core_ticks_total" "Ticks of the core; stands still when the core is stuck.";
 }
 
-/// Requests received, by `method`.
-pub const REQUESTS: &str = "mynah_sip_requests_total";
-/// Responses sent by the server itself, by `status`.
-pub const RESPONSES: &str = "mynah_sip_responses_total";
-/// Times a bound was hit, by `limit`.
-pub const LIMIT_HITS: &str = "mynah_limit_hits_total";
-/// Connections closed, by `reason`.
-pub const CLOSES: &str = "mynah_connections_closed_total";
-/// Refused sign-ins, by `cause`.
-pub const AUTH_FAILURES: &str = "mynah_auth_failures_total";
+/// A series with labels, or of the whole process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Family {
+    /// The Prometheus name.
+    pub name: &'static str,
+    /// What it is to Prometheus.
+    pub kind: Kind,
+    /// The help line.
+    pub help: &'static str,
+}
+
+/// Declares families as constants and lists them.
+macro_rules! families {
+    ($($constant:ident $kind:ident $name:literal $help:literal;)*) => {
+        $(#[doc = $help] pub const $constant: Family =
+            Family { name: $name, kind: Kind::$kind, help: $help };)*
+
+        /// Every family.
+        pub const FAMILIES: &[Family] = &[$($constant,)*];
+    };
+}
+
+families! {
+    REQUESTS Counter "mynah_sip_requests_total" "Requests received, by method.";
+    RESPONSES Counter "mynah_sip_responses_total" "Responses made by the server itself, by status.";
+    LIMIT_HITS Counter "mynah_limit_hits_total" "Times a bound was hit, by limit.";
+    CLOSES Counter "mynah_connections_closed_total" "Connections closed, by reason.";
+    FRAMES_DROPPED Counter "mynah_mesh_frames_dropped_total" "Frames dropped because the overflow beside a full queue of the mesh was full, by kind.";
+    AUTH_FAILURES Counter "mynah_auth_failures_total" "Refused sign-ins, by cause.";
+
+    BUILD_INFO Gauge "mynah_build_info" "1; the version is a label.";
+    SHARDS_CURRENT Gauge "mynah_shards_current" "Shards whose counters are on this page; one that is stuck is not.";
+    HEALTHY Gauge "mynah_healthy" "1 when /healthz answers 200, otherwise 0.";
+
+    STORE_QUEUED Gauge "mynah_store_queue_current" "Records that wait in the queue to the store.";
+    STORE_PENDING Gauge "mynah_store_pending_current" "Records taken by the store and not committed yet.";
+    STORE_REFUSED Counter "mynah_store_refused_total" "Times the queue to the store was full.";
+    STORE_ROWS Counter "mynah_store_rows_total" "Rows committed: records and changes of users.";
+    STORE_STRAYS Counter "mynah_store_strays_total" "Records that fit no row: an end without its start, or the same twice.";
+    STORE_FAILURES Counter "mynah_store_commit_failures_total" "Commits that failed and were tried again.";
+    STORE_COMMITS Histogram "mynah_store_commit_seconds" "Duration of the commits that succeeded.";
+    STORE_ALARM Gauge "mynah_store_alarm" "1 for the cause that keeps the store from writing, otherwise 0.";
+
+    PROCESS_START Gauge "process_start_time_seconds" "Start of the process, in seconds since the Unix epoch.";
+    PROCESS_CPU Counter "process_cpu_seconds_total" "User and system CPU time of the process.";
+    PROCESS_RESIDENT Gauge "process_resident_memory_bytes" "Resident memory of the process.";
+    PROCESS_FDS Gauge "process_open_fds" "Open file descriptors.";
+    PROCESS_FDS_MAX Gauge "process_max_fds" "Bound on open file descriptors.";
+}
+
+/// The label `method` of [`REQUESTS`], indexed by `wire::sip::method::Method as usize`.
+pub const METHODS: [&str; super::counters::METHODS] = [
+    "ack",
+    "benotify",
+    "bye",
+    "cancel",
+    "info",
+    "invite",
+    "message",
+    "negotiate",
+    "notify",
+    "options",
+    "publish",
+    "refer",
+    "register",
+    "service",
+    "subscribe",
+    "other",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn names_are_unique_and_follow_the_rules_of_prometheus() {
+        let plain =
+            Series::ALL.iter().map(|s| Family { name: s.name(), kind: s.kind(), help: s.help() });
+        let mut seen = BTreeSet::new();
+        for family in plain.chain(FAMILIES.iter().copied()) {
+            let Family { name, kind, help } = family;
+            assert!(seen.insert(name), "{name} twice");
+            assert!(name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'), "{name}");
+            assert!(name.starts_with("mynah_") || name.starts_with("process_"), "{name}");
+            assert_eq!(name.ends_with("_total"), kind == Kind::Counter, "{name}");
+            assert!(help.ends_with('.') && !help.contains(['\n', '\\']), "{name}");
+        }
+    }
+}

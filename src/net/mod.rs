@@ -1,1 +1,31 @@
-//! Layer 5: sockets and TLS.
+//! Layer 5: sockets and TLS. Everything here belongs to one core and runs on its executor.
+//!
+//! A [`Partition`](partition::Partition) is the connections of one core and the
+//! [`Machine`](crate::shard::Machine) they speak to. A connection is one tiny task; it reads into
+//! buffers of the core, so an idle connection holds no receive memory. What the machine wants sent
+//! is queued on the connection and leaves in one flush at the end of the wake-up.
+//!
+//! Glommio's habits that shape this module: a panic in a task would kill the executor, so every
+//! step is caught; its timers are dear, so all deadlines live in one wheel; its sockets are
+//! readiness-based, so a buffer is needed only during a poll; a stream is shut down before it is
+//! dropped, so that no poll is cancelled.
+
+pub mod addresses;
+mod admission;
+pub mod carrier;
+pub mod certs;
+pub mod clock;
+mod closing;
+mod connection;
+mod deadlines;
+mod flushing;
+mod framing;
+mod inner;
+pub mod listener;
+pub mod log_limit;
+pub mod outbound;
+pub mod partition;
+mod quick_ack;
+mod reading;
+pub mod tls;
+pub mod validity;

@@ -1,1 +1,16 @@
-//! Layer 6: executors, mesh, boot.
+//! Layer 6: executors, mesh, boot. Starts one executor a core, carries frames between them, and
+//! stands between them and the control thread.
+
+pub mod boot;
+pub mod census;
+pub mod checks;
+pub mod control;
+pub mod core_loop;
+pub mod courier;
+pub mod ledger;
+pub mod logging;
+pub mod mesh;
+pub mod orders;
+pub mod ready;
+pub mod serve;
+pub mod watchdog;

@@ -1,1 +1,445 @@
-//! Layer 4: the owner of users and sessions.
+//! Layer 4: the owner of users and sessions, without sockets, clock or randomness of its own.
+//!
+//! One rule: after every `handle`, drain `next_output` until it says `None`. Local and
+//! cross-core messages enter by the same door.
+//!
+//! | file | what of a message's way it holds |
+//! |---|---|
+//! | `dispatch_request` | the first look at a request: identity, hops, method |
+//! | `dispatch_register` | sign-in, at the edge and at the user's home |
+//! | `dispatch_invite` | an invitation, from INVITE to its final answer |
+//! | `dispatch_in_dialog` | a request in a session, at the edge |
+//! | `session` | the same at the session's owner, and the session's end |
+//! | `dispatch_message` | pager mode |
+//! | `bridge` | between a session and pager mode |
+//! | `dispatch_response` | answers |
+
+mod answer;
+mod bridge;
+pub mod connection;
+mod dispatch_in_dialog;
+mod dispatch_invite;
+mod dispatch_message;
+mod dispatch_register;
+mod dispatch_request;
+mod dispatch_response;
+mod drain;
+mod forward;
+pub mod frame;
+pub mod home;
+pub mod input;
+mod invitation;
+pub mod occupancy;
+pub mod output;
+mod relay;
+mod session;
+
+use std::collections::VecDeque;
+use std::hash::{BuildHasher, Hasher};
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+
+use crate::auth::digest::Algorithm;
+use crate::auth::lockout::Lockout;
+use crate::auth::nonce::NonceKey;
+use crate::base::ids::{ConnId, RelayId, SessionId, ShardId, Slot};
+use crate::base::limits::{Limit, Limits};
+use crate::base::seed::Seed;
+use crate::base::slab::Slab;
+use crate::base::time::{Deadline, Now};
+use crate::base::wheel::Wheel;
+use crate::config::{DigestAlgorithm, Settings};
+use crate::immcu::pager::Conversations;
+use crate::metrics::counters::{CloseReason, Counters};
+use crate::metrics::names::Series;
+use crate::records::Record;
+use crate::sip::transaction_key::TransactionKeys;
+use crate::wire::sip::head::HEADERS_MAX;
+use crate::wire::sip::{Head, Message};
+use connection::{Connection, Connections};
+use dispatch_message::PagerFork;
+use frame::{Cargo, Frame, Stamp};
+use home::Users;
+use input::{Control, Input};
+use invitation::Invitation;
+use output::Output;
+use relay::Relays;
+use session::SessionEntry;
+
+/// What a core drives: the shard, or a stand-in for it in tests of the layers above.
+pub trait Machine {
+    /// Takes one input at the time `now`.
+    fn handle(&mut self, now: Now, input: Input<'_>);
+
+    /// The next effect of what was handled; `None` when all are out.
+    fn next_output(&mut self) -> Option<Output>;
+
+    /// The counters of this core; the layers above count theirs here too.
+    fn counters(&mut self) -> &mut Counters;
+}
+
+/// Secrets that all shards of a process share, so that what one mints another can check.
+#[derive(Clone)]
+pub struct Keys {
+    /// Keys of the hashes that travel between shards.
+    pub hash: [u64; 4],
+    /// Key of the nonces.
+    pub nonce: [u8; 32],
+}
+
+/// What a shard is made of.
+pub struct Options {
+    /// Which shard this is.
+    pub id: ShardId,
+    /// How many there are.
+    pub shards: u16,
+    /// This shard's generator.
+    pub seed: Seed,
+    /// Shared by all shards.
+    pub keys: Keys,
+    /// The configuration.
+    pub settings: Arc<Settings>,
+    /// `host:port` of our Via and Record-Route.
+    pub sent_by: String,
+}
+
+/// What wakes a shard by itself.
+#[derive(Clone, Copy, Debug)]
+enum Timer {
+    /// A connection must have signed in by now.
+    Authenticate(ConnId),
+    /// An endpoint of the user in this slot may have expired.
+    Registration(Slot),
+    /// A session may have been silent for too long.
+    Session(Slot),
+    /// An invitation may have been unanswered for too long.
+    Invitation(Slot),
+}
+
+/// Width of a slot of the timer wheel: one tick of the core.
+const TICK_MS: u64 = 20;
+
+/// The deadline of what has its timer elsewhere.
+const NEVER: Deadline = Deadline(u64::MAX);
+
+/// Size of the blocks that outgoing messages are cut from.
+const ARENA_BYTES: usize = 64 * 1024;
+
+/// One shard: everything one core owns.
+pub struct Shard {
+    id: ShardId,
+    shards: u16,
+    settings: Arc<Settings>,
+    /// For messages that grew by our own lines.
+    own_limits: Limits,
+    sent_by: Arc<str>,
+    seed: Seed,
+    hasher: ahash::RandomState,
+    nonces: NonceKey,
+    /// Digest algorithms in the order they are offered.
+    algorithms: Vec<Algorithm>,
+    transaction_keys: TransactionKeys,
+
+    connections: Connections,
+    users: Users,
+    sessions: Slab<SessionEntry>,
+    invitations: Slab<Invitation>,
+    relays: Relays,
+    pagers: Slab<PagerFork>,
+    conversations: Conversations,
+    /// Failed sign-ins by user, for the users whose home this is.
+    failed_users: Lockout,
+    /// Failed sign-ins by address, for the addresses this shard watches.
+    failed_addresses: Lockout,
+    /// Addresses that some shard locked out.
+    locked_addresses: Lockout,
+    wheel: Wheel<Timer>,
+
+    counters: Counters,
+    outputs: VecDeque<Output>,
+    /// Frames to ourselves: they take the same door as those of others.
+    local: VecDeque<Frame>,
+    draining: bool,
+
+    arena: BytesMut,
+    lines: BytesMut,
+    scratch: Option<Box<Head>>,
+    due: Vec<Timer>,
+    due_relays: Vec<Slot>,
+}
+
+impl Machine for Shard {
+    fn handle(&mut self, now: Now, input: Input<'_>) {
+        match input {
+            Input::Opened { conn, peer, transport } => {
+                self.connections.insert(conn, Connection::new(peer, transport));
+                let deadline = now.after(self.settings.limits.authenticate_timeout);
+                self.wheel.arm(deadline, Timer::Authenticate(conn));
+            }
+            Input::Message { conn, message } if message.is_request() => {
+                self.request_received(now, conn, message);
+            }
+            Input::Message { conn, message } => self.answer_received(conn, message),
+            Input::Malformed { conn, message, error } => self.malformed(conn, message, error),
+            Input::Broken { conn, message, error } => self.broken(now, conn, message, error),
+            Input::Closed { conn, .. } => self.connection_closed(now, conn),
+            Input::Frame(frame) => {
+                self.counters.count(Series::FramesReceived);
+                self.frame(now, frame);
+            }
+            Input::Control(Control::Drain) => self.drain(now),
+            Input::Control(Control::PutUser(user)) => self.put_user(user),
+            Input::Control(Control::RemoveUser(aor)) => self.remove_user(now, &aor),
+            Input::Tick => self.tick(now),
+        }
+        while let Some(frame) = self.local.pop_front() {
+            self.frame(now, frame);
+        }
+    }
+
+    fn next_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    fn counters(&mut self) -> &mut Counters {
+        &mut self.counters
+    }
+}
+
+impl Shard {
+    /// An empty shard at `now`.
+    pub fn new(now: Now, options: Options) -> Self {
+        let [a, b, c, d] = options.keys.hash;
+        let hasher = ahash::RandomState::with_seeds(a, b, c, d);
+        let limits = options.settings.limits.clone();
+        let mut seed = options.seed;
+        let transaction_keys = TransactionKeys::new(&mut seed);
+        let mut lockout = |failures_max| {
+            let (time, entries) = (limits.lockout_time, limits.lockout_entries_max);
+            Lockout::new(failures_max, time, entries, &mut seed)
+        };
+        Shard {
+            id: options.id,
+            shards: options.shards.max(1),
+            sent_by: options.sent_by.into(),
+            own_limits: Limits {
+                sip_head_bytes_max: usize::from(u16::MAX),
+                sip_header_line_bytes_max: usize::from(u16::MAX),
+                sip_header_count_max: HEADERS_MAX,
+                ..limits.clone()
+            },
+            nonces: NonceKey::new(options.keys.nonce),
+            algorithms: options.settings.digest.iter().map(algorithm).collect(),
+            transaction_keys,
+            connections: Connections::new(options.id),
+            users: Users::new(hasher.clone(), limits.users_per_shard_max),
+            sessions: Slab::new(limits.sessions_per_shard_max),
+            invitations: Slab::new(limits.sessions_per_shard_max),
+            relays: Relays::new(limits.relays_per_shard_max),
+            pagers: Slab::new(limits.relays_per_shard_max),
+            conversations: Conversations::new(
+                hasher.clone(),
+                limits.pager_idle_timeout,
+                limits.pager_conversations_per_shard_max,
+            ),
+            failed_users: lockout(limits.auth_failures_per_user_max),
+            failed_addresses: lockout(limits.auth_failures_per_address_max),
+            // One word of the shard that counts is enough.
+            locked_addresses: lockout(1),
+            wheel: Wheel::new(TICK_MS, now),
+            counters: Counters::default(),
+            outputs: VecDeque::new(),
+            local: VecDeque::new(),
+            draining: false,
+            arena: BytesMut::with_capacity(ARENA_BYTES),
+            lines: BytesMut::with_capacity(256),
+            scratch: Some(Box::default()),
+            due: Vec::new(),
+            due_relays: Vec::new(),
+            seed,
+            hasher,
+            settings: options.settings,
+        }
+    }
+
+    /// A frame for this shard, from another or from itself.
+    fn frame(&mut self, now: Now, frame: Frame) {
+        match frame {
+            Frame::Deliver { conn, bytes, cargo } => self.deliver(conn, bytes, cargo),
+            Frame::Invite { conn, bytes, relay, leg } => self.ring_here(conn, bytes, relay, leg),
+            Frame::Undeliverable { relay } => {
+                self.fail_relay(now, relay.slot, crate::dialect::reject::Reject::EndpointLost);
+            }
+            Frame::Leave { conn, session } => {
+                if let Some(connection) = self.connections.get_mut(conn) {
+                    connection.leave(session);
+                }
+            }
+            Frame::LegLost { session, conn } => self.leg_lost(now, session.slot, conn),
+            Frame::InDialog(request) => self.relay_in_dialog(now, request),
+            Frame::Reply(reply) => self.reply(now, reply),
+            Frame::SignIn(sign_in) => self.sign_in(now, *sign_in),
+            Frame::SignedIn(signed_in) => self.signed_in(now, *signed_in),
+            Frame::SignedOff { aor, conn } => self.signed_off(now, &aor, conn),
+            Frame::Revoke { conn } => {
+                if self.connections.get(conn).is_some() {
+                    self.close(now, conn, CloseReason::Policy);
+                }
+            }
+            Frame::Locate(locate) => self.locate(now, *locate),
+            Frame::Located(located) => self.located(now, *located),
+            Frame::Pager(pager) => self.pager(now, *pager),
+            Frame::Bridge(bridge) => self.bridge_in(now, *bridge),
+            Frame::BridgeGone(bridge) => self.bridge_gone(now, *bridge),
+            Frame::BridgeState { aor, peer, session, open } => {
+                self.users.bridge(&aor, peer, session, open);
+            }
+            Frame::Talk(talk) => self.account(now, talk),
+            Frame::AddressFailed { ip } => self.address_failed(now, ip),
+            Frame::AddressLocked { ip } => {
+                self.locked_addresses.failure(now, ip);
+            }
+        }
+    }
+
+    /// Sends a frame to the owner of something, who may be ourselves.
+    fn send_frame(&mut self, to: ShardId, frame: Frame) {
+        if to == self.id {
+            self.local.push_back(frame);
+        } else if to.0 < self.shards {
+            self.counters.count(Series::FramesSent);
+            self.outputs.push_back(Output::Frame { to, frame });
+        }
+    }
+
+    /// Writes octets to a connection, here or on another core.
+    fn deliver(&mut self, conn: ConnId, bytes: Bytes, cargo: Cargo) {
+        if conn.shard != self.id {
+            return self.send_frame(conn.shard, Frame::Deliver { conn, bytes, cargo });
+        }
+        match (self.connections.get_mut(conn), cargo) {
+            (Some(connection), cargo) => {
+                if cargo == Cargo::PagerAnswer {
+                    connection.pagers = connection.pagers.saturating_sub(1);
+                }
+                self.outputs.push_back(Output::Send { conn, bytes });
+            }
+            (None, Cargo::Request(relay)) => {
+                self.send_frame(relay.shard, Frame::Undeliverable { relay });
+            }
+            (None, Cargo::Plain | Cargo::PagerAnswer) => {}
+        }
+    }
+
+    /// A connection of ours rings and becomes a leg of a session, unless it has all it may have.
+    fn ring_here(&mut self, conn: ConnId, bytes: Bytes, relay: RelayId, leg: frame::Leg) {
+        let max = self.settings.limits.sessions_per_connection_max;
+        if let Some(connection) = self.connections.get_mut(conn) {
+            if connection.legs.len() >= max {
+                self.counters.hit(Limit::SessionsPerConnection);
+                return self.send_frame(relay.shard, Frame::Undeliverable { relay });
+            }
+            connection.legs.push(leg);
+        }
+        self.deliver(conn, bytes, Cargo::Request(relay));
+    }
+
+    /// Closes a connection of ours; what was sent to it goes out first.
+    fn close(&mut self, now: Now, conn: ConnId, reason: CloseReason) {
+        self.connection_closed(now, conn);
+        self.outputs.push_back(Output::Close { conn, reason });
+    }
+
+    /// A connection is gone: its legs' sessions and its user's home are told.
+    fn connection_closed(&mut self, _now: Now, conn: ConnId) {
+        let Some(connection) = self.connections.remove(conn) else { return };
+        for leg in connection.legs {
+            let session = leg.session;
+            self.send_frame(session.shard, Frame::LegLost { session, conn });
+        }
+        if let Some(aor) = connection.user {
+            self.send_frame(aor.home(self.shards), Frame::SignedOff { aor, conn });
+        }
+    }
+
+    fn tick(&mut self, now: Now) {
+        let mut due = std::mem::take(&mut self.due);
+        self.wheel.advance(now, &mut due);
+        for timer in due.drain(..) {
+            match timer {
+                Timer::Authenticate(conn) => {
+                    let late = |c: &Connection| c.user.is_none();
+                    if self.connections.get(conn).is_some_and(late) {
+                        self.counters.hit(Limit::AuthenticateTime);
+                        self.close(now, conn, CloseReason::AuthenticateTimeout);
+                    }
+                }
+                Timer::Registration(slot) => self.expire_endpoints(now, slot),
+                Timer::Session(slot) => self.session_due(now, slot),
+                Timer::Invitation(slot) => self.invitation_due(now, slot),
+            }
+        }
+        self.due = due;
+        self.sweep_relays(now);
+        self.conversations.tick(now);
+        self.note_conversations();
+        for table in
+            [&mut self.failed_users, &mut self.failed_addresses, &mut self.locked_addresses]
+        {
+            for _ in 0..table.take_evicted() {
+                self.counters.hit(Limit::LockoutEntries);
+            }
+        }
+        self.counters.count(Series::Ticks);
+    }
+
+    /// Calls `then` with a message read from octets of our own keeping.
+    fn with_message(&mut self, bytes: &Bytes, then: impl FnOnce(&mut Self, Message<'_>)) {
+        let mut head = self.scratch.take().unwrap_or_default();
+        if matches!(head.index(bytes, &self.own_limits), Ok(Some(_))) {
+            then(self, Message::new(bytes, &head));
+        }
+        self.scratch = Some(head);
+    }
+
+    fn record(&mut self, record: Record) {
+        if matches!(record, Record::Ended(_)) {
+            self.counters.count(Series::RecordsWritten);
+        }
+        self.outputs.push_back(Output::Record(record));
+    }
+
+    /// A Call-ID as the edge remembers it.
+    fn hash_call(&self, call_id: &[u8]) -> u64 {
+        self.hasher.hash_one(call_id)
+    }
+
+    /// The stamp of a message.
+    fn stamp(&self, message: Message<'_>) -> Option<Stamp> {
+        let cseq = message.cseq().ok()?;
+        Some(stamp(&self.hasher, message.call_id().ok()?, cseq.number, cseq.method))
+    }
+
+    /// The name of a session of ours.
+    fn session_id(&self, slot: Slot) -> SessionId {
+        SessionId::new(self.id, slot)
+    }
+}
+
+fn algorithm(configured: &DigestAlgorithm) -> Algorithm {
+    match configured {
+        DigestAlgorithm::Md5 => Algorithm::Md5,
+        DigestAlgorithm::Sha256 => Algorithm::Sha256,
+    }
+}
+
+/// The stamp of a request with this Call-ID and CSeq.
+fn stamp(hasher: &ahash::RandomState, call_id: &[u8], cseq: u32, method: &[u8]) -> Stamp {
+    let mut state = hasher.build_hasher();
+    state.write_usize(call_id.len());
+    state.write(call_id);
+    state.write_u32(cseq);
+    state.write(method);
+    Stamp(state.finish())
+}

@@ -1,3 +1,4 @@
 //! Layer 1: bytes to values and back, no memory of earlier messages.
 
+pub mod mime;
 pub mod sip;

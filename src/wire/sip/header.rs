@@ -77,10 +77,11 @@ headers! {
     From "From" "f" one;
     MaxForwards "Max-Forwards" "" one;
     MinExpires "Min-Expires" "" one;
+    MsAssertedVerificationLevel "ms-asserted-verification-level" "" many;
     MsConversationId "Ms-Conversation-ID" "" many;
     MsDiagnostics "ms-diagnostics" "" many;
     MsDiagnosticsPublic "ms-diagnostics-public" "" many;
-    MsEdgeProxy "ms-edge-proxy" "" many;
+    MsEdgeProxyMessageTrust "ms-edge-proxy-message-trust" "" many;
     MsKeepAlive "ms-keep-alive" "" many;
     MsSender "Ms-Sender" "" many;
     MsTextFormat "ms-text-format" "" many;
@@ -97,6 +98,7 @@ headers! {
     ReferredBy "Referred-By" "b" one;
     ReferTo "Refer-To" "r" one;
     Replaces "Replaces" "" one;
+    RemotePartyId "Remote-Party-ID" "" many;
     ReplyTo "Reply-To" "" one;
     Require "Require" "" many;
     RetryAfter "Retry-After" "" one;

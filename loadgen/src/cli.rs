@@ -1,0 +1,315 @@
+//! The command line.
+
+use crate::abort::Abort;
+use crate::pacer::Arrivals;
+use crate::population::write_csv;
+use crate::run::run;
+use crate::settings::{
+    Dialect, Flow, Load, MaxFailures, Settings, TlsVersion, Transport, rate, span,
+};
+use anyhow::{Context, Result, bail};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::io::{BufWriter, Write};
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+/// Exit code when a run did not pass.
+const FAILED: u8 = 1;
+/// Exit code when a run could not begin.
+const UNUSABLE: u8 = 2;
+
+const EXAMPLES: &str = "\
+Examples:
+  Users for the server:
+    loadgen users --count 1000 --domain example.test --password secret > users.csv
+  1,000 Lync users over TLS, 500 messages a second, server CPU per message:
+    loadgen im --target 127.0.0.1:5061 --users 1000 --rate 500 --duration 30s --pid PID
+  Saturation, 8 messages in flight a pair, report as JSON:
+    loadgen im --target 127.0.0.1:5061 --users 1000 --window 8 --json im.json
+  SIMPLE clients over TCP, ended when it goes wrong:
+    loadgen im --target 127.0.0.1:5060 --transport tcp --dialect simple --rate 200 \\
+        --abort 'p99_ms > 500'
+  New TLS connections with sign-in, and renewals on connections that stay:
+    loadgen register --target 127.0.0.1:5061 --users 500 --rate 100
+    loadgen register --refresh --target 127.0.0.1:5061 --users 500 --rate 2000
+Exit code: 0 passed, 1 too many failures or ended early, 2 could not begin.";
+
+/// Load generator for SIP instant-messaging servers.
+#[derive(Debug, Parser)]
+#[command(name = "loadgen", version, after_help = EXAMPLES)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Instant messages between pairs of signed-in users.
+    Im {
+        #[command(flatten)]
+        common: Common,
+        /// Octets of text a message.
+        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(..=65_536))]
+        body: u32,
+    },
+    /// Connect, sign in, close; or with --refresh: REGISTER on connections that stay.
+    Register {
+        #[command(flatten)]
+        common: Common,
+        /// Sign in once and then renew.
+        #[arg(long)]
+        refresh: bool,
+    },
+    /// Open connections (with TLS: handshakes) and close them.
+    Connect {
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Sign in and stay: memory and signs of life.
+    Idle {
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Print the users that a run signs in, for the server's user import.
+    Users(Users),
+}
+
+#[derive(Args, Debug)]
+struct Users {
+    /// How many users.
+    #[arg(long)]
+    count: u32,
+    /// SIP domain.
+    #[arg(long, default_value = "example.test")]
+    domain: String,
+    /// Password of every user.
+    #[arg(long, default_value = "secret")]
+    password: String,
+    /// User names are this and a seven-digit number.
+    #[arg(long, default_value = "user")]
+    user_prefix: String,
+    /// Form of the list.
+    #[arg(long, value_enum, default_value = "csv")]
+    format: ListFormat,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ListFormat {
+    /// address,password,display name
+    Csv,
+}
+
+#[derive(Args, Debug)]
+struct Common {
+    /// Server.
+    #[arg(long, value_name = "HOST:PORT")]
+    target: String,
+    /// What carries the stream.
+    #[arg(long, value_enum, default_value = "tls")]
+    transport: Transport,
+    /// Kind of client: ms = Lync client, simple = SIMPLE client.
+    #[arg(long, value_enum, default_value = "ms")]
+    dialect: Dialect,
+    /// How many users.
+    #[arg(long, default_value_t = 100)]
+    users: u32,
+    /// SIP domain of the users.
+    #[arg(long, default_value = "example.test")]
+    domain: String,
+    /// Password of every user.
+    #[arg(long, default_value = "secret")]
+    password: String,
+    /// User names are this and a seven-digit number.
+    #[arg(long, default_value = "user")]
+    user_prefix: String,
+    /// How long is measured.
+    #[arg(long, default_value = "10s", value_parser = span)]
+    duration: Duration,
+    /// Load before the measured time.
+    #[arg(long, default_value = "2s", value_parser = span)]
+    warmup: Duration,
+    /// Open loop: operations a second in all; latency counts from the intended moment.
+    #[arg(long, value_name = "N/S", value_parser = rate, conflicts_with = "window")]
+    rate: Option<f64>,
+    /// Closed loop: operations in flight (im: a pair), for saturation.
+    #[arg(long, value_name = "W", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    window: Option<u32>,
+    /// How intended moments are spread.
+    #[arg(long, value_enum, default_value = "even")]
+    arrivals: Arrivals,
+    /// Sign-ins a second while the users come.
+    #[arg(long, default_value = "500/s", value_parser = rate)]
+    ramp: f64,
+    /// Most connections being set up at once.
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
+    handshakes: u32,
+    /// How long an answer may take.
+    #[arg(long, default_value = "10s", value_parser = span)]
+    timeout: Duration,
+    /// Generator threads, each on a core of its own while there are enough.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=256))]
+    threads: u32,
+    /// Do not pin threads to cores.
+    #[arg(long)]
+    no_pin: bool,
+    /// Same seed, same load.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Source addresses of 127.0.0.0/8 [default: 64 for a loopback target, else none].
+    #[arg(long)]
+    sources: Option<u32>,
+    /// Certificates (PEM) of which the server's must be one, or must chain to one; without it the
+    /// certificate is not checked.
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// Name that the certificate must carry [default: the target's host].
+    #[arg(long, value_name = "NAME")]
+    server_name: Option<String>,
+    /// Only TLS version offered [default: 1.2 and 1.3].
+    #[arg(long, value_enum)]
+    tls_version: Option<TlsVersion>,
+    /// Registration interval asked for.
+    #[arg(long, default_value = "1h", value_parser = span)]
+    expires: Duration,
+    /// Idle time after which a sign of life is sent, unless the server names another.
+    #[arg(long, default_value = "60s", value_parser = span)]
+    keep_alive: Duration,
+    /// Server process whose CPU and memory are read, with the processes it started.
+    #[arg(long)]
+    pid: Option<u32>,
+    /// Write the report as JSON.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// End early when this holds over 5 seconds, for example 'p99_ms > 500'.
+    #[arg(long, value_name = "CONDITION")]
+    abort: Option<Abort>,
+    /// Failures that still pass: a number or a percentage.
+    #[arg(long, default_value = "0")]
+    max_failures: MaxFailures,
+    /// No live progress.
+    #[arg(long)]
+    quiet: bool,
+}
+
+impl Common {
+    fn settings(self, flow: Flow) -> Result<(Settings, Option<PathBuf>)> {
+        let target = resolve(&self.target)?;
+        let host = self.target.rsplit_once(':').map_or("", |(host, _)| host);
+        let loopback = target.ip().is_loopback() && target.is_ipv4();
+        let load = match (self.rate, self.window) {
+            (Some(rate), _) => Load::Rate(rate),
+            (None, Some(window)) => Load::Window(window),
+            (None, None) if flow == Flow::Idle => Load::Rate(1.0),
+            (None, None) => bail!("give --rate N/S (open loop) or --window W (closed loop)"),
+        };
+        let settings = Settings {
+            abort: self.abort,
+            arrivals: self.arrivals,
+            ca: self.ca,
+            dialect: self.dialect,
+            domain: self.domain,
+            duration: self.duration,
+            expires: self.expires,
+            flow,
+            handshakes: self.handshakes,
+            keep_alive: self.keep_alive,
+            load,
+            max_failures: self.max_failures,
+            password: self.password,
+            pid: self.pid,
+            pin: !self.no_pin,
+            progress: !self.quiet,
+            ramp: self.ramp,
+            seed: self.seed,
+            server_name: self
+                .server_name
+                .unwrap_or_else(|| host.trim_matches(['[', ']']).to_owned()),
+            sources: self.sources.unwrap_or(if loopback { 64 } else { 0 }),
+            target,
+            threads: self.threads,
+            timeout: self.timeout,
+            tls_version: self.tls_version,
+            transport: self.transport,
+            user_prefix: self.user_prefix,
+            users: self.users,
+            warmup: self.warmup,
+        };
+        Ok((settings, self.json))
+    }
+}
+
+fn resolve(target: &str) -> Result<SocketAddr> {
+    let mut found = target
+        .to_socket_addrs()
+        .with_context(|| format!("--target {target:?} is not HOST:PORT or is not known"))?;
+    found.next().with_context(|| format!("--target {target:?} has no address"))
+}
+
+/// Does what the command line says; says what went wrong in one line.
+pub fn main() -> ExitCode {
+    match execute(Cli::parse()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(FAILED),
+        Err(error) => {
+            eprintln!("loadgen: {error:#}");
+            ExitCode::from(UNUSABLE)
+        }
+    }
+}
+
+/// True when the run passed.
+fn execute(cli: Cli) -> Result<bool> {
+    let (common, flow) = match cli.command {
+        Command::Im { common, body } => (common, Flow::Im { body: body as usize }),
+        Command::Register { common, refresh } => (common, Flow::Register { refresh }),
+        Command::Connect { common } => (common, Flow::Connect),
+        Command::Idle { common } => (common, Flow::Idle),
+        Command::Users(users) => return print_users(&users).map(|()| true),
+    };
+    let (settings, json) = common.settings(flow)?;
+    let interrupt = interrupts()?;
+    let report = run(settings, &interrupt)?;
+    println!("{report}");
+    if let Some(path) = json {
+        let text = serde_json::to_string_pretty(&report)?;
+        std::fs::write(&path, text + "\n").with_context(|| format!("--json {}", path.display()))?;
+    }
+    Ok(report.passed)
+}
+
+/// A flag that the first Ctrl-C (or SIGTERM) raises; the second ends the program at once.
+fn interrupts() -> Result<Arc<AtomicBool>> {
+    let flag = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        let status = 128 + signal;
+        signal_hook::flag::register_conditional_shutdown(signal, status, Arc::clone(&flag))?;
+        signal_hook::flag::register(signal, Arc::clone(&flag))?;
+    }
+    Ok(flag)
+}
+
+fn print_users(users: &Users) -> Result<()> {
+    let Users { count, domain, password, user_prefix, format: ListFormat::Csv } = users;
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    let written = write_csv(&mut out, user_prefix, domain, password, *count);
+    match written.and_then(|()| out.flush()) {
+        // Who reads only the beginning (head) has what he wants.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        result => Ok(result?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,286 @@
+//! One user's SIP client: registration, dialogs, answers to everything it receives. It reads
+//! messages and writes octets; it knows no sockets and no clock.
+
+mod compose;
+mod incoming;
+
+use crate::dialog::{Dialog, State};
+use crate::link::Link;
+use crate::population::{Identity, mix};
+use crate::registration::{Granted, Registration};
+use crate::scan::Message;
+use crate::settings::{Dialect, Settings};
+use crate::stamp::Stamp;
+use crate::stats::{Cause, Operation, Seen};
+use crate::template::Templates;
+use crate::transactions::{Pending, Transactions};
+use compose::{Request, Text};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Most dialogs an endpoint holds; further INVITEs are answered 486.
+const DIALOGS_MAX: usize = 64;
+/// Most requests of one dialog (or outside dialogs) that may wait for answers.
+pub const OUTSTANDING_MAX: usize = 65_536;
+
+/// What all endpoints of a thread share.
+#[derive(Debug)]
+pub struct Env {
+    /// The run's settings.
+    pub settings: Arc<Settings>,
+    /// Requests.
+    pub templates: Templates,
+    /// Number of this run, so that texts and Call-IDs of another one are not taken for ours.
+    pub run: u64,
+    text: Text,
+}
+
+impl Env {
+    /// For one thread.
+    ///
+    /// # Errors
+    /// When a built-in template is broken.
+    pub fn new(settings: Arc<Settings>, run: u64) -> Result<Env, String> {
+        let templates = match settings.dialect {
+            Dialect::Ms => Templates::ms()?,
+            Dialect::Simple => Templates::simple()?,
+        };
+        Ok(Env { settings, templates, run, text: Text::default() })
+    }
+}
+
+/// A request of ours that waits for an answer; what its deadline is armed with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// In a dialog.
+    Dialog {
+        /// Which dialog.
+        id: u32,
+        /// CSeq number.
+        number: u32,
+    },
+    /// Outside dialogs.
+    Pager {
+        /// CSeq number.
+        number: u32,
+    },
+    /// REGISTER.
+    Registration {
+        /// Which one.
+        serial: u32,
+    },
+}
+
+/// What an endpoint reports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A request of ours has its outcome.
+    Finished {
+        /// What it was and when it was meant to be sent.
+        pending: Pending,
+        /// How it ended.
+        result: Result<(), Cause>,
+    },
+    /// The server granted a registration.
+    Granted(Granted),
+    /// An instant message with a stamp arrived.
+    Arrived(Stamp),
+    /// The other side ended a session.
+    Ended,
+}
+
+/// One user's client.
+#[derive(Debug)]
+pub struct Endpoint {
+    /// Who it is.
+    pub identity: Identity,
+    /// Its registration.
+    pub registration: Registration,
+    contact: Vec<u8>,
+    dialogs: Vec<Dialog>,
+    dialog_count: u32,
+    pager: Transactions,
+    pager_count: u32,
+    /// Ends every Call-ID and tag of ours: different for each endpoint and run.
+    stem: Vec<u8>,
+}
+
+impl Endpoint {
+    /// User `number` of the population.
+    pub fn new(env: &Env, number: u32) -> Endpoint {
+        let stem = format!("{:016x}", mix(env.run ^ mix(u64::from(number))));
+        Endpoint {
+            identity: Identity::new(&env.settings, number),
+            registration: Registration::default(),
+            contact: Vec::new(),
+            dialogs: Vec::new(),
+            dialog_count: 0,
+            pager: Transactions::default(),
+            pager_count: 0,
+            stem: stem.into_bytes(),
+        }
+    }
+
+    /// Sends REGISTER; `leaving` ends the registration.
+    pub fn register(
+        &mut self,
+        env: &mut Env,
+        link: &mut Link,
+        pending: Pending,
+        leaving: bool,
+    ) -> Wait {
+        self.registration.begin(pending, leaving);
+        if !self.registration.signed_in {
+            self.contact = self.contact_before_gruu(env, link);
+        }
+        self.send_register(env, link);
+        Wait::Registration { serial: self.registration.serial }
+    }
+
+    /// Sends INVITE for a session with `peer` (`user@domain`).
+    pub fn invite(&mut self, env: &mut Env, link: &mut Link, peer: &str, pending: Pending) -> Wait {
+        let id = self.next_dialog();
+        let call_id = [b"s", id.to_string().as_bytes(), b".", &self.stem].concat();
+        let tag = [self.stem.as_slice(), b"s", id.to_string().as_bytes()].concat();
+        let mut dialog = Dialog::invite(id, call_id, tag, peer);
+        dialog.cseq = 1;
+        dialog.transactions.begin(1, pending);
+        self.send_in_dialog(env, link, &dialog, Request::Invite, 1);
+        self.dialogs.push(dialog);
+        Wait::Dialog { id, number: 1 }
+    }
+
+    /// Sends a text in the session that is established; `None` when there is none.
+    pub fn message_in_session(
+        &mut self,
+        env: &mut Env,
+        link: &mut Link,
+        stamp: &Stamp,
+        length: usize,
+    ) -> Option<Result<Wait, Cause>> {
+        let at = self.dialogs.iter().position(|dialog| dialog.state == State::Established)?;
+        let mut dialog = self.dialogs.swap_remove(at);
+        let result = if dialog.transactions.span() >= OUTSTANDING_MAX {
+            Err(Cause::Overrun)
+        } else {
+            dialog.cseq += 1;
+            let pending = Pending { operation: Operation::Message, intended: stamp.intended };
+            dialog.transactions.begin(dialog.cseq, pending);
+            env.text.body.clear();
+            stamp.write(length, &mut env.text.body);
+            self.send_in_dialog(env, link, &dialog, Request::Message, dialog.cseq);
+            Ok(Wait::Dialog { id: dialog.id, number: dialog.cseq })
+        };
+        self.dialogs.push(dialog);
+        Some(result)
+    }
+
+    /// Sends a text outside any dialog to `peer` (`user@domain`).
+    pub fn message_to(
+        &mut self,
+        env: &mut Env,
+        link: &mut Link,
+        peer: &str,
+        stamp: &Stamp,
+        length: usize,
+    ) -> Result<Wait, Cause> {
+        if self.pager.span() >= OUTSTANDING_MAX {
+            return Err(Cause::Overrun);
+        }
+        self.pager_count += 1;
+        let number = self.pager_count;
+        let pending = Pending { operation: Operation::Message, intended: stamp.intended };
+        self.pager.begin(number, pending);
+        env.text.body.clear();
+        stamp.write(length, &mut env.text.body);
+        self.send_pager(env, link, peer, number);
+        Ok(Wait::Pager { number })
+    }
+
+    /// Sends BYE in every session of ours; returns what waits for answers.
+    pub fn bye(&mut self, env: &mut Env, link: &mut Link, pending: Pending, waits: &mut Vec<Wait>) {
+        let mut dialogs = std::mem::take(&mut self.dialogs);
+        for dialog in dialogs.iter_mut().filter(|dialog| dialog.state == State::Established) {
+            dialog.cseq += 1;
+            dialog.state = State::Ending;
+            dialog.transactions.begin(dialog.cseq, pending);
+            self.send_in_dialog(env, link, dialog, Request::Bye, dialog.cseq);
+            waits.push(Wait::Dialog { id: dialog.id, number: dialog.cseq });
+        }
+        self.dialogs = dialogs;
+    }
+
+    /// The deadline of a request has come: it fails unless it was answered.
+    pub fn expire(&mut self, wait: Wait, events: &mut Vec<Event>) {
+        let pending = match wait {
+            Wait::Registration { serial } if serial == self.registration.serial => {
+                self.registration.finish()
+            }
+            Wait::Registration { .. } => None,
+            Wait::Pager { number } => self.pager.finish(number),
+            Wait::Dialog { id, number } => {
+                let at = self.dialogs.iter().position(|dialog| dialog.id == id);
+                let pending = at.and_then(|at| self.dialogs[at].transactions.finish(number));
+                if let (Some(at), Some(pending)) = (at, pending)
+                    && pending.operation != Operation::Message
+                {
+                    self.forget(at, events);
+                }
+                pending
+            }
+        };
+        if let Some(pending) = pending {
+            events.push(Event::Finished { pending, result: Err(Cause::Timeout) });
+        }
+    }
+
+    /// The connection is gone: everything that waits fails, and one endpoint fewer is signed in.
+    pub fn disconnect(&mut self, cause: Cause, signed_in: &mut usize, events: &mut Vec<Event>) {
+        *signed_in -= usize::from(self.registration.signed_in);
+        let Endpoint { registration, dialogs, pager, .. } = self;
+        let waiting = registration.finish().into_iter().chain(pager.drain());
+        let waiting =
+            waiting.chain(dialogs.iter_mut().flat_map(|dialog| dialog.transactions.drain()));
+        events.extend(waiting.map(|pending| Event::Finished { pending, result: Err(cause) }));
+        dialogs.clear();
+        registration.reset();
+    }
+
+    /// Reads one message and writes what it calls for.
+    pub fn receive(
+        &mut self,
+        env: &mut Env,
+        link: &mut Link,
+        message: Message<'_>,
+        seen: &mut Seen,
+        events: &mut Vec<Event>,
+    ) {
+        match message.status() {
+            Some(status) => {
+                if !self.answered(env, link, message, status, events) {
+                    seen.stray_answers += 1;
+                }
+            }
+            None => self.requested(env, link, message, seen, events),
+        }
+    }
+
+    fn next_dialog(&mut self) -> u32 {
+        self.dialog_count += 1;
+        self.dialog_count
+    }
+}
+
+/// The granted registration interval, or the one asked for.
+pub fn renewal(granted: Option<Duration>, dialect: Dialect, asked: Duration) -> Duration {
+    let interval = granted.unwrap_or(asked);
+    // The Lync client renews 30 s before the end.
+    let early = match dialect {
+        Dialect::Ms => Duration::from_secs(30).min(interval / 2),
+        Dialect::Simple => interval / 10,
+    };
+    interval.saturating_sub(early).max(Duration::from_secs(1))
+}
+
+#[cfg(test)]
+mod tests;

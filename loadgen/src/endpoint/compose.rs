@@ -1,0 +1,198 @@
+//! How an endpoint's requests are filled in.
+
+use super::{Endpoint, Env};
+use crate::dialog::Dialog;
+use crate::digest::Answer;
+use crate::link::{Link, Place};
+use crate::number::push_number;
+use crate::population::{Identity, mix};
+use crate::registration::Registration;
+use crate::settings::{Dialect, Transport};
+use crate::template::{Field, Fields};
+
+/// Buffers for the fields of one request.
+#[derive(Debug, Default)]
+pub(super) struct Text {
+    pub(super) branch: Vec<u8>,
+    pub(super) body: Vec<u8>,
+    pub(super) call_id: Vec<u8>,
+    pub(super) cseq: Vec<u8>,
+    pub(super) lines: Vec<u8>,
+    pub(super) uri: Vec<u8>,
+}
+
+/// A request of a dialog.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Request {
+    Ack,
+    AckOfRefusal,
+    Bye,
+    Invite,
+    Message,
+}
+
+impl Env {
+    /// Transport token as the dialect writes it.
+    fn transport(&self) -> &'static [u8] {
+        match (self.settings.dialect, self.settings.transport) {
+            (Dialect::Ms, Transport::Tls) => b"tls",
+            (Dialect::Ms, Transport::Tcp) => b"tcp",
+            (Dialect::Simple, Transport::Tls) => b"TLS",
+            (Dialect::Simple, Transport::Tcp) => b"TCP",
+        }
+    }
+}
+
+impl Endpoint {
+    pub(super) fn contact_before_gruu(&self, env: &Env, link: &Link) -> Vec<u8> {
+        let Identity { aor, user, .. } = &self.identity;
+        let local = String::from_utf8_lossy(&link.place.local);
+        let transport = env.settings.transport;
+        match env.settings.dialect {
+            Dialect::Ms => {
+                let port = local.rsplit(':').next().unwrap_or_default();
+                let ip = String::from_utf8_lossy(&link.place.ip);
+                format!("sip:{aor}:{port};maddr={ip};transport={transport}").into_bytes()
+            }
+            Dialect::Simple => format!("sip:{user}@{local};transport={transport}").into_bytes(),
+        }
+    }
+
+    pub(super) fn send_register(&mut self, env: &mut Env, link: &mut Link) {
+        let transport = env.transport();
+        let mut expires = Vec::new();
+        let leaving = self.registration.leaving;
+        // The Lync client names no interval when it signs in.
+        if leaving || env.settings.dialect == Dialect::Simple {
+            let seconds = if leaving { 0 } else { env.settings.expires.as_secs() };
+            expires.extend_from_slice(b"Expires: ");
+            push_number(&mut expires, seconds);
+            expires.extend_from_slice(b"\r\n");
+        }
+        let mut lines = std::mem::take(&mut env.text.lines);
+        lines.clear();
+        self.write_credentials(env, &mut lines);
+        let Env { templates, text, settings, .. } = env;
+        text.begin(self.registration.cseq, &self.stem, b'r');
+        let call_id = [b"r.", self.stem.as_slice()].concat();
+        let mut fields = self.fields(&link.place, text, transport);
+        fields
+            .set(Field::Domain, settings.domain.as_bytes())
+            .set(Field::Tag, &self.stem)
+            .set(Field::CallId, &call_id)
+            .set(Field::Authorization, &lines)
+            .set(Field::Expires, &expires);
+        templates.register.render(&fields, &mut link.out);
+        env.text.lines = lines;
+    }
+
+    /// Writes the Authorization line for what the server asked last, if it asked.
+    fn write_credentials(&mut self, env: &Env, lines: &mut Vec<u8>) {
+        let Registration { challenge, nonce_count, proxy, .. } = &mut self.registration;
+        let Some(challenge) = challenge else { return };
+        *nonce_count += 1;
+        let seed = mix(env.run ^ u64::from(*nonce_count));
+        let cnonce = format!("{:08x}", seed & 0xffff_ffff);
+        let uri = match env.settings.dialect {
+            // The Lync client hashes the URI of the answer, which is none.
+            Dialect::Ms => "(null)".to_owned(),
+            Dialect::Simple => format!("sip:{}", env.settings.domain),
+        };
+        let credentials = Answer {
+            user: self.identity.user.as_bytes(),
+            password: env.settings.password.as_bytes(),
+            method: b"REGISTER",
+            uri: uri.as_bytes(),
+            cnonce: cnonce.as_bytes(),
+            nonce_count: *nonce_count,
+        };
+        let name: &[u8] = if *proxy { b"Proxy-Authorization: " } else { b"Authorization: " };
+        lines.extend_from_slice(name);
+        challenge.credentials(&credentials, lines);
+        lines.extend_from_slice(b"\r\n");
+    }
+
+    /// Sends a request of a dialog; the text of a MESSAGE stands in the buffer.
+    pub(super) fn send_in_dialog(
+        &self,
+        env: &mut Env,
+        link: &mut Link,
+        dialog: &Dialog,
+        request: Request,
+        number: u32,
+    ) {
+        let transport = env.transport();
+        let Env { templates, text, .. } = env;
+        let (template, kind) = match request {
+            Request::Invite => (&templates.invite, b'i'),
+            Request::Message => (&templates.message, b'm'),
+            Request::Bye => (&templates.bye, b'b'),
+            Request::Ack => (&templates.ack, b'a'),
+            // Part of the INVITE's own transaction: same branch.
+            Request::AckOfRefusal => (&templates.ack, b'i'),
+        };
+        text.begin(number, &dialog.local_tag, kind);
+        let mut fields = self.fields(&link.place, text, transport);
+        fields
+            .set(Field::Uri, &dialog.target)
+            .set(Field::Routes, &dialog.routes)
+            .set(Field::Peer, dialog.peer.as_bytes())
+            .set(Field::PeerTag, &dialog.peer_tag)
+            .set(Field::Tag, &dialog.local_tag)
+            .set(Field::CallId, &dialog.call_id)
+            .set(Field::Body, &text.body);
+        template.render(&fields, &mut link.out);
+    }
+
+    /// Sends a MESSAGE outside dialogs; its text stands in the buffer.
+    pub(super) fn send_pager(&self, env: &mut Env, link: &mut Link, peer: &str, number: u32) {
+        let transport = env.transport();
+        let Env { templates, text, .. } = env;
+        text.begin(number, &self.stem, b'm');
+        text.call_id.clear();
+        text.call_id.push(b'm');
+        push_number(&mut text.call_id, u64::from(number));
+        text.call_id.push(b'.');
+        text.call_id.extend_from_slice(&self.stem);
+        text.uri.clear();
+        text.uri.extend_from_slice(b"sip:");
+        text.uri.extend_from_slice(peer.as_bytes());
+        let mut fields = self.fields(&link.place, text, transport);
+        fields
+            .set(Field::Uri, &text.uri)
+            .set(Field::Peer, peer.as_bytes())
+            .set(Field::Tag, &self.stem)
+            .set(Field::CallId, &text.call_id)
+            .set(Field::Body, &text.body);
+        templates.message.render(&fields, &mut link.out);
+    }
+
+    fn fields<'a>(&'a self, place: &'a Place, text: &'a Text, transport: &'a [u8]) -> Fields<'a> {
+        let mut fields = Fields::new();
+        fields
+            .set(Field::Aor, self.identity.aor.as_bytes())
+            .set(Field::Branch, &text.branch)
+            .set(Field::CSeq, &text.cseq)
+            .set(Field::Contact, &self.contact)
+            .set(Field::Epid, self.identity.epid.as_bytes())
+            .set(Field::Ip, &place.ip)
+            .set(Field::Local, &place.local)
+            .set(Field::Transport, transport)
+            .set(Field::User, self.identity.user.as_bytes())
+            .set(Field::Uuid, self.identity.uuid.as_bytes());
+        fields
+    }
+}
+
+impl Text {
+    /// Writes the CSeq number and a branch of its own.
+    fn begin(&mut self, number: u32, stem: &[u8], kind: u8) {
+        self.cseq.clear();
+        push_number(&mut self.cseq, u64::from(number));
+        self.branch.clear();
+        self.branch.extend_from_slice(b"z9hG4bK");
+        self.branch.extend_from_slice(stem);
+        self.branch.push(kind);
+        self.branch.extend_from_slice(&self.cseq);
+    }
+}

@@ -1,0 +1,257 @@
+//! What an endpoint does with what it receives.
+
+use super::compose::Request;
+use super::{DIALOGS_MAX, Endpoint, Env, Event};
+use crate::answer::{Extra, answer};
+use crate::dialog::{Dialog, State};
+use crate::link::Link;
+use crate::number::read_number;
+use crate::registration::Next;
+use crate::scan::{Message, Name, param_of};
+use crate::settings::Dialect;
+use crate::stamp::Stamp;
+use crate::stats::{Cause, Operation, Seen};
+
+impl Endpoint {
+    /// Takes an answer; false when it answers nothing.
+    pub(super) fn answered(
+        &mut self,
+        env: &mut Env,
+        link: &mut Link,
+        message: Message<'_>,
+        status: u16,
+        events: &mut Vec<Event>,
+    ) -> bool {
+        let call_id = message.value(Name::CallId);
+        let Some(own) = call_id.strip_suffix(self.stem.as_slice()) else { return false };
+        match own.first() {
+            Some(b'r') => self.register_answered(env, link, message, events),
+            Some(b'm') => {
+                let number = own.get(1..own.len() - 1).and_then(read_number);
+                if number != Some(u64::from(message.cseq())) {
+                    return false;
+                }
+                if status < 200 {
+                    return self.pager.peek(message.cseq()).is_some();
+                }
+                let Some(pending) = self.pager.finish(message.cseq()) else { return false };
+                events.push(Event::Finished { pending, result: outcome(status) });
+                true
+            }
+            Some(b's') => self.dialog_answered(env, link, message, status, events),
+            _ => false,
+        }
+    }
+
+    fn register_answered(
+        &mut self,
+        env: &mut Env,
+        link: &mut Link,
+        message: Message<'_>,
+        events: &mut Vec<Event>,
+    ) -> bool {
+        let dialect = env.settings.dialect;
+        let result = match self.registration.answered(dialect, &self.identity.uuid, message) {
+            Next::Nothing => return message.status().is_some_and(|status| status < 200),
+            Next::Authenticate => {
+                self.send_register(env, link);
+                return true;
+            }
+            Next::Done(granted) => {
+                if let Some(gruu) = &granted.gruu {
+                    self.contact.clone_from(gruu);
+                }
+                if self.registration.signed_in {
+                    events.push(Event::Granted(granted));
+                }
+                Ok(())
+            }
+            Next::Failed(cause) => Err(cause),
+        };
+        if let Some(pending) = self.registration.finish() {
+            events.push(Event::Finished { pending, result });
+        }
+        true
+    }
+
+    fn dialog_answered(
+        &mut self,
+        env: &mut Env,
+        link: &mut Link,
+        message: Message<'_>,
+        status: u16,
+        events: &mut Vec<Event>,
+    ) -> bool {
+        let own_tag = param_of(message.value(Name::From), "tag");
+        let call_id = message.value(Name::CallId);
+        let Some(at) = self.dialogs.iter().position(|dialog| dialog.matches(call_id, own_tag))
+        else {
+            return false;
+        };
+        let number = message.cseq();
+        if status < 200 {
+            return self.dialogs[at].transactions.peek(number).is_some();
+        }
+        if message.method() == b"INVITE" {
+            return self.invite_answered(env, link, message, at, status, events);
+        }
+        let Some(pending) = self.dialogs[at].transactions.finish(number) else { return false };
+        events.push(Event::Finished { pending, result: outcome(status) });
+        if pending.operation == Operation::Bye {
+            self.forget(at, events);
+        }
+        true
+    }
+
+    fn invite_answered(
+        &mut self,
+        env: &mut Env,
+        link: &mut Link,
+        message: Message<'_>,
+        at: usize,
+        status: u16,
+        events: &mut Vec<Event>,
+    ) -> bool {
+        let mut dialog = self.dialogs.swap_remove(at);
+        let number = message.cseq();
+        let pending = dialog.transactions.finish(number);
+        let mut result = outcome(status);
+        if result.is_ok() && dialog.state == State::Inviting && !dialog.establish(message) {
+            result = Err(Cause::Protocol);
+        }
+        if result.is_err()
+            && let Some(tag) = param_of(message.value(Name::To), "tag")
+        {
+            dialog.peer_tag = [b";tag=", tag].concat();
+        }
+        // Also for a repeated 2xx and for a refusal (RFC 3261 sections 13.2.2.4 and 17.1.1.3).
+        let ack = if result.is_ok() { Request::Ack } else { Request::AckOfRefusal };
+        self.send_in_dialog(env, link, &dialog, ack, number);
+        if result.is_ok() {
+            self.dialogs.push(dialog);
+        }
+        match pending {
+            Some(pending) => events.push(Event::Finished { pending, result }),
+            None => return result.is_ok(),
+        }
+        true
+    }
+
+    /// Removes a dialog; what still waits in it has lost its session.
+    pub(super) fn forget(&mut self, at: usize, events: &mut Vec<Event>) {
+        let mut dialog = self.dialogs.swap_remove(at);
+        events.extend(
+            dialog
+                .transactions
+                .drain()
+                .map(|pending| Event::Finished { pending, result: Err(Cause::NoSession) }),
+        );
+    }
+
+    pub(super) fn requested(
+        &mut self,
+        env: &mut Env,
+        link: &mut Link,
+        message: Message<'_>,
+        seen: &mut Seen,
+        events: &mut Vec<Event>,
+    ) {
+        let own_tag = param_of(message.value(Name::To), "tag");
+        let call_id = message.value(Name::CallId);
+        let known = self.dialogs.iter().position(|dialog| dialog.matches(call_id, own_tag));
+        let ok = "200 OK";
+        let gone = "481 Call/Transaction Does Not Exist";
+        let status = match (message.method(), own_tag.is_some(), known) {
+            (b"ACK" | b"BENOTIFY", ..) => return,
+            (b"INVITE", ..) => {
+                return self.invited(env, link, message, own_tag.is_some(), known, seen);
+            }
+            (b"MESSAGE", true, None) | (b"INFO" | b"BYE" | b"CANCEL", _, None) => gone,
+            (b"MESSAGE", ..) => {
+                events.extend(Stamp::read(message.body()).map(Event::Arrived));
+                ok
+            }
+            (b"BYE", _, Some(at)) => {
+                self.forget(at, events);
+                events.push(Event::Ended);
+                ok
+            }
+            (b"INFO" | b"CANCEL" | b"NOTIFY" | b"OPTIONS", ..) => ok,
+            _ => "501 Not Implemented",
+        };
+        if status == ok {
+            seen.requests_answered += 1;
+        } else {
+            seen.requests_refused += 1;
+        }
+        // The Lync client names itself in answers inside a session.
+        let named = env.settings.dialect == Dialect::Ms && known.is_some();
+        let contact = if named { self.contact.as_slice() } else { &[] };
+        let extra = Extra { contact, ..Extra::default() };
+        answer(message, status, &self.stem, &extra, &mut link.out);
+    }
+
+    fn invited(
+        &mut self,
+        env: &mut Env,
+        link: &mut Link,
+        message: Message<'_>,
+        in_dialog: bool,
+        known: Option<usize>,
+        seen: &mut Seen,
+    ) {
+        let out = &mut link.out;
+        let mut refuse = |status, stem: &[u8]| {
+            seen.requests_refused += 1;
+            answer(message, status, stem, &Extra::default(), out);
+        };
+        if in_dialog && known.is_none() {
+            return refuse("481 Call/Transaction Does Not Exist", &self.stem);
+        }
+        if env.settings.dialect == Dialect::Simple {
+            return refuse("488 Not Acceptable Here", &self.stem);
+        }
+        let call_id = message.value(Name::CallId);
+        let at = known.or_else(|| self.dialogs.iter().position(|dialog| dialog.call_id == call_id));
+        let tag = match at {
+            Some(at) => self.dialogs[at].local_tag.clone(),
+            None if self.dialogs.len() >= DIALOGS_MAX => {
+                return refuse("486 Busy Here", &self.stem);
+            }
+            None => {
+                let id = self.next_dialog();
+                let tag = [self.stem.as_slice(), b"c", id.to_string().as_bytes()].concat();
+                let Some(dialog) = Dialog::invited(id, tag.clone(), message) else {
+                    return refuse("400 Bad Request", &self.stem);
+                };
+                self.dialogs.push(dialog);
+                tag
+            }
+        };
+        seen.requests_answered += 1;
+        let sdp = self.session_description(link);
+        let extra = Extra { contact: &self.contact, record_route: true, sdp: &sdp };
+        answer(message, "200 OK", &tag, &extra, &mut link.out);
+    }
+
+    fn session_description(&self, link: &Link) -> Vec<u8> {
+        let types = "text/plain text/html image/gif application/im-iscomposing+xml \
+                     application/ms-imdn+xml text/x-msmsgsinvite";
+        [
+            b"v=0\r\no=- 0 0 IN IP4 ".as_slice(),
+            &link.place.ip,
+            b"\r\ns=session\r\nc=IN IP4 ",
+            &link.place.ip,
+            b"\r\nt=0 0\r\nm=message 5061 sip sip:",
+            self.identity.aor.as_bytes(),
+            b"\r\na=accept-types:",
+            types.as_bytes(),
+            b"\r\n",
+        ]
+        .concat()
+    }
+}
+
+fn outcome(status: u16) -> Result<(), Cause> {
+    if (200..300).contains(&status) { Ok(()) } else { Err(Cause::Status(status)) }
+}

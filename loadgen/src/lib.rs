@@ -1,0 +1,44 @@
+//! Load generator for SIP instant-messaging servers: real endpoints, open-loop pacing, honest
+//! latencies.
+//!
+//! ```text
+//! cli, run, engine, connection     threads, sockets, signals, files
+//! driver, scenario                 phases; what users do
+//! world                            one thread's users, timers and counts
+//! endpoint, link                   one SIP client; one connection without its socket
+//! scan template digest answer …    octets and values
+//! ```
+//!
+//! Everything from `driver` down is pure: time comes in as an argument, octets go in and out
+//! through buffers.
+
+pub mod abort;
+pub mod answer;
+pub mod cli;
+pub mod clock;
+mod connection;
+pub mod control;
+pub mod cpu;
+pub mod dialog;
+pub mod digest;
+pub mod driver;
+pub mod endpoint;
+mod engine;
+pub mod link;
+pub mod number;
+pub mod pacer;
+pub mod population;
+pub mod progress;
+pub mod registration;
+pub mod report;
+pub mod run;
+pub mod scan;
+pub mod scenario;
+pub mod settings;
+pub mod stamp;
+pub mod stats;
+pub mod template;
+pub mod tls;
+pub mod transactions;
+pub mod wheel;
+pub mod world;

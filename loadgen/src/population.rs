@@ -1,0 +1,99 @@
+//! The users: all from their number and the seed, so that the server's user list and every run
+//! agree without a file between them.
+
+use crate::settings::Settings;
+use std::io::{self, Write};
+
+/// One user's identity and the identity of the device he signs in from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Address of record without scheme: `user0000000@example.test`.
+    pub aor: String,
+    /// Endpoint identifier: 12 hexadecimal digits.
+    pub epid: String,
+    /// `user0000000`.
+    pub user: String,
+    /// UUID of `+sip.instance`.
+    pub uuid: String,
+}
+
+impl Identity {
+    /// User `number` of the population.
+    pub fn new(settings: &Settings, number: u32) -> Identity {
+        let user = name(&settings.user_prefix, number);
+        let device = mix(settings.seed ^ (u64::from(number) << 20));
+        let more = mix(device);
+        let uuid = format!(
+            "{:08x}-{:04x}-5{:03x}-9{:03x}-{:012x}",
+            device >> 32,
+            device >> 16 & 0xffff,
+            device & 0xfff,
+            more >> 48 & 0xfff,
+            more & 0xffff_ffff_ffff,
+        );
+        Identity {
+            aor: format!("{user}@{}", settings.domain),
+            epid: format!("{:012x}", mix(more) & 0xffff_ffff_ffff),
+            user,
+            uuid,
+        }
+    }
+}
+
+/// Writes the list of users as comma-separated values: address, password, display name.
+///
+/// # Errors
+/// When `out` fails.
+pub fn write_csv(
+    out: &mut impl Write,
+    prefix: &str,
+    domain: &str,
+    password: &str,
+    count: u32,
+) -> io::Result<()> {
+    writeln!(out, "address,password,display name")?;
+    let password = csv_value(password);
+    for number in 0..count {
+        let user = name(prefix, number);
+        let address = csv_value(&format!("{user}@{domain}"));
+        writeln!(out, "{address},{password},{}", csv_value(&format!("Load User {number}")))?;
+    }
+    Ok(())
+}
+
+fn name(prefix: &str, number: u32) -> String {
+    format!("{prefix}{number:07}")
+}
+
+fn csv_value(text: &str) -> String {
+    if text.contains(['"', ',', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.to_owned()
+    }
+}
+
+/// Spreads a number over 64 bits (the finalizer of SplitMix64).
+pub fn mix(value: u64) -> u64 {
+    let value = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    value ^ (value >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_quotes_what_needs_it() {
+        let mut out = Vec::new();
+        write_csv(&mut out, "user", "example.test", "a,\"b", 2).unwrap();
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "address,password,display name\n\
+             user0000000@example.test,\"a,\"\"b\",Load User 0\n\
+             user0000001@example.test,\"a,\"\"b\",Load User 1\n"
+        );
+    }
+}

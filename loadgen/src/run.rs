@@ -1,0 +1,337 @@
+//! The coordinator: starts the threads, opens the window when everybody is ready, reads what the
+//! server uses, watches for reasons to end early, and sums up.
+
+use crate::abort::{Abort, Recent};
+use crate::clock::{Clock, Moment};
+use crate::control::{Control, Gauge, Report as FromThread};
+use crate::cpu::Usage;
+use crate::engine::{Start, lead, spawn};
+use crate::progress::Progress;
+use crate::report::{Ending, Latency, Measured, Report, Second};
+use crate::scenario::{Share, main_operation};
+use crate::settings::{Flow, Settings, Transport};
+use crate::stats::{Stats, latencies};
+use crate::tls::Client;
+use crate::world::Window;
+use anyhow::{Context, Result, anyhow, ensure};
+use rand::Rng;
+use std::collections::BTreeMap;
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::Duration;
+
+/// Failed sign-ins without a successful one after which a run has no point.
+const REFUSALS_MAX: u64 = 50;
+/// How often the coordinator looks.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// Runs what `settings` say. `interrupt` ends it early, in good order.
+///
+/// # Errors
+/// When the run cannot begin: the text says what to change.
+pub fn run(settings: Settings, interrupt: &AtomicBool) -> Result<Report> {
+    check(&settings)?;
+    let settings = Arc::new(settings);
+    let tls = match settings.transport {
+        Transport::Tls => Some(Client::new(&settings)?),
+        Transport::Tcp => None,
+    };
+    probe(&settings, tls.as_ref())?;
+    Coordinator::start(settings, tls)?.conduct(interrupt)
+}
+
+/// Refuses what cannot be run.
+fn check(settings: &Settings) -> Result<()> {
+    ensure!(settings.users > 0, "--users must be at least 1");
+    ensure!(settings.threads > 0, "--threads must be at least 1");
+    let im = matches!(settings.flow, Flow::Im { .. });
+    ensure!(!im || settings.users.is_multiple_of(2), "--users must be even: they write in pairs");
+    if let Some(pid) = settings.pid {
+        ensure!(Usage::of(pid).is_some(), "--pid {pid}: there is no such process");
+    }
+    ensure!(
+        settings.sources == 0 || settings.target.ip().is_loopback() && settings.target.is_ipv4(),
+        "--sources works only with a target in 127.0.0.0/8"
+    );
+    let wanted = u64::from(settings.users) + 64 + 16 * u64::from(settings.threads);
+    let (soft, hard) = rlimit::Resource::NOFILE.get().context("the descriptor limit")?;
+    ensure!(
+        hard >= wanted,
+        "{} users need {wanted} descriptors but the limit is {hard}: raise it (ulimit -n {wanted})",
+        settings.users
+    );
+    if soft < wanted {
+        rlimit::Resource::NOFILE.set(wanted, hard).context("the descriptor limit")?;
+    }
+    Ok(())
+}
+
+/// Makes one connection, so that a wrong target or certificate is said at once.
+fn probe(settings: &Settings, tls: Option<&Client>) -> Result<()> {
+    let target = settings.target;
+    let limit = settings.timeout.clamp(Duration::from_secs(1), Duration::from_secs(10));
+    let mut stream = TcpStream::connect_timeout(&target, limit)
+        .map_err(|error| anyhow!("--target {target} does not answer: {error}"))?;
+    let Some(client) = tls else { return Ok(()) };
+    stream.set_read_timeout(Some(limit))?;
+    stream.set_write_timeout(Some(limit))?;
+    let mut connection =
+        rustls::ClientConnection::new(Arc::clone(&client.config), client.name.clone())?;
+    while connection.is_handshaking() {
+        connection.complete_io(&mut stream).map_err(|error| {
+            anyhow!(
+                "TLS with {target} fails: {error} (see --transport, --ca, --server-name, \
+                 --tls-version)"
+            )
+        })?;
+    }
+    connection.send_close_notify();
+    // A server that is gone already has shown that it speaks TLS.
+    let _ = connection.complete_io(&mut stream);
+    Ok(())
+}
+
+struct Coordinator {
+    clock: Clock,
+    control: Arc<Control>,
+    gauges: Vec<Arc<Gauge>>,
+    handles: Vec<glommio::ExecutorJoinHandle<Result<()>>>,
+    progress: Progress,
+    reports: Receiver<FromThread>,
+    server_before: Option<Usage>,
+    settings: Arc<Settings>,
+    running: usize,
+    total: Stats,
+    /// Counts by the second in which they were reported.
+    seconds: BTreeMap<u64, Stats>,
+    ending: Ending,
+}
+
+/// What was read when the window opened and when it closed.
+#[derive(Clone, Copy)]
+struct Sample {
+    server: Option<Usage>,
+    own: Option<Usage>,
+}
+
+impl Coordinator {
+    fn start(settings: Arc<Settings>, tls: Option<Client>) -> Result<Coordinator> {
+        let clock = Clock::start();
+        let control = Arc::new(Control::default());
+        let (sender, reports) = channel();
+        // Not from the seed: two runs of the same seed must not share Call-IDs.
+        let run = rand::rng().next_u64() >> 16;
+        let server_before = settings.pid.and_then(Usage::of);
+        let mut gauges = Vec::new();
+        let mut handles = Vec::new();
+        let shares = (0..settings.threads).map(|thread| Share::new(&settings, thread));
+        for share in shares.filter(|share| share.count > 0) {
+            let gauge = Arc::new(Gauge::default());
+            gauges.push(Arc::clone(&gauge));
+            let start = Start {
+                clock,
+                control: Arc::clone(&control),
+                gauge,
+                run,
+                settings: Arc::clone(&settings),
+                share,
+                tls: tls.clone(),
+            };
+            handles.push(spawn(start, sender.clone())?);
+        }
+        Ok(Coordinator {
+            clock,
+            control,
+            running: handles.len(),
+            gauges,
+            handles,
+            progress: Progress::new(settings.progress),
+            reports,
+            server_before,
+            settings,
+            total: Stats::default(),
+            seconds: BTreeMap::new(),
+            ending: Ending::Complete,
+        })
+    }
+
+    fn conduct(mut self, interrupt: &AtomicBool) -> Result<Report> {
+        while !self.all_ready() && self.running > 0 {
+            self.look(LOOK_EVERY, interrupt);
+            self.show_arrival();
+        }
+        let signed_in = self.sum(|gauge| &gauge.signed_in);
+        let start = lead(self.clock.now());
+        let from = start.after(self.settings.warmup);
+        let until = from.after(self.settings.duration);
+        let window = Window { start, from, until };
+        if !self.control.is_stopped() {
+            self.control.set_window(window);
+        }
+        self.wait_until(from, window, interrupt);
+        let first = self.sample();
+        self.wait_until(until, window, interrupt);
+        let second = self.sample();
+        let closed = self.clock.now().min(until);
+        while self.running > 0 {
+            self.look(LOOK_EVERY, interrupt);
+            self.progress.show(1.0, || "ending".to_owned());
+        }
+        self.progress.clear();
+        for handle in std::mem::take(&mut self.handles) {
+            let joined = handle.join().map_err(|error| anyhow!("a generator thread: {error}"))?;
+            joined.context("a generator thread")?;
+        }
+        Ok(self.sum_up(window, closed, signed_in, first, second))
+    }
+
+    /// Takes what the threads report for up to `wait`, and obeys who wants an end.
+    fn look(&mut self, wait: Duration, interrupt: &AtomicBool) {
+        let until = self.clock.now().after(wait);
+        loop {
+            match self.reports.recv_timeout(until.since(self.clock.now())) {
+                Ok(FromThread::Counts { at, stats }) => {
+                    self.total.merge(&stats);
+                    self.seconds.entry(at.0 / 1_000_000_000).or_default().merge(&stats);
+                }
+                Ok(FromThread::Done) => self.running -= 1,
+                Err(RecvTimeoutError::Timeout) => break,
+                // Every thread is gone, in whatever way: joining will tell.
+                Err(RecvTimeoutError::Disconnected) => {
+                    self.running = 0;
+                    break;
+                }
+            }
+        }
+        if interrupt.load(Ordering::Relaxed) {
+            self.end(Ending::Interrupted);
+        }
+        let failed = self.sum(|gauge| &gauge.sign_ins_failed);
+        let most = u64::from(self.settings.users).min(REFUSALS_MAX);
+        if failed >= most && self.sum(|gauge| &gauge.sign_ins) == 0 {
+            self.end(Ending::NoSignIn);
+        }
+    }
+
+    fn wait_until(&mut self, moment: Moment, window: Window, interrupt: &AtomicBool) {
+        while !self.control.is_stopped() && self.running > 0 {
+            let rest = moment.since(self.clock.now());
+            if rest.is_zero() {
+                return;
+            }
+            self.look(rest.min(LOOK_EVERY), interrupt);
+            self.check_abort();
+            self.show_load(window);
+        }
+    }
+
+    fn end(&mut self, ending: Ending) {
+        if !self.control.is_stopped() {
+            self.ending = ending;
+            self.control.stop();
+        }
+    }
+
+    fn all_ready(&self) -> bool {
+        self.gauges.iter().all(|gauge| gauge.ready.load(Ordering::Relaxed))
+    }
+
+    fn sum(&self, value: impl Fn(&Gauge) -> &AtomicU64) -> u64 {
+        self.gauges.iter().map(|gauge| value(gauge).load(Ordering::Relaxed)).sum()
+    }
+
+    /// The last few seconds' counts of the flow's operation and of all failures.
+    fn recent(&self) -> (hdrhistogram::Histogram<u64>, u64, u64, usize) {
+        let main = main_operation(self.settings.flow);
+        let mut latency = latencies();
+        let (mut succeeded, mut failed, mut seconds) = (0, 0, 0);
+        for stats in self.seconds.values().rev().take(Abort::SECONDS) {
+            seconds += 1;
+            failed += stats.failed();
+            if let Some(tally) = stats.tally(main) {
+                succeeded += tally.succeeded;
+                // Same bounds on both sides: cannot fail.
+                let _ = latency.add(&tally.latency);
+            }
+        }
+        (latency, succeeded, failed, seconds)
+    }
+
+    fn check_abort(&mut self) {
+        let Some(abort) = &self.settings.abort else { return };
+        let (latency, succeeded, failed, seconds) = self.recent();
+        let recent = Recent { latency: &latency, succeeded, failed, seconds: seconds as f64 };
+        if seconds > 0 && abort.holds(&recent) {
+            self.end(Ending::Aborted);
+        }
+    }
+
+    fn show_arrival(&mut self) {
+        let (signed_in, failed) =
+            (self.sum(|gauge| &gauge.signed_in), self.sum(|gauge| &gauge.sign_ins_failed));
+        let users = self.settings.users;
+        self.progress.show((signed_in + failed) as f64 / f64::from(users), || {
+            format!("signing in: {signed_in} of {users}, {failed} failed")
+        });
+    }
+
+    fn show_load(&mut self, window: Window) {
+        let now = self.clock.now();
+        let whole = window.until.since(window.start).as_secs_f64();
+        let share = now.since(window.start).as_secs_f64() / whole.max(0.001);
+        let outstanding = self.sum(|gauge| &gauge.outstanding);
+        let (latency, succeeded, failed, seconds) = self.recent();
+        let all_failed = self.total.failed();
+        let phase = if now < window.from { "warm-up" } else { "measuring" };
+        self.progress.show(share, || {
+            let rate = succeeded as f64 / seconds.max(1) as f64;
+            let mut text = format!("{phase}: {rate:.0}/s");
+            if let Some(latency) = Latency::of(&latency) {
+                text += &format!(", p50 {:.2} p99 {:.2} ms", latency.p50, latency.p99);
+            }
+            text + &format!(", {outstanding} waiting, {failed} failing, {all_failed} failed")
+        });
+    }
+
+    fn sample(&self) -> Sample {
+        Sample { server: self.settings.pid.and_then(Usage::of), own: Usage::own() }
+    }
+
+    fn sum_up(
+        &self,
+        window: Window,
+        closed: Moment,
+        signed_in: u64,
+        first: Sample,
+        second: Sample,
+    ) -> Report {
+        let start = window.from.0 as f64 / 1e9;
+        let main = main_operation(self.settings.flow);
+        let timeline = self.seconds.iter().map(|(&second, stats)| {
+            let tally = stats.tally(main);
+            let latency = tally.and_then(|tally| Latency::of(&tally.latency));
+            Second {
+                at_s: second as f64 - start,
+                succeeded: tally.map_or(0, |tally| tally.succeeded),
+                failed: stats.failed(),
+                p50_ms: latency.map(|latency| latency.p50),
+                p99_ms: latency.map(|latency| latency.p99),
+            }
+        });
+        let server = match (self.server_before, first.server, second.server) {
+            (Some(before), Some(first), Some(second)) => Some([before, first, second]),
+            _ => None,
+        };
+        let measured = Measured {
+            ending: self.ending,
+            window: closed.since(window.from),
+            signed_in,
+            server,
+            generator: first.own.zip(second.own).map(|(first, second)| [first, second]),
+            timeline: timeline.collect(),
+        };
+        Report::new(&self.settings, &self.total, measured)
+    }
+}

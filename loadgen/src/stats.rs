@@ -1,0 +1,302 @@
+//! What happened: latencies of what succeeded, causes of what failed. A failed operation has no
+//! latency and never counts among the fast ones.
+
+use crate::clock::Moment;
+use hdrhistogram::Histogram;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+/// What is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Operation {
+    /// TCP connect and, with TLS, the handshake.
+    Connect,
+    /// From the beginning of the connection to the 200 of REGISTER.
+    SignIn,
+    /// REGISTER on a connection that is signed in.
+    Refresh,
+    /// INVITE to its 200.
+    Invite,
+    /// MESSAGE to its 2xx.
+    Message,
+    /// MESSAGE to its arrival at the other user.
+    Delivery,
+    /// BYE to its 2xx.
+    Bye,
+    /// REGISTER with Expires: 0.
+    SignOut,
+    /// A signed-in connection that lasts until we close it.
+    Hold,
+}
+
+impl Operation {
+    /// All of them, in the order of the report.
+    pub const ALL: [Operation; 9] = [
+        Operation::Connect,
+        Operation::SignIn,
+        Operation::Refresh,
+        Operation::Invite,
+        Operation::Message,
+        Operation::Delivery,
+        Operation::Bye,
+        Operation::SignOut,
+        Operation::Hold,
+    ];
+
+    /// Name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Operation::Connect => "connect",
+            Operation::SignIn => "sign_in",
+            Operation::Refresh => "refresh",
+            Operation::Invite => "invite",
+            Operation::Message => "message",
+            Operation::Delivery => "delivery",
+            Operation::Bye => "bye",
+            Operation::SignOut => "sign_out",
+            Operation::Hold => "hold",
+        }
+    }
+}
+
+/// Why an operation failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Cause {
+    /// The password was refused, or the challenge could not be answered.
+    Auth,
+    /// No TCP connection.
+    Connect,
+    /// The connection went away before the answer.
+    Disconnected,
+    /// Nobody to send to: the session or the connection was lost earlier.
+    NoSession,
+    /// The generator held back: no free user, or too much is waiting to be sent.
+    Overrun,
+    /// The server sent something that is not SIP, or an answer that lacks what it needs.
+    Protocol,
+    /// A final answer that is not 2xx.
+    Status(u16),
+    /// No answer in time.
+    Timeout,
+    /// The TLS handshake failed.
+    Tls,
+    /// Answered 2xx but never arrived.
+    Undelivered,
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Cause::Auth => out.write_str("auth"),
+            Cause::Connect => out.write_str("connect"),
+            Cause::Disconnected => out.write_str("disconnected"),
+            Cause::NoSession => out.write_str("no session"),
+            Cause::Overrun => out.write_str("overrun"),
+            Cause::Protocol => out.write_str("protocol"),
+            Cause::Status(code) => write!(out, "status {code}"),
+            Cause::Timeout => out.write_str("timeout"),
+            Cause::Tls => out.write_str("tls"),
+            Cause::Undelivered => out.write_str("undelivered"),
+        }
+    }
+}
+
+/// Latencies in microseconds: 1 µs to 10 minutes with three significant digits.
+pub fn latencies() -> Histogram<u64> {
+    match Histogram::new_with_bounds(1, 600_000_000, 3) {
+        Ok(histogram) => histogram,
+        Err(_) => unreachable!("constant bounds"),
+    }
+}
+
+/// Tally of one operation.
+#[derive(Clone, Debug)]
+pub struct Tally {
+    /// How many succeeded.
+    pub succeeded: u64,
+    /// How many failed, by cause.
+    pub failures: BTreeMap<Cause, u64>,
+    /// Latencies of those that succeeded, in microseconds.
+    pub latency: Histogram<u64>,
+    /// How many succeeded while the window was open, whenever they began: what the server's work
+    /// in the window is divided by.
+    pub completed_in_window: u64,
+}
+
+impl Tally {
+    fn new() -> Self {
+        Tally {
+            succeeded: 0,
+            failures: BTreeMap::new(),
+            latency: latencies(),
+            completed_in_window: 0,
+        }
+    }
+
+    /// How many failed, of any cause.
+    pub fn failed(&self) -> u64 {
+        self.failures.values().sum()
+    }
+
+    fn merge(&mut self, other: &Tally) {
+        self.succeeded += other.succeeded;
+        self.completed_in_window += other.completed_in_window;
+        for (&cause, &count) in &other.failures {
+            *self.failures.entry(cause).or_default() += count;
+        }
+        // Same bounds on both sides: cannot fail.
+        let _ = self.latency.add(&other.latency);
+    }
+}
+
+/// Things seen that are neither a success nor a failure of an operation of ours.
+#[derive(Clone, Copy, Debug, Default, serde::Serialize)]
+pub struct Seen {
+    /// Requests received that were answered 2xx.
+    pub requests_answered: u64,
+    /// Requests received that were answered 481 or another refusal.
+    pub requests_refused: u64,
+    /// Answers to nothing that was outstanding.
+    pub stray_answers: u64,
+    /// Messages that arrived twice.
+    pub duplicates: u64,
+    /// Messages that arrived after a later one of the same pair.
+    pub reordered: u64,
+}
+
+impl Seen {
+    fn merge(&mut self, other: &Seen) {
+        self.requests_answered += other.requests_answered;
+        self.requests_refused += other.requests_refused;
+        self.stray_answers += other.stray_answers;
+        self.duplicates += other.duplicates;
+        self.reordered += other.reordered;
+    }
+}
+
+/// Everything one thread counted since it last reported, or a whole run's sum.
+#[derive(Clone, Debug, Default)]
+pub struct Stats {
+    tallies: BTreeMap<Operation, Tally>,
+    /// How late this program was: from the intended moment to the handing over for sending, in
+    /// microseconds. Part of every open-loop latency.
+    pub lag: Option<Histogram<u64>>,
+    /// First text seen for a cause.
+    pub examples: BTreeMap<Cause, String>,
+    /// Other observations.
+    pub seen: Seen,
+}
+
+impl Stats {
+    /// The tally of an operation, once it occurred.
+    pub fn tally(&self, operation: Operation) -> Option<&Tally> {
+        self.tallies.get(&operation)
+    }
+
+    /// All tallies in the order of the report.
+    pub fn tallies(&self) -> impl Iterator<Item = (Operation, &Tally)> {
+        self.tallies.iter().map(|(&operation, tally)| (operation, tally))
+    }
+
+    /// Counts a success that took from `since` to `now`.
+    pub fn succeed(&mut self, operation: Operation, since: Moment, now: Moment) {
+        let tally = self.of(operation);
+        tally.succeeded += 1;
+        tally.latency.saturating_record(micros(now.since(since)));
+    }
+
+    /// Counts a success without a duration.
+    pub fn succeed_untimed(&mut self, operation: Operation) {
+        self.of(operation).succeeded += 1;
+    }
+
+    /// Counts a failure.
+    pub fn fail(&mut self, operation: Operation, cause: Cause, times: u64) {
+        if times > 0 {
+            *self.of(operation).failures.entry(cause).or_default() += times;
+        }
+    }
+
+    /// Counts a success that ended while the window was open.
+    pub fn complete_in_window(&mut self, operation: Operation) {
+        self.of(operation).completed_in_window += 1;
+    }
+
+    /// Records how late this program was.
+    pub fn lag(&mut self, lag: Duration) {
+        self.lag.get_or_insert_with(latencies).saturating_record(micros(lag));
+    }
+
+    /// Keeps the first text for a cause.
+    pub fn example(&mut self, cause: Cause, text: impl FnOnce() -> String) {
+        self.examples.entry(cause).or_insert_with(text);
+    }
+
+    /// Adds another thread's or interval's counts.
+    pub fn merge(&mut self, other: &Stats) {
+        for (&operation, tally) in &other.tallies {
+            self.of(operation).merge(tally);
+        }
+        if let Some(lag) = &other.lag {
+            // Same bounds on both sides: cannot fail.
+            let _ = self.lag.get_or_insert_with(latencies).add(lag);
+        }
+        for (&cause, text) in &other.examples {
+            self.example(cause, || text.clone());
+        }
+        self.seen.merge(&other.seen);
+    }
+
+    /// Failures of all operations.
+    pub fn failed(&self) -> u64 {
+        self.tallies.values().map(Tally::failed).sum()
+    }
+
+    /// Successes and failures of all operations.
+    pub fn attempted(&self) -> u64 {
+        self.tallies.values().map(|tally| tally.succeeded + tally.failed()).sum()
+    }
+
+    fn of(&mut self, operation: Operation) -> &mut Tally {
+        self.tallies.entry(operation).or_insert_with(Tally::new)
+    }
+}
+
+fn micros(span: Duration) -> u64 {
+    u64::try_from(span.as_nanos().div_ceil(1000)).unwrap_or(u64::MAX).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_has_no_latency() {
+        let mut stats = Stats::default();
+        stats.succeed(Operation::Message, Moment(0), Moment(5_000_000));
+        stats.fail(Operation::Message, Cause::Status(500), 3);
+        let tally = stats.tally(Operation::Message).unwrap();
+        assert_eq!((tally.succeeded, tally.failed(), tally.latency.len()), (1, 3, 1));
+        assert!((5_000..=5_003).contains(&tally.latency.max()));
+    }
+
+    #[test]
+    fn merging_adds_everything_and_keeps_the_first_example() {
+        let (mut one, mut two) = (Stats::default(), Stats::default());
+        one.example(Cause::Tls, || "first".into());
+        two.example(Cause::Tls, || "second".into());
+        for stats in [&mut one, &mut two] {
+            stats.fail(Operation::SignIn, Cause::Tls, 2);
+            stats.succeed(Operation::Connect, Moment(0), Moment(1));
+            stats.lag(Duration::from_micros(7));
+            stats.seen.duplicates += 1;
+        }
+        one.merge(&two);
+        assert_eq!(one.failed(), 4);
+        assert_eq!(one.attempted(), 6);
+        assert_eq!(one.examples[&Cause::Tls], "first");
+        assert_eq!(one.lag.unwrap().len(), 2);
+        assert_eq!(one.seen.duplicates, 2);
+    }
+}

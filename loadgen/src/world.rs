@@ -1,0 +1,531 @@
+//! One thread's endpoints, connections, timers and counts, and the deeds a scenario composes.
+//!
+//! Nothing here does input or output: connections are asked for through [`Output`], octets wait
+//! in the links, and time comes in as an argument. So a whole run can be tested without sockets.
+
+mod upkeep;
+
+use crate::clock::Moment;
+use crate::endpoint::{Endpoint, Env, Event, Wait, renewal};
+use crate::link::{Link, Purpose, State, WAITING_MAX};
+use crate::scan::{Index, Message, ScanError, Step};
+use crate::settings::{Dialect, Settings};
+use crate::stamp::Stamp;
+use crate::stats::{Cause, Operation, Stats};
+use crate::transactions::Pending;
+use crate::wheel::Wheel;
+use std::collections::VecDeque;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use upkeep::Timer;
+
+/// Number of an endpoint and its connection within a thread.
+pub type Slot = usize;
+
+/// What the connections are to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Open a connection.
+    Open {
+        /// Whose.
+        slot: Slot,
+        /// Which one of that slot.
+        generation: u32,
+        /// Address to come from.
+        source: Option<IpAddr>,
+    },
+    /// Write what waits.
+    Write(Slot),
+    /// Close the connection after writing what waits.
+    Close(Slot),
+}
+
+/// What a scenario is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// The connection is up and its purpose is only that.
+    Up,
+    /// The connection is gone, or could not be made.
+    Down,
+    /// Something of the endpoint.
+    Endpoint(Event),
+    /// A moment asked for with [`World::remind`].
+    Reminder(u32),
+}
+
+/// When operations count: those meant for this span.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Load begins (warm-up).
+    pub start: Moment,
+    /// Counting begins.
+    pub from: Moment,
+    /// Counting and load end.
+    pub until: Moment,
+}
+
+impl Window {
+    /// True while counting.
+    pub fn holds(&self, moment: Moment) -> bool {
+        self.from <= moment && moment < self.until
+    }
+}
+
+/// One thread's part of the population.
+#[derive(Debug)]
+pub struct World {
+    /// What the endpoints share.
+    pub env: Env,
+    /// Counts since they were last taken.
+    pub stats: Stats,
+    /// Requests without a final answer.
+    pub outstanding: usize,
+    /// Connections being set up.
+    pub opening: usize,
+    /// Endpoints that are signed in.
+    pub signed_in: usize,
+    /// Sign-ins that succeeded.
+    pub sign_ins: usize,
+    /// Sign-ins that failed.
+    pub sign_ins_failed: usize,
+    /// Number of the first user of this thread.
+    first_user: u32,
+    endpoints: Vec<Endpoint>,
+    links: Vec<Link>,
+    measured: &'static [Operation],
+    notices: VecDeque<(Slot, Notice)>,
+    outputs: VecDeque<Output>,
+    wheel: Wheel<Timer>,
+    window: Option<Window>,
+    index: Index,
+    due: Vec<Timer>,
+    events: Vec<Event>,
+}
+
+impl World {
+    /// The users `first..first + count`. `measured` operations count only within the window.
+    ///
+    /// # Errors
+    /// When a built-in template is broken.
+    pub fn new(
+        settings: Arc<Settings>,
+        run: u64,
+        first: u32,
+        count: u32,
+        measured: &'static [Operation],
+    ) -> Result<World, String> {
+        let env = Env::new(settings, run)?;
+        let endpoints = (first..first + count).map(|number| Endpoint::new(&env, number)).collect();
+        Ok(World {
+            env,
+            stats: Stats::default(),
+            outstanding: 0,
+            opening: 0,
+            signed_in: 0,
+            sign_ins: 0,
+            sign_ins_failed: 0,
+            first_user: first,
+            endpoints,
+            links: (0..count).map(|_| Link::new()).collect(),
+            measured,
+            notices: VecDeque::new(),
+            outputs: VecDeque::new(),
+            wheel: Wheel::new(),
+            window: None,
+            index: Index::default(),
+            due: Vec::new(),
+            events: Vec::new(),
+        })
+    }
+
+    /// Number of users.
+    pub fn users(&self) -> usize {
+        self.links.len()
+    }
+
+    /// The run's settings.
+    pub fn settings(&self) -> &Settings {
+        &self.env.settings
+    }
+
+    /// The window, once it is fixed.
+    pub fn window(&self) -> Option<Window> {
+        self.window
+    }
+
+    /// Fixes or shortens the window.
+    pub fn set_window(&mut self, window: Window) {
+        self.window = Some(window);
+    }
+
+    /// True when the user is signed in and can be sent from.
+    pub fn is_signed_in(&self, slot: Slot) -> bool {
+        self.links[slot].is_up() && self.endpoints[slot].registration.signed_in
+    }
+
+    /// True when the user has no connection, not even one that is being made or closed.
+    pub fn is_closed(&self, slot: Slot) -> bool {
+        self.links[slot].state == State::Closed
+    }
+
+    /// Next thing for the connections to do.
+    pub fn next_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// Next thing for the scenario to hear.
+    pub fn next_notice(&mut self) -> Option<(Slot, Notice)> {
+        self.notices.pop_front()
+    }
+
+    /// A connection's number, to tell it from an earlier one.
+    pub fn generation(&self, slot: Slot) -> u32 {
+        self.links[slot].generation
+    }
+
+    /// Plain octets that wait to be written; whoever asks for them writes them.
+    pub fn waiting(&mut self, slot: Slot) -> &mut Vec<u8> {
+        let link = &mut self.links[slot];
+        link.announced = false;
+        &mut link.out
+    }
+}
+
+/// What scenarios do.
+impl World {
+    /// Opens a connection. The operation of `purpose` succeeds or fails once, counted from
+    /// `intended`.
+    pub fn open(&mut self, slot: Slot, purpose: Purpose, intended: Moment, now: Moment) {
+        let source = self.env.settings.source(self.first_user + slot as u32);
+        let link = &mut self.links[slot];
+        debug_assert_eq!(link.state, State::Closed);
+        link.reset();
+        link.state = State::Opening { purpose, intended, began: now };
+        let generation = link.generation;
+        self.opening += 1;
+        self.wheel.arm(now.after(self.env.settings.timeout), Timer::Opening { slot, generation });
+        self.outputs.push_back(Output::Open { slot, generation, source });
+    }
+
+    /// Closes a connection; the scenario hears [`Notice::Down`].
+    pub fn close(&mut self, slot: Slot) {
+        if self.links[slot].is_up() {
+            self.links[slot].state = State::Closing;
+            self.outputs.push_back(Output::Close(slot));
+        }
+    }
+
+    /// Renews a registration.
+    pub fn refresh(&mut self, slot: Slot, intended: Moment, now: Moment) {
+        if !self.is_signed_in(slot) {
+            return self.fail(Operation::Refresh, intended, Cause::NoSession);
+        }
+        if self.endpoints[slot].registration.pending.is_some() {
+            return self.fail(Operation::Refresh, intended, Cause::Overrun);
+        }
+        self.register(slot, Operation::Refresh, intended, now);
+    }
+
+    /// Ends a registration.
+    pub fn sign_out(&mut self, slot: Slot, now: Moment) {
+        if self.is_signed_in(slot) && self.endpoints[slot].registration.pending.is_none() {
+            self.register(slot, Operation::SignOut, now, now);
+        }
+    }
+
+    /// Begins a session with another user of this thread; false when the user cannot.
+    pub fn invite(&mut self, slot: Slot, peer: Slot, now: Moment) -> bool {
+        if !self.is_signed_in(slot) {
+            return false;
+        }
+        let peer = self.endpoints[peer].identity.aor.clone();
+        let pending = Pending { operation: Operation::Invite, intended: now };
+        let wait =
+            self.endpoints[slot].invite(&mut self.env, &mut self.links[slot], &peer, pending);
+        self.sent(slot, wait, now);
+        true
+    }
+
+    /// Sends a text to another user of this thread: in the session (`ms`) or on its own
+    /// (`simple`). What cannot be sent fails at once.
+    pub fn message(&mut self, slot: Slot, peer: Slot, stamp: &Stamp, length: usize, now: Moment) {
+        let World { endpoints, links, env, .. } = self;
+        let link = &mut links[slot];
+        let result = if !link.is_up() {
+            Err(Cause::NoSession)
+        } else if link.out.len() > WAITING_MAX {
+            Err(Cause::Overrun)
+        } else if env.settings.dialect == Dialect::Ms {
+            let sent = endpoints[slot].message_in_session(env, link, stamp, length);
+            sent.unwrap_or(Err(Cause::NoSession))
+        } else {
+            match endpoints.get_disjoint_mut([slot, peer]) {
+                Ok([sender, peer]) => {
+                    sender.message_to(env, link, &peer.identity.aor, stamp, length)
+                }
+                Err(_) => Err(Cause::NoSession),
+            }
+        };
+        match result {
+            Ok(wait) => {
+                if self.window.is_some_and(|window| window.holds(stamp.intended)) {
+                    self.stats.lag(now.since(stamp.intended));
+                }
+                self.sent(slot, wait, now);
+            }
+            Err(cause) => self.fail(Operation::Message, stamp.intended, cause),
+        }
+    }
+
+    /// Ends the user's sessions.
+    pub fn bye(&mut self, slot: Slot, now: Moment) {
+        if !self.links[slot].is_up() {
+            return;
+        }
+        let pending = Pending { operation: Operation::Bye, intended: now };
+        let mut waits = Vec::new();
+        self.endpoints[slot].bye(&mut self.env, &mut self.links[slot], pending, &mut waits);
+        for wait in waits {
+            self.sent(slot, wait, now);
+        }
+    }
+
+    /// The scenario hears [`Notice::Reminder`] at `at`.
+    pub fn remind(&mut self, slot: Slot, what: u32, at: Moment) {
+        self.wheel.arm(at, Timer::Reminder { slot, what });
+    }
+
+    /// Counts a failure.
+    pub fn fail(&mut self, operation: Operation, intended: Moment, cause: Cause) {
+        if self.counts(operation, intended) {
+            self.stats.fail(operation, cause, 1);
+        }
+    }
+
+    /// Counts a success.
+    pub fn succeed(&mut self, operation: Operation, intended: Moment, now: Moment) {
+        if self.counts(operation, intended) {
+            self.stats.succeed(operation, intended, now);
+        }
+        if self.window.is_some_and(|window| window.holds(now)) {
+            self.stats.complete_in_window(operation);
+        }
+    }
+
+    /// Whether an operation meant for this moment counts.
+    pub fn counts(&self, operation: Operation, intended: Moment) -> bool {
+        !self.measured.contains(&operation)
+            || self.window.is_some_and(|window| window.holds(intended))
+    }
+}
+
+/// What connections report.
+impl World {
+    /// TCP is connected, or about to be: the own address is known.
+    pub fn located(&mut self, slot: Slot, local: SocketAddr) {
+        self.links[slot].locate(local);
+    }
+
+    /// Octets can be exchanged.
+    pub fn up(&mut self, slot: Slot, generation: u32, now: Moment) {
+        let link = &mut self.links[slot];
+        let State::Opening { purpose, intended, began } = link.state else { return };
+        if link.generation != generation {
+            return;
+        }
+        link.state = State::Up;
+        link.sent = now;
+        self.opening -= 1;
+        match purpose {
+            Purpose::Connect => {
+                self.succeed(Operation::Connect, intended, now);
+                self.notices.push_back((slot, Notice::Up));
+            }
+            Purpose::SignIn => {
+                self.succeed(Operation::Connect, began, now);
+                self.register(slot, Operation::SignIn, intended, now);
+            }
+        }
+    }
+
+    /// Octets have arrived.
+    pub fn received(&mut self, slot: Slot, bytes: &[u8], now: Moment) {
+        if !self.links[slot].is_up() {
+            return;
+        }
+        let mut partial = std::mem::take(&mut self.links[slot].partial);
+        let whole = partial.is_empty();
+        let scanned = if whole {
+            self.scan(slot, bytes)
+        } else {
+            partial.extend_from_slice(bytes);
+            self.scan(slot, &partial)
+        };
+        self.drain_events(slot, now);
+        match scanned {
+            Ok(used) if whole => {
+                partial.extend_from_slice(bytes.get(used..).unwrap_or(&[]));
+                self.links[slot].partial = partial;
+                self.written(slot, now);
+            }
+            Ok(used) => {
+                partial.drain(..used);
+                self.links[slot].partial = partial;
+                self.written(slot, now);
+            }
+            Err(error) => {
+                self.stats.example(Cause::Protocol, || error.to_string());
+                self.lose(slot, Cause::Protocol, now);
+                self.close(slot);
+            }
+        }
+    }
+
+    /// The connection is gone, or could not be made.
+    pub fn down(
+        &mut self,
+        slot: Slot,
+        generation: u32,
+        cause: Cause,
+        text: impl FnOnce() -> String,
+        now: Moment,
+    ) {
+        let link = &mut self.links[slot];
+        if link.generation != generation {
+            return;
+        }
+        let state = std::mem::replace(&mut link.state, State::Closed);
+        link.out.clear();
+        match state {
+            State::Closed => return,
+            State::Opening { purpose, intended, .. } => {
+                self.opening -= 1;
+                self.stats.example(cause, text);
+                self.opening_failed(purpose, intended, cause);
+            }
+            State::Up => {
+                // While it is up any end of the connection is a disconnection.
+                self.stats.example(Cause::Disconnected, text);
+                self.lose(slot, Cause::Disconnected, now);
+            }
+            State::Closing => self.clear(slot, now),
+        }
+        self.notices.push_back((slot, Notice::Down));
+    }
+}
+
+impl World {
+    fn register(&mut self, slot: Slot, operation: Operation, intended: Moment, now: Moment) {
+        let pending = Pending { operation, intended };
+        let leaving = operation == Operation::SignOut;
+        let wait =
+            self.endpoints[slot].register(&mut self.env, &mut self.links[slot], pending, leaving);
+        self.sent(slot, wait, now);
+    }
+
+    /// A request has been written: it is outstanding and has a deadline.
+    fn sent(&mut self, slot: Slot, wait: Wait, now: Moment) {
+        self.outstanding += 1;
+        let generation = self.links[slot].generation;
+        let deadline = now.after(self.env.settings.timeout);
+        self.wheel.arm(deadline, Timer::Answer { slot, generation, wait });
+        self.written(slot, now);
+    }
+
+    /// Something may have been written.
+    fn written(&mut self, slot: Slot, now: Moment) {
+        let link = &mut self.links[slot];
+        if !link.out.is_empty() {
+            link.sent = now;
+            if !link.announced {
+                link.announced = true;
+                self.outputs.push_back(Output::Write(slot));
+            }
+        }
+    }
+
+    /// Handles every whole message at the front of `bytes`; returns how many octets were used.
+    fn scan(&mut self, slot: Slot, bytes: &[u8]) -> Result<usize, ScanError> {
+        let World { endpoints, links, env, index, stats, events, .. } = self;
+        let (endpoint, link) = (&mut endpoints[slot], &mut links[slot]);
+        let mut used = 0;
+        while let Some(rest) = bytes.get(used..).filter(|rest| !rest.is_empty()) {
+            match link.scanner.next(rest, index)? {
+                Step::Incomplete => break,
+                Step::KeepAlive(length) => used += length,
+                Step::Message(length) => {
+                    let message = Message::new(rest.get(..length).unwrap_or(&[]), index);
+                    endpoint.receive(env, link, message, &mut stats.seen, events);
+                    used += length;
+                }
+            }
+        }
+        Ok(used)
+    }
+
+    /// Counts what the endpoint reported and passes it on.
+    fn drain_events(&mut self, slot: Slot, now: Moment) {
+        let mut events = std::mem::take(&mut self.events);
+        for event in events.drain(..) {
+            match &event {
+                Event::Finished { pending, result } => self.finished(*pending, *result, now),
+                Event::Granted(granted) => {
+                    let settings = &self.env.settings;
+                    let every = granted.keep_alive.unwrap_or(settings.keep_alive);
+                    let renewal = renewal(granted.expires, settings.dialect, settings.expires);
+                    self.keep_up(slot, every, renewal, now);
+                }
+                Event::Arrived(_) | Event::Ended => {}
+            }
+            self.notices.push_back((slot, Notice::Endpoint(event)));
+        }
+        self.events = events;
+    }
+
+    fn finished(&mut self, pending: Pending, result: Result<(), Cause>, now: Moment) {
+        let Pending { operation, intended } = pending;
+        self.outstanding -= 1;
+        match result {
+            Ok(()) => self.succeed(operation, intended, now),
+            Err(cause) => self.fail(operation, intended, cause),
+        }
+        match (operation, result) {
+            (Operation::SignIn, Ok(())) => {
+                self.signed_in += 1;
+                self.sign_ins += 1;
+            }
+            (Operation::SignIn, Err(_)) => self.sign_ins_failed += 1,
+            (Operation::SignOut, Ok(())) => self.signed_in -= 1,
+            _ => {}
+        }
+    }
+
+    /// The connection of an endpoint is lost against our will.
+    fn lose(&mut self, slot: Slot, cause: Cause, now: Moment) {
+        if self.endpoints[slot].registration.signed_in {
+            self.stats.fail(Operation::Hold, cause, 1);
+        }
+        self.endpoints[slot].disconnect(cause, &mut self.signed_in, &mut self.events);
+        self.drain_events(slot, now);
+    }
+
+    /// We closed the connection; what still waited on it has failed.
+    fn clear(&mut self, slot: Slot, now: Moment) {
+        let (endpoint, signed_in) = (&mut self.endpoints[slot], &mut self.signed_in);
+        endpoint.disconnect(Cause::Disconnected, signed_in, &mut self.events);
+        self.drain_events(slot, now);
+    }
+
+    fn opening_failed(&mut self, purpose: Purpose, intended: Moment, cause: Cause) {
+        match purpose {
+            Purpose::Connect => self.fail(Operation::Connect, intended, cause),
+            Purpose::SignIn => {
+                self.sign_ins_failed += 1;
+                self.fail(Operation::SignIn, intended, cause);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,99 @@
+//! The program as it is called: exit codes, JSON, user list, Ctrl-C.
+
+use crate::registrar::{Faults, Registrar};
+use std::process::{Command, Output, Stdio};
+
+fn loadgen(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_loadgen"));
+    command.args(arguments).stdin(Stdio::null());
+    command
+}
+
+fn im(target: &str) -> Vec<&str> {
+    let fixed = "--transport tcp --dialect simple --users 4 --rate 50 --warmup 0 --duration 1s";
+    ["im", "--target", target].into_iter().chain(fixed.split(' ')).collect()
+}
+
+fn run(arguments: &[&str]) -> Output {
+    loadgen(arguments).output().unwrap()
+}
+
+#[test]
+fn the_exit_code_says_whether_the_run_passed() {
+    let good = Registrar::start(Faults::default()).address.to_string();
+    let bad = Registrar::start(Faults { fail_every: 2, ..Faults::default() }).address.to_string();
+    let passed = run(&im(&good));
+    assert_eq!(passed.status.code(), Some(0), "{passed:?}");
+    assert!(String::from_utf8_lossy(&passed.stdout).contains("passed"));
+    let failed = run(&im(&bad));
+    assert_eq!(failed.status.code(), Some(1), "{failed:?}");
+    assert!(String::from_utf8_lossy(&failed.stdout).contains("status 500"));
+    let allowed = run(&[&im(&bad)[..], &["--max-failures", "60%"]].concat());
+    assert_eq!(allowed.status.code(), Some(0), "{allowed:?}");
+}
+
+#[test]
+fn what_cannot_be_run_is_one_line_and_exit_code_2() {
+    for arguments in [
+        "im --target 127.0.0.1:1 --transport tcp --rate 5",
+        "im --target nowhere --transport tcp --rate 5",
+        "im --target 127.0.0.1:1",
+        "im --target 127.0.0.1:1 --rate 0",
+        "im --target 127.0.0.1:1 --rate 5 --abort nonsense",
+    ] {
+        let output = run(&arguments.split(' ').collect::<Vec<_>>());
+        assert_eq!(output.status.code(), Some(2), "{arguments}: {output:?}");
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(text.starts_with("error") || text.lines().count() == 1, "{text}");
+    }
+}
+
+#[test]
+fn json_holds_the_report_and_not_the_password() {
+    let registrar = Registrar::start(Faults::default());
+    let target = registrar.address.to_string();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let path = file.path().to_str().unwrap();
+    let pid = std::process::id().to_string();
+    let more = ["--json", path, "--pid", &pid, "--password", "hush-hush"];
+    let output = run(&[&im(&target)[..], &more].concat());
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let text = std::fs::read_to_string(path).unwrap();
+    assert!(!text.contains("hush-hush"));
+    let report: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(report["passed"], true);
+    assert_eq!(report["settings"]["users"], 4);
+    assert_eq!(report["settings"]["duration_s"], 1.0);
+    assert!(report["operations"]["message"]["latency_ms"]["p99"].as_f64().unwrap() > 0.0);
+    assert!(report["server"]["cpu_us_per_delivery"].is_number());
+    assert!(report["timeline"].as_array().is_some_and(|seconds| !seconds.is_empty()));
+}
+
+#[test]
+fn the_user_list_is_what_a_run_signs_in() {
+    let output = run(&["users", "--count", "2", "--domain", "example.test", "--password", "pw"]);
+    assert_eq!(
+        String::from_utf8(output.stdout).unwrap(),
+        "address,password,display name\n\
+         user0000000@example.test,pw,Load User 0\n\
+         user0000001@example.test,pw,Load User 1\n"
+    );
+}
+
+#[test]
+fn control_c_ends_with_a_report() {
+    let registrar = Registrar::start(Faults::default());
+    let target = registrar.address.to_string();
+    let mut arguments = im(&target);
+    *arguments.last_mut().unwrap() = "10m";
+    let child = loadgen(&arguments).stdout(Stdio::piped()).spawn().unwrap();
+    while !registrar.log().iter().any(|request| request.starts_with("MESSAGE")) {
+        std::thread::yield_now();
+    }
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("passed, interrupted"));
+    assert_eq!(registrar.signed_in(), 0);
+}

@@ -1,0 +1,83 @@
+//! Whether the server does its work.
+
+use serde::Serialize;
+
+use crate::base::ids::ShardId;
+use crate::metrics::store::Alarm;
+
+/// What keeps the server from its work; nothing, when it is well.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Health {
+    /// Shards whose core makes no progress, as the watchdog sees it.
+    pub stuck: Vec<ShardId>,
+    /// The store cannot write: sign-in and messages go on, records wait.
+    pub store: Option<Alarm>,
+    /// The server was told to go down and takes no new work.
+    pub draining: bool,
+}
+
+impl Health {
+    /// True when `/healthz` answers 200.
+    pub fn is_well(&self) -> bool {
+        *self == Health::default()
+    }
+
+    /// The body of `/healthz`.
+    pub fn to_json(&self) -> String {
+        let cores = self.stuck.iter().map(|shard| Reason {
+            cause: "core_stuck",
+            detail: format!("core of shard {shard} makes no progress: restart the server"),
+        });
+        let store = self
+            .store
+            .map(|alarm| Reason { cause: "store_alarm", detail: alarm.advice().to_owned() });
+        let draining = self
+            .draining
+            .then(|| Reason { cause: "draining", detail: "the server is going down".to_owned() });
+        let report = Report {
+            status: if self.is_well() { "ok" } else { "failing" },
+            reasons: cores.chain(store).chain(draining).collect(),
+        };
+        serde_json::to_string(&report).unwrap_or_default()
+    }
+}
+
+#[derive(Serialize)]
+struct Report {
+    status: &'static str,
+    reasons: Vec<Reason>,
+}
+
+#[derive(Serialize)]
+struct Reason {
+    cause: &'static str,
+    detail: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_is_well_says_ok() {
+        let health = Health::default();
+        assert!(health.is_well());
+        assert_eq!(health.to_json(), r#"{"status":"ok","reasons":[]}"#);
+    }
+
+    #[test]
+    fn every_reason_is_named() {
+        let health =
+            Health { stuck: vec![ShardId(3)], store: Some(Alarm::DiskFull), draining: true };
+        assert!(!health.is_well());
+        assert_eq!(
+            health.to_json(),
+            concat!(
+                r#"{"status":"failing","reasons":["#,
+                r#"{"cause":"core_stuck","detail":"core of shard 3 makes no progress: restart the server"},"#,
+                r#"{"cause":"store_alarm","detail":"the disk is full: free space on the file system of the data folder"},"#,
+                r#"{"cause":"draining","detail":"the server is going down"}]}"#,
+            )
+        );
+    }
+}

@@ -1,0 +1,93 @@
+//! The two pages and where they come from.
+
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use tokio::net::TcpListener;
+
+use super::health::Health;
+use super::listener::Listener;
+use super::page::{CONTENT_TYPE, Page};
+use super::process::Process;
+use crate::base::ids::ShardId;
+use crate::base::limits::Limits;
+use crate::metrics::counters::Counters;
+use crate::metrics::store::StoreCounters;
+
+/// Where the pages get their facts; the runtime implements it.
+pub trait Sources: Send + Sync + 'static {
+    /// The counters of every shard that answers in time, in the order of their numbers. Waiting
+    /// is bounded by `admin_answer_timeout` in any case; then the page goes without shards, so a
+    /// source that leaves out a stuck core by itself tells more.
+    fn counters(&self) -> impl Future<Output = Vec<(ShardId, Counters)>> + Send;
+
+    /// The store's counters as they stand.
+    fn store(&self) -> StoreCounters;
+
+    /// What keeps the server from its work as it stands; does not wait.
+    fn health(&self) -> Health;
+}
+
+/// Serves `/metrics` and `/healthz` on `socket` until `end` is ready; then connections in progress
+/// are finished, each within `admin_connection_time_max`. Runs on tokio with its clock and reactor
+/// enabled.
+pub async fn serve<S: Sources>(
+    socket: TcpListener,
+    sources: Arc<S>,
+    limits: &Limits,
+    end: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    let refused = Arc::new(AtomicU64::new(0));
+    let listener = Listener::new(
+        socket,
+        limits.admin_connections_max,
+        limits.admin_connection_time_max,
+        Arc::clone(&refused),
+    );
+    let start = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let admin = Arc::new(Admin {
+        sources,
+        answer_timeout: limits.admin_answer_timeout,
+        start_unix_s: start.as_secs_f64(),
+        connections_refused: refused,
+    });
+    let router = Router::new()
+        .route("/metrics", get(metrics::<S>))
+        .route("/healthz", get(healthz::<S>))
+        .with_state(admin);
+    axum::serve(listener, router).with_graceful_shutdown(end).await
+}
+
+struct Admin<S> {
+    sources: Arc<S>,
+    answer_timeout: Duration,
+    start_unix_s: f64,
+    connections_refused: Arc<AtomicU64>,
+}
+
+async fn metrics<S: Sources>(State(admin): State<Arc<Admin<S>>>) -> Response {
+    let counters = tokio::time::timeout(admin.answer_timeout, admin.sources.counters());
+    let page = Page {
+        shards: counters.await.unwrap_or_default(),
+        store: admin.sources.store(),
+        process: Process::read(),
+        start_unix_s: admin.start_unix_s,
+        healthy: admin.sources.health().is_well(),
+        connections_refused: admin.connections_refused.load(Ordering::Relaxed),
+    };
+    ([(header::CONTENT_TYPE, CONTENT_TYPE)], page.render()).into_response()
+}
+
+async fn healthz<S: Sources>(State(admin): State<Arc<Admin<S>>>) -> Response {
+    let health = admin.sources.health();
+    let status = if health.is_well() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, [(header::CONTENT_TYPE, "application/json")], health.to_json()).into_response()
+}

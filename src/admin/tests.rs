@@ -1,0 +1,283 @@
+//! The pages over a real socket, and the metrics page read as Prometheus reads it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::pending;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::page::Page;
+use super::process::Process;
+use super::{Health, Sources, serve};
+use crate::base::ids::ShardId;
+use crate::base::limits::{Limit, Limits};
+use crate::metrics::counters::{AuthFailure, CloseReason, Counters};
+use crate::metrics::names::{FAMILIES, METHODS, Series};
+use crate::metrics::store::{Alarm, StoreCounters};
+use crate::wire::sip::Method;
+
+/// A server whose facts a test writes.
+#[derive(Default)]
+struct Fake {
+    shards: Vec<(ShardId, Counters)>,
+    health: Mutex<Health>,
+    /// The cores never answer.
+    mute: bool,
+}
+
+impl Sources for Fake {
+    async fn counters(&self) -> Vec<(ShardId, Counters)> {
+        match self.mute {
+            true => pending().await,
+            false => self.shards.clone(),
+        }
+    }
+
+    fn store(&self) -> StoreCounters {
+        StoreCounters { alarm: self.health().store, ..StoreCounters::default() }
+    }
+
+    fn health(&self) -> Health {
+        self.health.lock().unwrap().clone()
+    }
+}
+
+fn two_shards() -> Vec<(ShardId, Counters)> {
+    let shard = |number: u16| {
+        let mut counters = Counters::default();
+        counters.add(Series::SignIns, 10 + u64::from(number));
+        counters.requests[6] += 3;
+        counters.response(401);
+        counters.close(CloseReason::Tls);
+        counters.auth_failure(AuthFailure::WrongPassword);
+        counters.hit(Limit::Endpoints);
+        (ShardId(number), counters)
+    };
+    vec![shard(0), shard(1)]
+}
+
+fn page() -> Page {
+    let mut store = StoreCounters { refused: 4, alarm: Some(Alarm::Busy), ..Default::default() };
+    for millis in [1, 40, 60_000] {
+        store.commits.observe(Duration::from_millis(millis));
+    }
+    Page {
+        shards: two_shards(),
+        store,
+        process: Process::read(),
+        start_unix_s: 1_800_000_000.25,
+        healthy: false,
+        connections_refused: 9,
+    }
+}
+
+/// A page as a scraper sees it: sample (name and labels) to value.
+fn read(page: &str) -> BTreeMap<String, f64> {
+    let mut samples = BTreeMap::new();
+    let mut families: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut helped = BTreeSet::new();
+    let mut current = "";
+    assert!(page.ends_with('\n'));
+    for line in page.lines() {
+        if let Some(rest) = line.strip_prefix("# HELP ") {
+            let (name, help) = rest.split_once(' ').expect(line);
+            assert!(helped.insert(name), "second HELP: {line}");
+            assert!(!help.is_empty(), "{line}");
+        } else if let Some(rest) = line.strip_prefix("# TYPE ") {
+            let (name, kind) = rest.split_once(' ').expect(line);
+            assert!(matches!(kind, "counter" | "gauge" | "histogram"), "{line}");
+            assert!(families.insert(name, kind).is_none(), "second TYPE: {line}");
+            assert!(helped.contains(name), "TYPE before HELP: {line}");
+            current = name;
+        } else {
+            let (sample, value) = line.rsplit_once(' ').expect(line);
+            let name = sample.split('{').next().unwrap();
+            let family = match families.get(current) {
+                Some(&"histogram") => ["_bucket", "_sum", "_count"]
+                    .iter()
+                    .find_map(|suffix| name.strip_suffix(suffix))
+                    .expect(line),
+                _ => name,
+            };
+            assert_eq!(family, current, "sample outside its family: {line}");
+            check_labels(&sample[name.len()..], line);
+            let value: f64 = value.parse().expect(line);
+            assert!(samples.insert(sample.to_owned(), value).is_none(), "second sample: {line}");
+        }
+    }
+    samples
+}
+
+/// Nothing, or one label in the form `{name="value"}` without escapes.
+fn check_labels(labels: &str, line: &str) {
+    if labels.is_empty() {
+        return;
+    }
+    let inner = labels.strip_prefix('{').and_then(|l| l.strip_suffix('}')).expect(line);
+    let (name, value) = inner.split_once('=').expect(line);
+    assert!(name.bytes().all(|b| b.is_ascii_lowercase()), "{line}");
+    let value = value.strip_prefix('"').and_then(|v| v.strip_suffix('"')).expect(line);
+    assert!(!value.is_empty() && !value.contains(['"', '\\', '\n']), "{line}");
+}
+
+#[test]
+fn the_page_is_well_formed_and_has_every_series() {
+    let text = page().render();
+    let samples = read(&text);
+    for name in FAMILIES.iter().map(|f| f.name).chain(Series::ALL.iter().map(|s| s.name())) {
+        assert!(samples.keys().any(|sample| sample.starts_with(name)), "{name}");
+    }
+    for limit in Limit::ALL {
+        let sample = format!("mynah_limit_hits_total{{limit=\"{}\"}}", limit.name());
+        assert!(samples.contains_key(&sample), "{sample}");
+    }
+}
+
+#[test]
+fn plain_series_are_by_shard_and_labelled_ones_are_summed() {
+    let samples = read(&page().render());
+    assert_eq!(samples["mynah_sign_ins_total{shard=\"0\"}"], 10.0);
+    assert_eq!(samples["mynah_sign_ins_total{shard=\"1\"}"], 11.0);
+    assert_eq!(samples["mynah_sip_requests_total{method=\"message\"}"], 6.0);
+    assert_eq!(samples["mynah_sip_responses_total{status=\"401\"}"], 2.0);
+    assert!(!samples.contains_key("mynah_sip_responses_total{status=\"200\"}"));
+    assert_eq!(samples["mynah_connections_closed_total{reason=\"tls\"}"], 2.0);
+    assert_eq!(samples["mynah_connections_closed_total{reason=\"peer\"}"], 0.0);
+    assert_eq!(samples["mynah_auth_failures_total{cause=\"wrong_password\"}"], 2.0);
+    assert_eq!(samples["mynah_limit_hits_total{limit=\"endpoints_per_user_max\"}"], 2.0);
+    assert_eq!(samples["mynah_limit_hits_total{limit=\"admin_connections_max\"}"], 9.0);
+    assert_eq!(samples["mynah_limit_hits_total{limit=\"control_queue_max\"}"], 4.0);
+    assert_eq!(samples["mynah_shards_current"], 2.0);
+    assert_eq!(samples["mynah_healthy"], 0.0);
+    assert_eq!(samples["process_start_time_seconds"], 1_800_000_000.25);
+}
+
+#[test]
+fn the_store_shows_its_alarm_and_its_commits() {
+    let samples = read(&page().render());
+    assert_eq!(samples["mynah_store_alarm{cause=\"busy\"}"], 1.0);
+    assert_eq!(samples["mynah_store_alarm{cause=\"disk_full\"}"], 0.0);
+    assert_eq!(samples["mynah_store_commit_seconds_bucket{le=\"0.001\"}"], 1.0);
+    assert_eq!(samples["mynah_store_commit_seconds_bucket{le=\"0.05\"}"], 2.0);
+    assert_eq!(samples["mynah_store_commit_seconds_bucket{le=\"5\"}"], 2.0);
+    assert_eq!(samples["mynah_store_commit_seconds_bucket{le=\"+Inf\"}"], 3.0);
+    assert_eq!(samples["mynah_store_commit_seconds_count"], 3.0);
+    assert_eq!(samples["mynah_store_commit_seconds_sum"], 60.041);
+}
+
+#[test]
+fn the_label_of_a_method_is_its_name_in_lower_case() {
+    for (index, label) in METHODS.iter().enumerate() {
+        let method = Method::from_bytes(label.to_ascii_uppercase().as_bytes());
+        assert_eq!(
+            (method as usize, method.as_str().to_ascii_lowercase()),
+            (index, (*label).into())
+        );
+    }
+}
+
+/// Starts the pages on a free port; they end with the test's runtime.
+async fn start(fake: Fake, limits: Limits) -> SocketAddr {
+    let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = socket.local_addr().unwrap();
+    tokio::spawn(async move { serve(socket, Arc::new(fake), &limits, pending()).await });
+    address
+}
+
+/// Status line and whole answer of one request.
+async fn ask(address: SocketAddr, request: &str) -> (String, String) {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let head = format!("{request} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    let status = answer.lines().next().unwrap().to_owned();
+    (status, answer)
+}
+
+#[tokio::test]
+async fn the_page_is_served_with_its_type() {
+    let fake = Fake { shards: two_shards(), ..Fake::default() };
+    let address = start(fake, Limits::default()).await;
+    let (status, answer) = ask(address, "GET /metrics").await;
+    assert_eq!(status, "HTTP/1.1 200 OK");
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.contains("content-type: text/plain; version=0.0.4; charset=utf-8"), "{head}");
+    assert_eq!(read(body)["mynah_shards_current"], 2.0);
+}
+
+#[tokio::test]
+async fn health_is_200_when_well_and_503_with_the_reasons_otherwise() {
+    let address = start(Fake::default(), Limits::default()).await;
+    let (status, answer) = ask(address, "GET /healthz").await;
+    assert_eq!(status, "HTTP/1.1 200 OK");
+    assert!(answer.ends_with(r#"{"status":"ok","reasons":[]}"#), "{answer}");
+
+    let health = Health { store: Some(Alarm::ReadOnly), ..Health::default() };
+    let fake = Fake { health: Mutex::new(health), ..Fake::default() };
+    let (status, answer) = ask(start(fake, Limits::default()).await, "GET /healthz").await;
+    assert_eq!(status, "HTTP/1.1 503 Service Unavailable");
+    assert!(answer.contains("\"cause\":\"store_alarm\""), "{answer}");
+}
+
+#[tokio::test]
+async fn other_paths_and_methods_are_refused() {
+    let address = start(Fake::default(), Limits::default()).await;
+    assert_eq!(ask(address, "GET /").await.0, "HTTP/1.1 404 Not Found");
+    assert_eq!(ask(address, "POST /metrics").await.0, "HTTP/1.1 405 Method Not Allowed");
+}
+
+/// Limit `admin_answer_timeout`.
+#[tokio::test]
+async fn cores_that_do_not_answer_are_left_out_in_time() {
+    let fake = Fake { mute: true, ..Fake::default() };
+    let limits = Limits { admin_answer_timeout: Duration::from_millis(1), ..Limits::default() };
+    let (status, answer) = ask(start(fake, limits).await, "GET /metrics").await;
+    assert_eq!(status, "HTTP/1.1 200 OK");
+    let samples = read(answer.split_once("\r\n\r\n").unwrap().1);
+    assert_eq!(samples["mynah_shards_current"], 0.0);
+}
+
+/// Limit `admin_connections_max`.
+#[tokio::test]
+async fn a_connection_without_a_place_is_closed_at_once_and_counted() {
+    let limits = Limits { admin_connections_max: 1, ..Limits::default() };
+    let address = start(Fake::default(), limits).await;
+    let mut first = TcpStream::connect(address).await.unwrap();
+    first.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    let mut octets = [0u8; 12];
+    first.read_exact(&mut octets).await.unwrap();
+    assert_eq!(&octets, b"HTTP/1.1 200");
+
+    let mut second = TcpStream::connect(address).await.unwrap();
+    assert!(matches!(second.read(&mut octets).await, Ok(0) | Err(_)));
+
+    first
+        .write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        .await
+        .unwrap();
+    let mut rest = String::new();
+    first.read_to_string(&mut rest).await.unwrap();
+    assert!(rest.contains("mynah_limit_hits_total{limit=\"admin_connections_max\"} 1\n"));
+}
+
+/// Limit `admin_connection_time_max`.
+#[tokio::test]
+async fn a_connection_that_says_nothing_gives_its_place_back() {
+    let limits = Limits {
+        admin_connections_max: 1,
+        admin_connection_time_max: Duration::from_millis(20),
+        ..Limits::default()
+    };
+    let address = start(Fake::default(), limits).await;
+    let mut idle = TcpStream::connect(address).await.unwrap();
+    idle.write_all(b"GET /metrics HTT").await.unwrap();
+    let mut octets = Vec::new();
+    let _ = idle.read_to_end(&mut octets).await;
+    assert_eq!(octets, b"");
+    let (status, _) = ask(address, "GET /healthz").await;
+    assert_eq!(status, "HTTP/1.1 200 OK");
+}

@@ -1,0 +1,60 @@
+//! One GET to the admin listener: enough HTTP for two pages of our own.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail};
+
+/// For the connection, and for each read of the answer.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// Longest answer; a page of 128 cores has half of it.
+const ANSWER_LEN_MAX: u64 = 4 << 20;
+
+/// Status and body of `path`.
+pub fn get(address: SocketAddr, path: &str) -> Result<(u16, String)> {
+    let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)
+        .with_context(|| format!("nothing answers at http://{address}: is the server running?"))?;
+    let context = || format!("http://{address}{path}");
+    stream.set_read_timeout(Some(TIMEOUT)).with_context(context)?;
+    stream.set_write_timeout(Some(TIMEOUT)).with_context(context)?;
+    // Version 1.0: the answer ends with the connection and comes in one piece.
+    let request = format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n");
+    stream.write_all(request.as_bytes()).with_context(context)?;
+    let mut answer = Vec::new();
+    stream.take(ANSWER_LEN_MAX + 1).read_to_end(&mut answer).with_context(context)?;
+    if answer.len() as u64 > ANSWER_LEN_MAX {
+        bail!("http://{address}{path}: the answer is too long: is this the server's http address?");
+    }
+    read(&answer).ok_or_else(|| {
+        anyhow!(
+            "http://{address}{path}: not an answer of Mynah: is this the server's http address?"
+        )
+    })
+}
+
+fn read(answer: &[u8]) -> Option<(u16, String)> {
+    let answer = std::str::from_utf8(answer).ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    let mut words = head.lines().next()?.split(' ');
+    if !words.next()?.starts_with("HTTP/1.") {
+        return None;
+    }
+    Some((words.next()?.parse().ok()?, body.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn status_and_body_are_read() {
+        let answer = b"HTTP/1.0 503 Service Unavailable\r\ncontent-length: 2\r\n\r\n{}";
+        assert_eq!(read(answer), Some((503, "{}".to_owned())));
+        for bad in
+            [&b""[..], b"SIP/2.0 400\r\n\r\n", b"HTTP/1.1 x\r\n\r\n", b"HTTP/1.1 200", b"\xff"]
+        {
+            assert_eq!(read(bad), None);
+        }
+    }
+}

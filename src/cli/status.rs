@@ -1,0 +1,252 @@
+//! `mynah status`
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
+
+use super::config_file::Place;
+use super::http;
+use super::server_options::READY_FILE;
+use super::text::one_line;
+use crate::metrics::names::{self, Series};
+
+/// `mynah status`
+#[derive(Args, Debug)]
+pub struct Status {
+    /// Address of the server's metrics page [default: from the ready file, then the configuration]
+    #[arg(long, value_name = "ADDR")]
+    http: Option<SocketAddr>,
+    /// Ready file that the server wrote [default: ready.json in the data folder]
+    #[arg(long, value_name = "FILE", conflicts_with = "http")]
+    ready_file: Option<PathBuf>,
+    #[command(flatten)]
+    place: Place,
+}
+
+impl Status {
+    /// Runs the command.
+    pub fn run(self) -> Result<()> {
+        let address = self.address()?;
+        let (code, health) = http::get(address, "/healthz")?;
+        let (_, page) = http::get(address, "/metrics")?;
+        print!("{}", table(&health, &Samples::read(&page), Timestamp::now()));
+        match code {
+            200 => Ok(()),
+            _ => bail!("the server is not well: {}", one_line(&reasons(&health))),
+        }
+    }
+
+    fn address(&self) -> Result<SocketAddr> {
+        if let Some(address) = self.http {
+            return Ok(address);
+        }
+        if let Some(path) = &self.ready_file {
+            return ready_address(path);
+        }
+        let settings = self.place.settings()?;
+        let path = self.place.folder(settings.as_ref()).join(READY_FILE);
+        if path.exists() {
+            return ready_address(&path);
+        }
+        match settings.and_then(|settings| settings.listen.http) {
+            Some(address) if address.port() != 0 => Ok(address),
+            _ => bail!(
+                "no {}: is the server running? Give --http ADDR or --ready-file FILE",
+                path.display()
+            ),
+        }
+    }
+}
+
+/// The part of the ready file that matters here.
+#[derive(Deserialize)]
+struct Ready {
+    http: Option<SocketAddr>,
+}
+
+fn ready_address(path: &Path) -> Result<SocketAddr> {
+    let text = fs::read_to_string(path)
+        .with_context(|| format!("{}: is the server running?", path.display()))?;
+    let ready: Ready = serde_json::from_str(&text)
+        .with_context(|| format!("{}: not a ready file", path.display()))?;
+    ready.http.with_context(|| format!("{}: the server has no http listener", path.display()))
+}
+
+/// A page of metrics, summed over the labels.
+struct Samples(BTreeMap<String, f64>);
+
+impl Samples {
+    fn read(page: &str) -> Self {
+        let mut samples = BTreeMap::new();
+        for line in page.lines().filter(|line| !line.starts_with('#')) {
+            let Some((sample, value)) = line.rsplit_once(' ') else { continue };
+            let name = sample.split_once('{').map_or(sample, |(name, _)| name);
+            *samples.entry(name.to_owned()).or_insert(0.0) += value.parse().unwrap_or(0.0);
+        }
+        Samples(samples)
+    }
+
+    fn number(&self, name: &str) -> f64 {
+        self.0.get(name).copied().unwrap_or(0.0)
+    }
+
+    fn series(&self, series: Series) -> f64 {
+        self.number(series.name())
+    }
+}
+
+fn table(health: &str, samples: &Samples, now: Timestamp) -> String {
+    let series = |name| samples.series(name);
+    let started =
+        Timestamp::from_millisecond((samples.number(names::PROCESS_START.name) * 1e3) as i64)
+            .unwrap_or(now);
+    let up = SignedDuration::from_secs(now.duration_since(started).as_secs().max(0));
+    let rows = [
+        ("health", state(health)),
+        ("up for", format!("{up:#}")),
+        ("cores", samples.number(names::SHARDS_CURRENT.name).to_string()),
+        (
+            "users",
+            format!(
+                "{} known, {} signed in with {} endpoints",
+                series(Series::UsersCurrent),
+                series(Series::UsersSignedInCurrent),
+                series(Series::EndpointsCurrent),
+            ),
+        ),
+        (
+            "sign-ins",
+            format!(
+                "{} good, {} refused",
+                series(Series::SignIns),
+                samples.number(names::AUTH_FAILURES.name)
+            ),
+        ),
+        (
+            "connections",
+            format!(
+                "{} now, {} accepted",
+                series(Series::ConnectionsCurrent),
+                series(Series::ConnectionsOpened)
+            ),
+        ),
+        (
+            "sessions",
+            format!(
+                "{} now, {} established",
+                series(Series::SessionsCurrent),
+                series(Series::SessionsStarted)
+            ),
+        ),
+        (
+            "messages",
+            format!(
+                "{} in sessions, {} in pager mode, {} bridged",
+                series(Series::SessionMessages),
+                series(Series::PagerMessages),
+                series(Series::BridgeMessages),
+            ),
+        ),
+        (
+            "store",
+            format!(
+                "{} rows written, {} records waiting",
+                samples.number(names::STORE_ROWS.name),
+                samples.number(names::STORE_QUEUED.name)
+                    + samples.number(names::STORE_PENDING.name),
+            ),
+        ),
+        (
+            "memory",
+            format!("{:.0} MiB", samples.number(names::PROCESS_RESIDENT.name) / f64::from(1 << 20)),
+        ),
+    ];
+    rows.iter().map(|(name, value)| format!("{name:12}  {value}\n")).collect()
+}
+
+/// The answer of `/healthz`.
+#[derive(Default, Deserialize)]
+struct Health {
+    status: String,
+    reasons: Vec<Reason>,
+}
+
+#[derive(Deserialize)]
+struct Reason {
+    detail: String,
+}
+
+fn state(health: &str) -> String {
+    let status = serde_json::from_str::<Health>(health).unwrap_or_default().status;
+    if status.is_empty() { "unknown".to_owned() } else { one_line(&status) }
+}
+
+fn reasons(health: &str) -> String {
+    let reasons = serde_json::from_str::<Health>(health).unwrap_or_default().reasons;
+    let details: Vec<String> = reasons.into_iter().map(|reason| reason.detail).collect();
+    if details.is_empty() { "it gives no reason".to_owned() } else { details.join("; ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_sums_the_shards() {
+        let page = "\
+# HELP mynah_users_current Users.
+# TYPE mynah_users_current gauge
+mynah_users_current{shard=\"0\"} 2
+mynah_users_current{shard=\"1\"} 1
+mynah_connections_current{shard=\"0\"} 4
+mynah_auth_failures_total{cause=\"wrong_password\"} 1
+mynah_auth_failures_total{cause=\"replay\"} 2
+mynah_store_queue_current 3
+mynah_store_pending_current 4
+process_resident_memory_bytes 47185920
+process_start_time_seconds 1795248000.5
+not a sample
+";
+        let now: Timestamp = "2026-11-21T09:01:02.5Z".parse().unwrap();
+        let health = r#"{"status":"ok","reasons":[]}"#;
+        assert_eq!(
+            table(health, &Samples::read(page), now),
+            "\
+health        ok
+up for        1h 1m 2s
+cores         0
+users         3 known, 0 signed in with 0 endpoints
+sign-ins      0 good, 3 refused
+connections   4 now, 0 accepted
+sessions      0 now, 0 established
+messages      0 in sessions, 0 in pager mode, 0 bridged
+store         0 rows written, 7 records waiting
+memory        45 MiB
+"
+        );
+    }
+
+    #[test]
+    fn reasons_are_joined_and_odd_answers_stood() {
+        let health = r#"{"status":"failing","reasons":[{"cause":"a","detail":"x"},{"cause":"b","detail":"y"}]}"#;
+        assert_eq!((state(health).as_str(), reasons(health).as_str()), ("failing", "x; y"));
+        assert_eq!((state("?").as_str(), reasons("?").as_str()), ("unknown", "it gives no reason"));
+    }
+
+    #[test]
+    fn the_ready_file_says_where() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(READY_FILE);
+        fs::write(&path, r#"{"pid":7,"tls":"127.0.0.1:1","tcp":null,"http":"127.0.0.1:9"}"#)
+            .unwrap();
+        assert_eq!(ready_address(&path).unwrap(), "127.0.0.1:9".parse().unwrap());
+        fs::write(&path, r#"{"pid":7,"tls":"127.0.0.1:1"}"#).unwrap();
+        assert!(ready_address(&path).unwrap_err().to_string().ends_with("has no http listener"));
+    }
+}

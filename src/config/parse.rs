@@ -1,0 +1,97 @@
+//! From text to settings.
+
+use toml::Spanned;
+
+use super::error::{Error, Problem};
+use super::limits::{self, Located};
+use super::schema::{self, File};
+use super::settings::{Certificate, Listen, Log, Settings};
+
+/// Reads the text of a `mynah.toml`. Keys that are absent have their default.
+pub fn parse(text: &str) -> Result<Settings, Error> {
+    let file = toml::from_str(text).map_err(|error| Error::from_toml(text, &error))?;
+    resolve(file).map_err(|(span, problem)| Error::at(text, span, problem))
+}
+
+fn resolve(file: File) -> Result<Settings, Located> {
+    let defaults = Settings::default();
+    let listen = listen(&file.listen)?;
+    Ok(Settings {
+        domains: match file.server.domains {
+            Some(domains) => distinct(domains, Problem::NoDomain, |name| name.0.clone())?
+                .into_iter()
+                .map(|name| name.0)
+                .collect(),
+            None => defaults.domains,
+        },
+        name: file.server.name.map_or(defaults.name, |name| name.0),
+        data: file.server.data.map_or(defaults.data, |path| path.0),
+        cores: file.server.cores.map_or(defaults.cores, |cores| cores.0),
+        certificates: match file.tls.certificates {
+            Some(certificates) => self::certificates(certificates, &listen)?,
+            None => defaults.certificates,
+        },
+        listen,
+        digest: match file.auth.digest {
+            Some(list) => distinct(list, Problem::NoDigest, |a| a.0.name().to_owned())?
+                .into_iter()
+                .map(|algorithm| algorithm.0)
+                .collect(),
+            None => defaults.digest,
+        },
+        limits: limits::resolve(&file.limits)?,
+        log: Log {
+            filter: file.log.filter.map_or(defaults.log.filter, |filter| filter.0),
+            format: file.log.format.map_or(defaults.log.format, |format| format.0),
+        },
+    })
+}
+
+fn listen(written: &schema::Listen) -> Result<Listen, Located> {
+    let defaults = Listen::default();
+    let address = |listener: &Option<Spanned<schema::Listener>>, default| {
+        listener.as_ref().map_or(default, |listener| listener.get_ref().0)
+    };
+    let listen = Listen {
+        tls: address(&written.tls, defaults.tls),
+        tcp: address(&written.tcp, defaults.tcp),
+        http: address(&written.http, defaults.http),
+    };
+    if listen.tls.is_none() && listen.tcp.is_none() {
+        let place = written.tls.as_ref().map_or(0..0, Spanned::span);
+        return Err((place, Problem::NoListener));
+    }
+    Ok(listen)
+}
+
+fn certificates(
+    written: Spanned<Vec<schema::Certificate>>,
+    listen: &Listen,
+) -> Result<Vec<Certificate>, Located> {
+    if written.get_ref().is_empty() && listen.tls.is_some() {
+        return Err((written.span(), Problem::NoCertificate));
+    }
+    let read = |c: schema::Certificate| Certificate { chain: c.chain.0, key: c.key.0 };
+    Ok(written.into_inner().into_iter().map(read).collect())
+}
+
+/// The elements of a list that may neither be empty nor hold the same element twice.
+fn distinct<T>(
+    list: Spanned<Vec<Spanned<T>>>,
+    empty: Problem,
+    key: fn(&T) -> String,
+) -> Result<Vec<T>, Located> {
+    let place = list.span();
+    let elements = list.into_inner();
+    if elements.is_empty() {
+        return Err((place, empty));
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    for element in &elements {
+        let key = key(element.get_ref());
+        if !seen.insert(key.clone()) {
+            return Err((element.span(), Problem::Twice(key)));
+        }
+    }
+    Ok(elements.into_iter().map(Spanned::into_inner).collect())
+}

@@ -1,0 +1,248 @@
+//! The shape of `mynah.toml`: sections, keys and how each value is written. Every key is optional;
+//! a key that is not here is an error.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, Error, Unexpected, Visitor};
+use toml::Spanned;
+
+use super::settings::{DigestAlgorithm, LogFormat};
+use crate::base::host_name::is_host_name;
+
+/// Most executors; far above any machine.
+const CORES_CEILING: usize = 1024;
+
+/// The whole file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct File {
+    pub server: Server,
+    pub listen: Listen,
+    pub tls: Tls,
+    pub auth: Auth,
+    pub log: Log,
+    pub limits: BTreeMap<Spanned<String>, Spanned<Quantity>>,
+}
+
+/// `[server]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Server {
+    pub domains: Option<Spanned<Vec<Spanned<HostName>>>>,
+    pub name: Option<HostName>,
+    pub data: Option<FilePath>,
+    pub cores: Option<Cores>,
+}
+
+/// `[listen]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Listen {
+    pub tls: Option<Spanned<Listener>>,
+    pub tcp: Option<Spanned<Listener>>,
+    pub http: Option<Spanned<Listener>>,
+}
+
+/// `[tls]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Tls {
+    pub certificates: Option<Spanned<Vec<Certificate>>>,
+}
+
+/// An element of `tls.certificates`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Certificate {
+    pub chain: FilePath,
+    pub key: FilePath,
+}
+
+/// `[auth]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Auth {
+    pub digest: Option<Spanned<Vec<Spanned<Algorithm>>>>,
+}
+
+/// `[log]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Log {
+    pub filter: Option<Filter>,
+    pub format: Option<Format>,
+}
+
+/// Implements `Deserialize` for a newtype that is written as text.
+macro_rules! text {
+    ($name:ident, $expected:literal, $read:expr) => {
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                struct Text;
+
+                impl Visitor<'_> for Text {
+                    type Value = $name;
+
+                    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                        f.write_str($expected)
+                    }
+
+                    fn visit_str<E: Error>(self, text: &str) -> Result<$name, E> {
+                        let read: fn(&str) -> Option<$name> = $read;
+                        read(text).ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
+                    }
+                }
+
+                deserializer.deserialize_str(Text)
+            }
+        }
+    };
+}
+
+/// A domain or the name of a host, lower case.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct HostName(pub String);
+text!(HostName, "a host name such as \"example.test\"", |text| {
+    is_host_name(text).then(|| HostName(text.to_ascii_lowercase()))
+});
+
+/// A file or a folder.
+#[derive(Debug)]
+pub struct FilePath(pub PathBuf);
+text!(FilePath, "a path", |text| {
+    (!text.is_empty() && !text.contains('\0')).then(|| FilePath(PathBuf::from(text)))
+});
+
+/// An address to listen on, or `none`.
+#[derive(Clone, Copy, Debug)]
+pub struct Listener(pub Option<SocketAddr>);
+text!(
+    Listener,
+    "an address and port such as \"0.0.0.0:5061\" or \"[::]:5061\", or \"none\"",
+    |text| match text {
+        "none" => Some(Listener(None)),
+        text => text.parse().ok().map(|address| Listener(Some(address))),
+    }
+);
+
+/// A digest algorithm.
+#[derive(Clone, Copy, Debug)]
+pub struct Algorithm(pub DigestAlgorithm);
+text!(Algorithm, "\"SHA-256\" or \"MD5\"", |text| {
+    [DigestAlgorithm::Md5, DigestAlgorithm::Sha256]
+        .into_iter()
+        .find(|algorithm| algorithm.name().eq_ignore_ascii_case(text))
+        .map(Algorithm)
+});
+
+/// What is logged.
+#[derive(Debug)]
+pub struct Filter(pub String);
+text!(
+    Filter,
+    "off, error, warn, info, debug or trace, with target=level after a comma for parts, \
+     such as \"info,mynah::net=debug\"",
+    |text| is_filter(text).then(|| Filter(text.to_owned()))
+);
+
+/// How log lines look.
+#[derive(Debug)]
+pub struct Format(pub LogFormat);
+text!(Format, "\"text\" or \"json\"", |text| match text {
+    "json" => Some(Format(LogFormat::Json)),
+    "text" => Some(Format(LogFormat::Text)),
+    _ => None,
+});
+
+/// A number of executors, or `all`.
+#[derive(Clone, Copy, Debug)]
+pub struct Cores(pub Option<usize>);
+
+impl<'de> Deserialize<'de> for Cores {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct CoresVisitor;
+
+        impl Visitor<'_> for CoresVisitor {
+            type Value = Cores;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "a number from 1 to {CORES_CEILING}, or \"all\"")
+            }
+
+            fn visit_i64<E: Error>(self, number: i64) -> Result<Cores, E> {
+                usize::try_from(number)
+                    .ok()
+                    .and_then(NonZeroUsize::new)
+                    .map(NonZeroUsize::get)
+                    .filter(|number| *number <= CORES_CEILING)
+                    .map(|number| Cores(Some(number)))
+                    .ok_or_else(|| E::invalid_value(Unexpected::Signed(number), &self))
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Cores, E> {
+                match text {
+                    "all" => Ok(Cores(None)),
+                    _ => Err(E::invalid_value(Unexpected::Str(text), &self)),
+                }
+            }
+        }
+
+        deserializer.deserialize_any(CoresVisitor)
+    }
+}
+
+/// The value of a limit, not read yet: which of both it must be depends on the limit.
+#[derive(Debug)]
+pub enum Quantity {
+    Number(u64),
+    Text(String),
+}
+
+impl<'de> Deserialize<'de> for Quantity {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct QuantityVisitor;
+
+        impl Visitor<'_> for QuantityVisitor {
+            type Value = Quantity;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a whole number, or text such as \"10s\" or \"16KiB\"")
+            }
+
+            fn visit_i64<E: Error>(self, number: i64) -> Result<Quantity, E> {
+                u64::try_from(number)
+                    .map(Quantity::Number)
+                    .map_err(|_| E::invalid_value(Unexpected::Signed(number), &self))
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Quantity, E> {
+                Ok(Quantity::Text(text.to_owned()))
+            }
+        }
+
+        deserializer.deserialize_any(QuantityVisitor)
+    }
+}
+
+/// A comma list of `level` and `target=level`, at least one.
+fn is_filter(text: &str) -> bool {
+    fn is_level(text: &str) -> bool {
+        matches!(text, "off" | "error" | "warn" | "info" | "debug" | "trace")
+    }
+    fn is_target(text: &str) -> bool {
+        let word = |word: &str| {
+            !word.is_empty()
+                && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b))
+        };
+        text.split("::").all(word)
+    }
+    text.split(',').all(|directive| match directive.split_once('=') {
+        Some((target, level)) => is_target(target) && is_level(level),
+        None => is_level(directive),
+    })
+}

@@ -1,0 +1,133 @@
+//! The settings a server runs with: every key resolved, every default filled in.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use crate::base::limits::Limits;
+
+/// Everything the server is told at start. `Default` is what an empty `mynah.toml` means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// SIP domains served, lower case, at least one. A user's realm is the domain of its address.
+    pub domains: Vec<String>,
+    /// Fully qualified name of this server: Via, Record-Route and the source of `ms-diagnostics`.
+    pub name: String,
+    /// Folder of the database, the lock and whatever else must outlive the process.
+    pub data: PathBuf,
+    /// Executors, one pinned to each core; `None` takes every core the process may use.
+    pub cores: Option<usize>,
+    /// Where to listen.
+    pub listen: Listen,
+    /// Certificates side by side, of which the handshake picks the first that the client can
+    /// verify; put ECDSA before RSA.
+    pub certificates: Vec<Certificate>,
+    /// Digest algorithms offered, in the order of the challenges (RFC 8760 section 2.4: the most
+    /// preferred first).
+    pub digest: Vec<DigestAlgorithm>,
+    /// Every bound.
+    pub limits: Limits,
+    /// What is logged, and how.
+    pub log: Log,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            domains: vec!["example.test".to_owned()],
+            name: "fe01.example.test".to_owned(),
+            data: PathBuf::from("/var/lib/mynah"),
+            cores: None,
+            listen: Listen::default(),
+            certificates: vec![Certificate {
+                chain: PathBuf::from("/etc/mynah/chain.pem"),
+                key: PathBuf::from("/etc/mynah/key.pem"),
+            }],
+            digest: vec![DigestAlgorithm::Md5, DigestAlgorithm::Sha256],
+            limits: Limits::default(),
+            log: Log::default(),
+        }
+    }
+}
+
+impl Settings {
+    /// Makes relative paths relative to `folder`, the one the configuration file lies in.
+    pub fn resolve_paths(&mut self, folder: &Path) {
+        let certificates = self.certificates.iter_mut().flat_map(|c| [&mut c.chain, &mut c.key]);
+        for path in certificates.chain([&mut self.data]) {
+            *path = folder.join(&path);
+        }
+    }
+}
+
+/// Listening addresses; port 0 lets the kernel choose. TLS or TCP is always set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listen {
+    /// SIP over TLS.
+    pub tls: Option<SocketAddr>,
+    /// SIP over plain TCP: passwords are safe (digest), messages are not. For loopback and labs.
+    pub tcp: Option<SocketAddr>,
+    /// `/metrics` and `/healthz`, without authentication: keep it on loopback or a closed network.
+    pub http: Option<SocketAddr>,
+}
+
+impl Default for Listen {
+    fn default() -> Self {
+        Listen {
+            tls: Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 5061)),
+            tcp: None,
+            http: Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9090)),
+        }
+    }
+}
+
+/// A certificate chain and its private key, both PEM files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Certificate {
+    /// The server's certificate first, then the intermediates.
+    pub chain: PathBuf,
+    /// PKCS #8, SEC 1 or PKCS #1.
+    pub key: PathBuf,
+}
+
+/// Hash of a digest challenge (RFC 8760).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DigestAlgorithm {
+    /// `MD5`: what the Lync client and most SIP telephones know.
+    Md5,
+    /// `SHA-256`.
+    Sha256,
+}
+
+impl DigestAlgorithm {
+    /// The token in challenges and in `mynah.toml`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            DigestAlgorithm::Md5 => "MD5",
+            DigestAlgorithm::Sha256 => "SHA-256",
+        }
+    }
+}
+
+/// Logging.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// Comma list of `level` or `target=level`, as in `info,mynah::net=debug`.
+    pub filter: String,
+    /// One line an event either way.
+    pub format: LogFormat,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Log { filter: "info".to_owned(), format: LogFormat::Text }
+    }
+}
+
+/// How a log line looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// A JSON object.
+    Json,
+    /// For people.
+    Text,
+}

@@ -1,0 +1,35 @@
+//! The dialect of Lync clients (MS-SIPRE, MS-SIPREGE, MS-OCER).
+
+pub mod register;
+
+use super::reject::Reject;
+use crate::wire::sip::{HeaderName, Message, Writer};
+
+/// True if the client speaks this dialect: it says so in Supported, or asks for the dialect's
+/// keep-alive (MS-SIPREGE section 2.2).
+pub fn is_spoken_by(message: Message<'_>) -> bool {
+    message.header(HeaderName::MsKeepAlive).is_some()
+        || message.has_token(HeaderName::Supported, "msrtc-event-categories")
+}
+
+/// Adds the reason of a refusal (MS-OCER section 2.2.1).
+pub fn diagnostics<'o>(
+    writer: Writer<'o>,
+    reject: Reject,
+    reason: &str,
+    source: &str,
+) -> Writer<'o> {
+    writer.line_fmt(
+        "ms-diagnostics",
+        format_args!("{};reason=\"{reason}\";source=\"{source}\"", reject.code()),
+    )
+}
+
+/// Adds the reason of a refused sign-in, in the form that may leave the enterprise and that the
+/// client shows to its user.
+pub fn public_diagnostics<'o>(writer: Writer<'o>, reject: Reject) -> Writer<'o> {
+    writer.line_fmt(
+        "ms-diagnostics-public",
+        format_args!("{};reason=\"{}\"", reject.code(), reject.reason()),
+    )
+}

@@ -1,0 +1,119 @@
+//! Every refusal of the server: status, diagnostic and what the user is told, in one table.
+
+/// Declares the refusals: variant, status, diagnostic code, reason.
+macro_rules! rejects {
+    ($($(#[$doc:meta])* $variant:ident $status:literal $code:literal $reason:literal;)*) => {
+        /// Why a request is refused.
+        ///
+        /// The diagnostic goes out as `ms-diagnostics` (MS-OCER section 2.2.1) to Lync clients
+        /// and as `Warning` (RFC 3261 section 20.43) to the others; both show the reason. Codes
+        /// from 52000 are Mynah's own.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Reject { $($(#[$doc])* $variant,)* }
+
+        impl Reject {
+            /// All refusals.
+            pub const ALL: &'static [Reject] = &[$(Reject::$variant,)*];
+
+            /// The SIP status.
+            pub const fn status(self) -> u16 {
+                match self { $(Reject::$variant => $status,)* }
+            }
+
+            /// The `ms-diagnostics` code.
+            pub const fn code(self) -> u32 {
+                match self { $(Reject::$variant => $code,)* }
+            }
+
+            /// One sentence for the user and the log.
+            pub const fn reason(self) -> &'static str {
+                match self { $(Reject::$variant => $reason,)* }
+            }
+        }
+    };
+}
+
+rejects! {
+    /// No such user here.
+    UnknownUser 404 1003 "User does not exist";
+    /// The address is of a domain this server does not serve.
+    UnknownDomain 404 52001 "The domain is not served here";
+    /// The user has no endpoint that can take it.
+    NoEndpoint 480 15030 "Failed to route to user: not signed in";
+    /// The endpoint's connection was lost before it answered.
+    EndpointLost 480 52002 "The connection to the recipient was lost";
+    /// The endpoint said that it is overloaded; that does not mean the server is.
+    EndpointOverloaded 500 52005 "The recipient's client is overloaded";
+    /// Nobody answered in time.
+    NoAnswer 408 52003 "The recipient did not answer in time";
+    /// The caller took the invitation back.
+    Cancelled 487 52004 "The invitation was cancelled";
+
+    /// From is not the signed-in user.
+    NotYourIdentity 403 52010 "From is not the user signed in on this connection";
+    /// REGISTER of one user for another.
+    ThirdParty 403 52011 "Registration on behalf of another user is not allowed";
+    /// The connection belongs to another user already.
+    AnotherUser 403 52012 "Another user is signed in on this connection";
+    /// Wrong user name or password, the configured number of times.
+    WrongPassword 403 52013 "The user name or the password is wrong";
+    /// The account is disabled.
+    Disabled 403 52014 "The account is disabled";
+    /// Too many failed sign-ins.
+    LockedOut 403 52015 "Too many failed sign-ins: try again later";
+    /// Credentials that cannot be read.
+    BadCredentials 400 52017 "The credentials cannot be read";
+
+    /// Max-Forwards has run out.
+    TooManyHops 483 52020 "Too many hops";
+    /// The request came through here before.
+    Loop 482 52021 "Loop detected";
+    /// A request in a dialog that is not known.
+    UnknownDialog 481 52022 "The conversation does not exist any more";
+    /// CSeq below the last one.
+    OutOfOrder 500 52023 "The sequence number is out of order";
+    /// CANCEL of nothing.
+    NothingToCancel 481 52024 "There is nothing to cancel";
+
+    /// The method is not implemented.
+    UnknownMethod 501 52030 "The method is not implemented";
+    /// The method is known and not allowed there.
+    MethodNotAllowed 405 52031 "The method is not allowed";
+    /// An event package that is not served.
+    BadEvent 489 52032 "The event package is not supported";
+    /// A required extension.
+    BadExtension 420 52033 "A required extension is not supported";
+    /// A body type that is not understood.
+    UnsupportedMedia 415 52034 "The content type is not supported";
+    /// An offer without instant messaging.
+    NotAcceptable 488 52035 "Only instant-messaging sessions are offered here";
+    /// A Contact that cannot be read.
+    BadContact 400 52036 "The Contact cannot be read";
+
+    /// The user has all the endpoints he may have.
+    TooManyEndpoints 403 52040 "The user is signed in on too many endpoints";
+    /// The user has all the connections he may have.
+    TooManyConnections 403 52045 "The user is signed in on too many connections";
+    /// The registration asked for is too short.
+    IntervalTooBrief 423 52041 "The registration interval is too brief";
+    /// A bound of the server is reached.
+    Overloaded 503 52042 "The server is busy: try again later";
+    /// A bound of the connection is reached.
+    TooManyRequests 503 52043 "Too many requests are waiting for an answer";
+    /// The server goes down.
+    GoingDown 503 52044 "The server is going down";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn every_refusal_has_a_code_of_its_own() {
+        let codes: HashSet<_> = Reject::ALL.iter().map(|reject| reject.code()).collect();
+        assert_eq!(codes.len(), Reject::ALL.len());
+        assert!(Reject::ALL.iter().all(|reject| (400..700).contains(&reject.status())));
+        assert!(Reject::ALL.iter().all(|reject| !reject.reason().contains('"')));
+    }
+}

@@ -1,0 +1,11 @@
+//! The dialect of standard SIP clients (RFC 3261, RFC 3428).
+
+pub mod challenge;
+pub mod register;
+
+use crate::wire::sip::Writer;
+
+/// Adds the reason of a refusal (RFC 3261 section 20.43; 399 is "miscellaneous warning").
+pub fn warning<'o>(writer: Writer<'o>, reason: &str, source: &str) -> Writer<'o> {
+    writer.line_fmt("Warning", format_args!("399 {source} \"{reason}\""))
+}

@@ -1,0 +1,117 @@
+//! Who is let in, and who is not.
+
+use std::net::SocketAddr;
+use std::task::Waker;
+
+use glommio::net::TcpStream;
+
+use super::carrier::Carrier;
+use super::connection::{Connection, Phase};
+use super::deadlines::Timer;
+use super::inner::Inner;
+use super::tls::Session;
+use crate::base::ids::Slot;
+use crate::base::limits::Limit;
+use crate::base::time::Now;
+use crate::metrics::counters::CloseReason;
+use crate::metrics::names::Series;
+use crate::shard::Machine;
+use crate::shard::input::Transport;
+
+/// Log cause of a failed accept, beside those of closed connections.
+pub(super) const ACCEPT_FAILED: usize = CloseReason::COUNT;
+
+impl<M: Machine, C: Carrier> Inner<M, C> {
+    pub fn admit(
+        &mut self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        transport: Transport,
+        now: Now,
+    ) -> Option<Slot> {
+        let refused = if self.drain.is_some() {
+            Some((None, CloseReason::Drain))
+        } else if !self.addresses.enter(peer.ip()) {
+            Some((Some(Limit::ConnectionsPerAddress), CloseReason::Refused))
+        } else {
+            None
+        };
+        if let Some((limit, reason)) = refused {
+            self.refuse(peer, limit, reason, now);
+            return None;
+        }
+        let tls = match (transport, &self.tls) {
+            (Transport::Tcp, _) => None,
+            (Transport::Tls, Some(config)) => match Session::new(config.clone()) {
+                Ok(session) => Some(Box::new(session)),
+                Err(error) => {
+                    self.addresses.leave(peer.ip());
+                    tracing::error!(%error, "no TLS session can be made");
+                    self.refuse(peer, None, CloseReason::Tls, now);
+                    return None;
+                }
+            },
+            (Transport::Tls, None) => {
+                self.addresses.leave(peer.ip());
+                self.refuse(peer, None, CloseReason::Tls, now);
+                return None;
+            }
+        };
+        // Answers are small and awaited; coalescing is done here, by the flush.
+        let _ = stream.set_nodelay(true);
+        let connection = Box::new(Connection::new(stream, peer, tls, now.mono_ms));
+        let Ok(slot) = self.connections.insert(connection) else {
+            self.addresses.leave(peer.ip());
+            self.refuse(peer, Some(Limit::Connections), CloseReason::Refused, now);
+            return None;
+        };
+        if transport == Transport::Tls {
+            self.handshaking += 1;
+        }
+        let current = self.connections.len() as u64;
+        let counters = self.machine.counters();
+        counters.count(Series::ConnectionsOpened);
+        counters.set(Series::ConnectionsCurrent, current);
+        self.arm_near(slot);
+        self.wheel.arm(now.after(self.limits.idle_timeout), Timer::Far(slot));
+        Some(slot)
+    }
+
+    fn refuse(&mut self, peer: SocketAddr, limit: Option<Limit>, reason: CloseReason, now: Now) {
+        let counters = self.machine.counters();
+        counters.close(reason);
+        if let Some(limit) = limit {
+            counters.hit(limit);
+        }
+        if let Some(held_back) = self.log.pass(now, reason as usize) {
+            let limit = limit.map_or("", Limit::name);
+            tracing::warn!(%peer, reason = reason.name(), limit, held_back, "connection refused");
+        }
+    }
+
+    /// Drops a connection whose socket is shut down.
+    pub fn remove(&mut self, slot: Slot) {
+        let Some(connection) = self.connections.remove(slot) else { return };
+        if connection.phase == Phase::Handshake {
+            self.handshaking = self.handshaking.saturating_sub(1);
+            self.open_gate();
+        }
+        self.addresses.leave(connection.peer.ip());
+        let current = self.connections.len() as u64;
+        self.machine.counters().set(Series::ConnectionsCurrent, current);
+    }
+
+    /// Nothing can be accepted now.
+    pub fn accept_failed(&mut self, error: &str) {
+        let now = self.clock.now();
+        self.machine.counters().count(Series::AcceptFailures);
+        if let Some(held_back) = self.log.pass(now, ACCEPT_FAILED) {
+            tracing::error!(error, held_back, "cannot accept; trying again (LimitNOFILE?)");
+        }
+    }
+
+    /// Lets accept loops that wait look again.
+    pub fn open_gate(&mut self) {
+        self.gate.drain(..).for_each(Waker::wake);
+    }
+}

@@ -1,0 +1,93 @@
+//! The end of a wake-up: what waits on each connection leaves at once.
+
+use super::carrier::Carrier;
+use super::connection::{Connection, Phase};
+use super::inner::Inner;
+use super::outbound::Wire;
+use crate::base::ids::Slot;
+use crate::base::time::Now;
+use crate::metrics::counters::CloseReason;
+use crate::metrics::names::Series;
+use crate::shard::Machine;
+
+/// Connections that wait to be flushed before it is done without further delay.
+pub(super) const DIRTY_MAX: usize = 64;
+
+impl<M: Machine, C: Carrier> Inner<M, C> {
+    /// Has `slot` flushed at the end of this wake-up.
+    pub fn mark_dirty(&mut self, slot: Slot) {
+        let Some(connection) = self.connections.get_mut(slot) else { return };
+        if !std::mem::replace(&mut connection.dirty, true) {
+            self.dirty.push(slot);
+            self.schedule_flush();
+        }
+    }
+
+    pub fn schedule_flush(&mut self) {
+        if !std::mem::replace(&mut self.flush_coming, true)
+            && let Some(flusher) = &self.flusher
+        {
+            flusher.wake_by_ref();
+        }
+    }
+
+    /// Ends a wake-up: every connection with something to send is flushed once, then whoever got
+    /// a frame is woken, and connections that waited for the mesh go on.
+    pub fn flush(&mut self, now: Now) {
+        self.caught(|inner| inner.settle(now));
+        while let Some(slot) = self.dirty.pop() {
+            if let Some(connection) = self.connections.get_mut(slot) {
+                connection.dirty = false;
+                self.guarded(slot, now, |inner| {
+                    inner.flush_one(slot, now);
+                    inner.settle(now);
+                });
+            }
+        }
+        self.carrier.flush(self.machine.counters());
+        self.flush_coming = false;
+        if !self.carrier.congested() {
+            while let Some(slot) = self.paused.pop() {
+                if let Some(connection) = self.connections.get_mut(slot) {
+                    connection.paused = false;
+                    connection.wake();
+                }
+            }
+        }
+    }
+
+    /// Sends what waits on one connection; closes our side once a closing one has nothing left.
+    pub fn flush_one(&mut self, slot: Slot, now: Now) {
+        let Some(connection) = self.connections.get_mut(slot) else { return };
+        let Connection { stream, tls, outbound, waker: Some(waker), .. } = &mut **connection else {
+            // Its task has not run yet: the first step flushes.
+            return;
+        };
+        if !outbound.is_empty() {
+            let mut wire = Wire { stream, waker, tls: tls.as_deref_mut() };
+            match outbound.flush(&mut wire, &mut self.buffers.scratch) {
+                Ok(0) => {}
+                Ok(moved) => {
+                    let counters = self.machine.counters();
+                    counters.count(Series::Flushes);
+                    counters.add(Series::BytesSent, moved as u64);
+                }
+                Err(error) => {
+                    tracing::debug!(peer = %connection.peer, %error, "write failed");
+                    connection.outbound.clear();
+                    self.close(slot, CloseReason::Reset, now);
+                    return;
+                }
+            }
+            // Idle connections share the memory of their queues.
+            if let Some(spare) = outbound.spare()
+                && self.spare.len() < DIRTY_MAX
+            {
+                self.spare.push(spare);
+            }
+        }
+        if connection.phase == Phase::Closing && !connection.outbound.is_blocked() {
+            self.shut(slot);
+        }
+    }
+}

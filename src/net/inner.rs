@@ -1,0 +1,239 @@
+//! What a core is made of, and the door to its machine: an input goes in, and all its effects are
+//! carried out before anything else happens.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::task::Waker;
+
+use bytes::Bytes;
+use rustls::ServerConfig;
+
+use super::addresses::Addresses;
+use super::carrier::Carrier;
+use super::clock::Clock;
+use super::connection::{Connection, Phase};
+use super::deadlines::{Drain, GRANULARITY_MS, Timer};
+use super::log_limit::LogLimit;
+use super::outbound::Scratch;
+use super::partition::Parts;
+use crate::base::ids::{ConnId, ShardId, Slot};
+use crate::base::limits::{Limit, Limits};
+use crate::base::slab::Slab;
+use crate::base::time::Now;
+use crate::base::wheel::Wheel;
+use crate::metrics::counters::CloseReason;
+use crate::metrics::names::Series;
+use crate::shard::Machine;
+use crate::shard::input::Input;
+use crate::shard::output::Output;
+use crate::wire::sip::Head;
+
+/// Frames to itself that a core handles before it looks at anything else.
+const LOCAL_FRAMES: usize = 1024;
+
+pub(super) struct Inner<M, C> {
+    pub shard: ShardId,
+    pub limits: Arc<Limits>,
+    pub clock: Clock,
+    pub machine: M,
+    pub carrier: C,
+    pub connections: Slab<Box<Connection>>,
+    pub buffers: Buffers,
+    pub handshaking: usize,
+    pub paused: Vec<Slot>,
+    pub log: LogLimit<{ CloseReason::COUNT + 1 }>,
+    /// Ends of connections that the machine has not been told.
+    pub ended: VecDeque<(ConnId, CloseReason)>,
+    pub tls: Option<Arc<ServerConfig>>,
+    pub addresses: Addresses,
+    pub wheel: Wheel<Timer>,
+    pub due: Vec<Timer>,
+    pub dirty: Vec<Slot>,
+    pub spare: Vec<Vec<Bytes>>,
+    /// The task that flushes, and whether it was woken or need not be.
+    pub flusher: Option<Waker>,
+    pub flush_coming: bool,
+    pub settling: bool,
+    /// Accept loops that wait for a handshake to end.
+    pub gate: Vec<Waker>,
+    /// Accept loops, to be told of a drain.
+    pub stop: Vec<Waker>,
+    /// Set when the server goes down.
+    pub drain: Option<Drain>,
+    pub ended_for_good: bool,
+}
+
+/// Buffers that all connections of the core use in turn.
+#[derive(Debug, Default)]
+pub(super) struct Buffers {
+    pub incoming: Vec<u8>,
+    pub plain: Vec<u8>,
+    pub scratch: Scratch,
+    pub head: Option<Box<Head>>,
+}
+
+impl<M: Machine, C: Carrier> Inner<M, C> {
+    pub fn new(parts: Parts<M, C>) -> Self {
+        let Parts { shard, shards, limits, clock, machine, carrier, tls } = parts;
+        Inner {
+            shard,
+            clock,
+            machine,
+            carrier,
+            connections: Slab::new(limits.connections_per_shard_max),
+            buffers: Buffers::default(),
+            handshaking: 0,
+            paused: Vec::new(),
+            log: LogLimit::default(),
+            ended: VecDeque::new(),
+            tls,
+            addresses: Addresses::new(limits.connections_per_address_max, shards),
+            wheel: Wheel::new(GRANULARITY_MS, clock.now()),
+            due: Vec::new(),
+            dirty: Vec::new(),
+            spare: Vec::new(),
+            flusher: None,
+            flush_coming: false,
+            settling: false,
+            gate: Vec::new(),
+            stop: Vec::new(),
+            drain: None,
+            ended_for_good: false,
+            limits,
+        }
+    }
+
+    /// Hands `input` to the machine and carries out what it wants.
+    pub fn handle(&mut self, now: Now, input: Input<'_>) {
+        self.machine.handle(now, input);
+        self.settle(now);
+    }
+
+    /// Carries out all effects of what was handled, and of what follows from them.
+    pub fn settle(&mut self, now: Now) {
+        if std::mem::replace(&mut self.settling, true) {
+            return;
+        }
+        let mut local = 0;
+        loop {
+            while let Some(output) = self.machine.next_output() {
+                match output {
+                    Output::Send { conn, bytes } => self.send(conn, bytes, now),
+                    Output::Close { conn, reason } => {
+                        if conn.shard == self.shard {
+                            self.forget(conn.slot);
+                            self.close(conn.slot, reason, now);
+                        }
+                    }
+                    other => {
+                        self.carrier.carry(other, self.machine.counters());
+                        self.schedule_flush();
+                    }
+                }
+            }
+            if let Some((conn, reason)) = self.ended.pop_front() {
+                self.machine.handle(now, Input::Closed { conn, reason });
+            } else if local < LOCAL_FRAMES
+                && let Some(frame) = self.carrier.next_local()
+            {
+                local += 1;
+                self.machine.handle(now, Input::Frame(frame));
+            } else {
+                break;
+            }
+        }
+        self.settling = false;
+    }
+
+    /// Tells the machine of a connection that is ready for SIP.
+    pub fn opened(&mut self, slot: Slot, now: Now) {
+        let Some(connection) = self.connections.get_mut(slot) else { return };
+        connection.told = true;
+        let input = Input::Opened {
+            conn: ConnId::new(self.shard, slot),
+            peer: connection.peer,
+            transport: connection.transport(),
+        };
+        self.handle(now, input);
+    }
+
+    /// The machine has forgotten the connection: it is not told of the end.
+    fn forget(&mut self, slot: Slot) {
+        if let Some(connection) = self.connections.get_mut(slot) {
+            connection.told = false;
+        }
+    }
+
+    fn send(&mut self, conn: ConnId, bytes: Bytes, now: Now) {
+        if conn.shard != self.shard {
+            return;
+        }
+        let slot = conn.slot;
+        let Some(connection) = self.connections.get_mut(slot) else { return };
+        if !connection.is_writable() {
+            return;
+        }
+        if is_final_answer(&bytes) {
+            connection.requests_open = connection.requests_open.saturating_sub(1);
+        }
+        let spare = &mut self.spare;
+        connection.outbound.push(bytes, || spare.pop().unwrap_or_default());
+        let full = connection.outbound.len() > self.limits.outgoing_bytes_per_connection_max;
+        let answered = connection.phase == Phase::HalfClosed && connection.requests_open == 0;
+        self.mark_dirty(slot);
+        if full {
+            self.flush_one(slot, now);
+            self.drop_slow_reader(slot, now);
+        }
+        if answered {
+            self.close(slot, CloseReason::Peer, now);
+        }
+    }
+
+    fn drop_slow_reader(&mut self, slot: Slot, now: Now) {
+        let Some(connection) = self.connections.get_mut(slot) else { return };
+        if connection.outbound.len() > self.limits.outgoing_bytes_per_connection_max {
+            self.machine.counters().hit(Limit::OutgoingBytes);
+            self.close(slot, CloseReason::SlowReader, now);
+        }
+    }
+
+    /// Runs a step of one connection. A panic in it closes that connection and no more.
+    pub fn guarded<T>(
+        &mut self,
+        slot: Slot,
+        now: Now,
+        step: impl FnOnce(&mut Self) -> T,
+    ) -> Option<T> {
+        match catch_unwind(AssertUnwindSafe(|| step(self))) {
+            Ok(value) => Some(value),
+            Err(_) => {
+                self.settling = false;
+                self.machine.counters().count(Series::ConnectionPanics);
+                self.caught(|inner| {
+                    inner.close(slot, CloseReason::Panic, now);
+                    inner.cut(slot, now);
+                    inner.settle(now);
+                });
+                None
+            }
+        }
+    }
+
+    /// Runs a step that belongs to no connection. A panic in it is counted, and the core goes on.
+    pub fn caught(&mut self, step: impl FnOnce(&mut Self)) {
+        if catch_unwind(AssertUnwindSafe(|| step(self))).is_err() {
+            self.settling = false;
+            self.machine.counters().count(Series::StepPanics);
+        }
+    }
+}
+
+/// True for a response that ends its request.
+fn is_final_answer(bytes: &[u8]) -> bool {
+    bytes
+        .strip_prefix(b"SIP/2.0 ")
+        .and_then(<[u8]>::first)
+        .is_some_and(|b| (b'2'..=b'6').contains(b))
+}

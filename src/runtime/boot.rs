@@ -1,0 +1,274 @@
+//! From settings to a running server: checks, sockets, certificates, executors, ready file. All
+//! that can fail fails here, before anything is accepted, with one line that says what to do.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+use super::checks::{self, CheckError};
+use super::control::{Control, Service};
+use super::core_loop::{self, CorePlan, Event, Seat};
+use super::ledger::Ledger;
+use super::mesh::Mesh;
+use super::orders::{Cores, Order};
+use super::ready::Ready;
+use super::watchdog::{Pulses, Watchdog};
+use crate::base::ids::ShardId;
+use crate::config::Settings;
+use crate::net::certs::{CertificateError, Certificates};
+use crate::net::clock::Clock;
+use crate::net::listener::{self, BindError};
+use crate::shard::Machine;
+use crate::shard::input::Transport;
+
+/// Time between two looks at the certificate files.
+pub const CERTIFICATE_LOOK: Duration = Duration::from_secs(2);
+/// Days before its end at which a certificate is worth a warning.
+pub(super) const EXPIRY_WARNING_DAYS: i64 = 14;
+
+/// What a server is started with.
+pub struct Plan {
+    /// The settings.
+    pub settings: Settings,
+    /// Where records go. The caller closes it after the server has ended.
+    pub ledger: Arc<dyn Ledger>,
+    /// Written once all listeners are up.
+    pub ready_file: Option<PathBuf>,
+    /// Time a core looks for work before it sleeps; 0 but on machines that do nothing else.
+    pub spin: Duration,
+    /// Time between two looks at the certificate files: [`CERTIFICATE_LOOK`] but in tests.
+    pub certificate_look: Duration,
+    /// What runs on the control thread beside it.
+    pub services: Vec<Service>,
+    /// Reads the settings again, for SIGHUP.
+    pub reread: Option<Reread>,
+}
+
+/// Reads the settings again; an error is one line.
+pub type Reread = Box<dyn FnMut() -> Result<Settings, String> + Send>;
+
+/// The server cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The system does not allow it.
+    #[error(transparent)]
+    Check(#[from] CheckError),
+    /// An address is taken, or not ours.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// A certificate cannot be used.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+    /// There is nothing to listen on.
+    #[error("no listener is configured: set listen.tls or listen.tcp")]
+    NoListener,
+    /// More executors than a shard number counts.
+    #[error("{0} cores are more than there can be")]
+    Cores(usize),
+    /// A thread cannot be started.
+    #[error("a thread cannot be started: {0}")]
+    Thread(io::Error),
+    /// A core ended before it accepted anything.
+    #[error("core {0} cannot start: {1}")]
+    Core(ShardId, String),
+    /// The ready file cannot be written.
+    #[error("cannot write {path}: {source}")]
+    Ready {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// A server whose listeners are up.
+pub struct Server {
+    ready: Ready,
+    control: Control,
+}
+
+impl Server {
+    /// Where it listens.
+    pub fn ready(&self) -> Ready {
+        self.ready
+    }
+
+    /// The cores, for orders from other threads.
+    pub fn cores(&self) -> Cores {
+        self.control.cores.clone()
+    }
+
+    /// The control thread, which the caller's thread becomes.
+    pub fn control(self) -> Control {
+        self.control
+    }
+}
+
+/// Starts a server. `make` makes the machine of each core, on that core's thread.
+pub fn start<M, F>(plan: Plan, make: F) -> Result<Server, StartError>
+where
+    M: Machine + 'static,
+    F: Fn(Seat) -> M + Send + Sync + 'static,
+{
+    let Plan { settings, ledger, ready_file, spin, certificate_look, services, reread } = plan;
+    let cpus = choose_cpus(checks::cpus()?, settings.cores);
+    checks::check(cpus.len())?;
+    let shards = u16::try_from(cpus.len()).map_err(|_| StartError::Cores(cpus.len()))?;
+
+    let listen = settings.listen;
+    if listen.tls.is_none() && listen.tcp.is_none() {
+        return Err(StartError::NoListener);
+    }
+    let mut tls = Sockets::bind(listen.tls, shards)?;
+    let mut tcp = Sockets::bind(listen.tcp, shards)?;
+    let http = Sockets::bind(listen.http, 1)?;
+    let port = tls.address.or(tcp.address).map_or(0, |address| address.port());
+    let mut certificates = None;
+    let mut offer = None;
+    if listen.tls.is_some() {
+        let mut read = Certificates::new(&settings.certificates)?;
+        offer = Some(read.load()?);
+        for warning in read.warnings(EXPIRY_WARNING_DAYS) {
+            tracing::warn!("{warning}");
+        }
+        certificates = Some(read);
+    }
+
+    let limits = Arc::new(settings.limits.clone());
+    let mesh = Mesh::new(shards, &limits);
+    let cores = Cores::new(mesh.clone());
+    let pulses = Pulses::new(shards);
+    let clock = Clock::start();
+    let (events, mut heard) = unbounded_channel();
+    let make = Arc::new(make);
+    let mut threads = Vec::with_capacity(cpus.len());
+    for (shard, cpu) in (0..shards).map(ShardId).zip(&cpus) {
+        let tls = tls.next().map(|socket| (Transport::Tls, socket));
+        let tcp = tcp.next().map(|socket| (Transport::Tcp, socket));
+        let plan = CorePlan {
+            shard,
+            cpu: *cpu,
+            spin,
+            port,
+            listeners: tls.into_iter().chain(tcp).collect(),
+            tls: offer.clone(),
+            limits: limits.clone(),
+            clock,
+            mesh: mesh.clone(),
+            cores: cores.clone(),
+            ledger: ledger.clone(),
+            pulses: pulses.clone(),
+            events: events.clone(),
+        };
+        let make = make.clone();
+        let thread = core_loop::spawn(plan, move |seat| make(seat)).map_err(StartError::Thread)?;
+        threads.push(thread);
+    }
+    drop(events);
+    if let Err(error) = wait_started(&mut heard, shards) {
+        stop(&cores, threads);
+        return Err(error);
+    }
+
+    let ready =
+        Ready { pid: std::process::id(), tls: tls.address, tcp: tcp.address, http: http.address };
+    if let Some(path) = ready_file
+        && let Err(source) = ready.write(&path)
+    {
+        stop(&cores, threads);
+        return Err(StartError::Ready { path, source });
+    }
+    tracing::info!(cores = shards, tls = ?ready.tls, tcp = ?ready.tcp, http = ?ready.http, "ready");
+    let watchdog = Watchdog::start(pulses.clone(), mesh.clone()).map_err(StartError::Thread)?;
+    let control = Control {
+        settings,
+        cores,
+        events: heard,
+        threads,
+        certificates,
+        certificate_look,
+        pulses,
+        watchdog,
+        http: http.sockets.into_iter().next(),
+        ledger,
+        services,
+        reread,
+    };
+    Ok(Server { ready, control })
+}
+
+/// A CPU for each core: all that may be used, or as many as were asked for. Asked for more than
+/// there are, cores share CPUs: it works, and is of use only in tests.
+fn choose_cpus(usable: Vec<usize>, wanted: Option<usize>) -> Vec<usize> {
+    let Some(wanted) = wanted else {
+        // A quota below the number of CPUs makes more executors only wait for each other.
+        let quota = std::thread::available_parallelism().map_or(usable.len(), usize::from);
+        return usable.into_iter().take(quota.max(1)).collect();
+    };
+    if wanted > usable.len() {
+        tracing::warn!(wanted, usable = usable.len(), "fewer CPUs may be used than cores are set");
+    }
+    usable.iter().copied().cycle().take(wanted.max(1)).collect()
+}
+
+/// Sockets on one address, for one core each.
+struct Sockets {
+    address: Option<SocketAddr>,
+    sockets: Vec<TcpListener>,
+}
+
+impl Sockets {
+    fn bind(address: Option<SocketAddr>, cores: u16) -> Result<Self, BindError> {
+        let Some(address) = address else {
+            return Ok(Sockets { address: None, sockets: Vec::new() });
+        };
+        let sockets = listener::bind(address, cores)?;
+        let bound = sockets.first().and_then(|socket| socket.local_addr().ok());
+        Ok(Sockets { address: bound, sockets })
+    }
+
+    fn next(&mut self) -> Option<TcpListener> {
+        self.sockets.pop()
+    }
+}
+
+fn wait_started(heard: &mut UnboundedReceiver<Event>, shards: u16) -> Result<(), StartError> {
+    for _ in 0..shards {
+        match heard.blocking_recv() {
+            Some(Event::Started(_) | Event::Drained(_)) => {}
+            Some(Event::Ended(shard, result)) => {
+                let reason = result.err().unwrap_or_else(|| "it ended".to_owned());
+                return Err(StartError::Core(shard, reason));
+            }
+            None => return Err(StartError::Core(ShardId(0), "it ended".to_owned())),
+        }
+    }
+    Ok(())
+}
+
+/// Ends cores that have nothing to finish.
+fn stop(cores: &Cores, threads: Vec<JoinHandle<()>>) {
+    cores.order_all(|| Order::Stop);
+    for thread in threads {
+        // What it had to tell came as an event.
+        let _ = thread.join();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cores_take_usable_cpus_in_order_and_share_only_when_told() {
+        assert_eq!(choose_cpus(vec![2, 5, 7], Some(2)), [2, 5]);
+        assert_eq!(choose_cpus(vec![3], Some(2)), [3, 3]);
+        assert_eq!(choose_cpus(vec![3], Some(0)), [3]);
+        assert!(!choose_cpus(vec![0, 1], None).is_empty());
+    }
+}

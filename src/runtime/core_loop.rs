@@ -1,0 +1,295 @@
+//! One core: an executor pinned to a CPU, with one task for each connection and listener, one that
+//! flushes, one for the inbox, and one tick.
+//!
+//! The tick is always armed. It advances the deadlines, looks into the inbox and moves the pulse
+//! that the watchdog reads; and it is what wakes an executor that glommio 0.9 has put to sleep
+//! with work to do. The inbox task lives in a queue whose latency matters: only such a queue is
+//! woken at once while another task works.
+
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::net::TcpListener;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use glommio::{Latency, LocalExecutorBuilder, Placement, Shares};
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::courier::Courier;
+use super::ledger::Ledger;
+use super::mesh::{Inbox, Mesh};
+use super::orders::{Cores, Order};
+use super::watchdog::Pulses;
+use crate::base::ids::ShardId;
+use crate::base::limits::Limits;
+use crate::base::seed::Seed;
+use crate::base::time::Now;
+use crate::net::clock::Clock;
+use crate::net::listener;
+use crate::net::partition::{Partition, Parts};
+use crate::shard::Machine;
+use crate::shard::input::{Control, Transport};
+
+/// The tick. Shorter costs 1 % of a core at 10 ms on a virtual machine; longer makes timers late.
+const TICK: Duration = Duration::from_millis(20);
+/// Glommio loses wake-ups more often the shorter this is; below 5 ms it is not to be trusted.
+const PREEMPT: Duration = Duration::from_millis(10);
+/// How soon the inbox is looked at while connections keep the core busy.
+const INBOX_LATENCY: Duration = Duration::from_millis(5);
+/// Memory registered for direct I/O, which is not used: the default would pin 30 MiB a core.
+const IO_MEMORY: usize = 64 * 1024;
+/// Frames handled before other tasks have their turn.
+const FRAMES: usize = 256;
+
+/// What a machine is made with.
+#[derive(Debug)]
+pub struct Seat {
+    /// The shard it is.
+    pub shard: ShardId,
+    /// All shards.
+    pub shards: u16,
+    /// The time.
+    pub now: Now,
+    /// Its randomness.
+    pub seed: Seed,
+    /// The bounds in force.
+    pub limits: Arc<Limits>,
+    /// The port the server is reached on: TLS if it has that, else TCP.
+    pub port: u16,
+}
+
+/// What one core is started with.
+pub struct CorePlan {
+    /// The shard of the core.
+    pub shard: ShardId,
+    /// The CPU it is pinned to.
+    pub cpu: usize,
+    /// Time it looks for work before it sleeps; 0 but on machines that do nothing else.
+    pub spin: Duration,
+    /// The port the server is reached on.
+    pub port: u16,
+    /// Sockets to accept from.
+    pub listeners: Vec<(Transport, TcpListener)>,
+    /// What TLS listeners offer.
+    pub tls: Option<Arc<rustls::ServerConfig>>,
+    /// The bounds in force.
+    pub limits: Arc<Limits>,
+    /// The clock of the process.
+    pub clock: Clock,
+    /// The queues between cores.
+    pub mesh: Arc<Mesh>,
+    /// The queue from the control thread.
+    pub cores: Cores,
+    /// Where records go.
+    pub ledger: Arc<dyn Ledger>,
+    /// What the watchdog reads.
+    pub pulses: Arc<Pulses>,
+    /// Where the core says how it does.
+    pub events: UnboundedSender<Event>,
+}
+
+/// What a core says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// It accepts connections.
+    Started(ShardId),
+    /// It has no connection any more, after an order to drain.
+    Drained(ShardId),
+    /// Its executor has ended; an error says why it did so unasked.
+    Ended(ShardId, Result<(), String>),
+}
+
+/// Starts the thread of a core. `make` makes its machine there.
+pub fn spawn<M, F>(plan: CorePlan, make: F) -> std::io::Result<JoinHandle<()>>
+where
+    M: Machine + 'static,
+    F: FnOnce(Seat) -> M + Send + 'static,
+{
+    std::thread::Builder::new().name(format!("core-{}", plan.shard)).spawn(move || {
+        let (shard, events) = (plan.shard, plan.events.clone());
+        let result = catch_unwind(AssertUnwindSafe(|| execute(plan, make)))
+            .unwrap_or_else(|_| Err("its executor panicked".to_owned()));
+        // Fails only when the control thread is gone, and then nobody is left to be told.
+        let _ = events.send(Event::Ended(shard, result));
+    })
+}
+
+fn execute<M, F>(plan: CorePlan, make: F) -> Result<(), String>
+where
+    M: Machine + 'static,
+    F: FnOnce(Seat) -> M,
+{
+    let executor = LocalExecutorBuilder::new(Placement::Fixed(plan.cpu))
+        .name("core")
+        .io_memory(IO_MEMORY)
+        .preempt_timer(PREEMPT)
+        .spin_before_park(plan.spin)
+        .make()
+        .map_err(|error| format!("no executor on CPU {}: {error}", plan.cpu))?;
+    executor.run(run(plan, make))
+}
+
+/// What the tasks of a core share besides the partition.
+struct Core<M: Machine> {
+    shard: ShardId,
+    partition: Rc<Partition<M, Courier>>,
+    mesh: Arc<Mesh>,
+    inbox: RefCell<Inbox>,
+    cores: Cores,
+    events: UnboundedSender<Event>,
+    drained: Cell<bool>,
+    stopped: Cell<bool>,
+    /// The task that ends the executor.
+    main: Cell<Option<Waker>>,
+}
+
+async fn run<M, F>(plan: CorePlan, make: F) -> Result<(), String>
+where
+    M: Machine + 'static,
+    F: FnOnce(Seat) -> M,
+{
+    let CorePlan { shard, port, listeners, limits, clock, mesh, cores, events, pulses, .. } = plan;
+    let machine = make(Seat {
+        shard,
+        shards: mesh.shards(),
+        now: clock.now(),
+        seed: Seed::new(random_seed()?),
+        limits: limits.clone(),
+        port,
+    });
+    let partition = Rc::new(Partition::new(Parts {
+        shard,
+        shards: mesh.shards(),
+        limits,
+        clock,
+        machine,
+        carrier: Courier::new(shard, mesh.outbox(shard), plan.ledger),
+        tls: plan.tls,
+    }));
+    let core = Rc::new(Core {
+        shard,
+        partition: partition.clone(),
+        inbox: RefCell::new(mesh.inbox(shard)),
+        mesh,
+        cores,
+        events,
+        drained: Cell::new(false),
+        stopped: Cell::new(false),
+        main: Cell::new(None),
+    });
+
+    let executor = glommio::executor();
+    let net = executor.create_task_queue(Shares::Static(1000), Latency::NotImportant, "net");
+    let xshard =
+        executor.create_task_queue(Shares::Static(1000), Latency::Matters(INBOX_LATENCY), "xshard");
+    let failed = |error: glommio::GlommioError<()>| error.to_string();
+
+    let flushed = partition.clone();
+    let flush = async move { poll_fn(|cx| flushed.poll_flush(cx)).await };
+    glommio::spawn_local_into(flush, net).map_err(failed)?.detach();
+    glommio::spawn_local_into(tick(core.clone(), pulses), xshard).map_err(failed)?.detach();
+    let own = core.clone();
+    let inbox = async move { poll_fn(|cx| own.poll_inbox(cx)).await };
+    glommio::spawn_local_into(inbox, xshard).map_err(failed)?.detach();
+    for (transport, socket) in listeners {
+        let accept = listener::accept(partition.clone(), socket, transport, net);
+        glommio::spawn_local_into(accept, net).map_err(failed)?.detach();
+    }
+
+    let _ = core.events.send(Event::Started(shard));
+    poll_fn(|cx| core.poll_stop(cx)).await;
+    // Tasks that are never run again would keep what they hold, so all are brought to their end.
+    partition.end();
+    if let Some(bell) = core.mesh.bell(shard) {
+        bell.ring();
+    }
+    for _ in 0..2 {
+        glommio::executor().yield_task_queue_now().await;
+    }
+    Ok(())
+}
+
+async fn tick<M: Machine>(core: Rc<Core<M>>, pulses: Arc<Pulses>) {
+    while !core.stopped.get() {
+        glommio::timer::sleep(TICK).await;
+        core.partition.tick();
+        core.pump();
+        pulses.beat(core.shard);
+        if core.partition.is_drained() && !core.drained.replace(true) {
+            let _ = core.events.send(Event::Drained(core.shard));
+        }
+    }
+}
+
+impl<M: Machine> Core<M> {
+    /// Takes what has arrived; true if there may be more.
+    fn pump(&self) -> bool {
+        let mut inbox = self.inbox.borrow_mut();
+        let handled = self.partition.frames(FRAMES, || inbox.pop());
+        while let Some(order) = self.cores.take(self.shard) {
+            self.obey(order);
+        }
+        handled == FRAMES
+    }
+
+    fn obey(&self, order: Order) {
+        match order {
+            Order::Control(control) => self.partition.control(control),
+            // Nobody waits any more if this fails.
+            Order::Counters(reply) => drop(reply.send(self.partition.counters())),
+            Order::Offer(tls) => self.partition.offer(tls),
+            Order::Drain => {
+                self.partition.control(Control::Drain);
+                self.partition.drain();
+            }
+            Order::Stop => {
+                self.stopped.set(true);
+                if let Some(main) = self.main.take() {
+                    main.wake();
+                }
+            }
+        }
+    }
+
+    fn poll_inbox(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(bell) = self.mesh.bell(self.shard) else { return Poll::Ready(()) };
+        while !self.stopped.get() {
+            if self.pump() {
+                // Others first: the queue is not empty, but this task has had its share.
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            let arrived = || {
+                !self.inbox.borrow().is_empty()
+                    || self.cores.is_waiting(self.shard)
+                    || self.partition.has_room()
+            };
+            if bell.poll_sleep(cx, arrived).is_pending() {
+                return Poll::Pending;
+            }
+        }
+        Poll::Ready(())
+    }
+
+    fn poll_stop(&self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.stopped.get() {
+            return Poll::Ready(());
+        }
+        self.main.set(Some(cx.waker().clone()));
+        Poll::Pending
+    }
+}
+
+/// A seed from the system.
+fn random_seed() -> Result<[u8; 32], String> {
+    let mut seed = [0u8; 32];
+    rustls::crypto::aws_lc_rs::default_provider()
+        .secure_random
+        .fill(&mut seed)
+        .map_err(|_| "the system gives no random numbers".to_owned())?;
+    Ok(seed)
+}

@@ -1,0 +1,89 @@
+//! What the control thread tells the cores, and what they answer.
+
+use std::sync::Arc;
+
+use crossbeam::queue::ArrayQueue;
+use rustls::ServerConfig;
+use tokio::sync::oneshot;
+
+use super::mesh::Mesh;
+use crate::base::ids::ShardId;
+use crate::metrics::counters::Counters;
+use crate::shard::input::Control;
+
+/// Orders that may wait for one core.
+const ORDERS_MAX: usize = 1024;
+
+/// One order to one core.
+#[derive(Debug)]
+pub enum Order {
+    /// A word for the shard.
+    Control(Control),
+    /// Answer with the counters.
+    Counters(oneshot::Sender<Counters>),
+    /// Offer these certificates from now on.
+    Offer(Arc<ServerConfig>),
+    /// Accept nothing more, end sessions, close connections.
+    Drain,
+    /// End the executor.
+    Stop,
+}
+
+/// The cores as the control thread sees them. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Cores {
+    mesh: Arc<Mesh>,
+    queues: Arc<[ArrayQueue<Order>]>,
+}
+
+/// A core's queue of orders is full: it stands still.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("core {0} takes no orders")]
+pub struct Deaf(pub ShardId);
+
+impl Cores {
+    /// Empty queues beside those of `mesh`, whose bells they ring.
+    pub fn new(mesh: Arc<Mesh>) -> Self {
+        let queues = (0..mesh.shards()).map(|_| ArrayQueue::new(ORDERS_MAX)).collect();
+        Cores { mesh, queues }
+    }
+
+    /// Number of cores.
+    pub fn shards(&self) -> u16 {
+        self.mesh.shards()
+    }
+
+    /// Gives `order` to the core of `shard`; never waits.
+    pub fn order(&self, shard: ShardId, order: Order) -> Result<(), Deaf> {
+        let queue = self.queues.get(usize::from(shard.0)).ok_or(Deaf(shard))?;
+        queue.push(order).map_err(|_| Deaf(shard))?;
+        if let Some(bell) = self.mesh.bell(shard) {
+            bell.ring();
+        }
+        Ok(())
+    }
+
+    /// Gives an order to every core; those that cannot take it are logged.
+    pub fn order_all(&self, mut order: impl FnMut() -> Order) {
+        for shard in (0..self.shards()).map(ShardId) {
+            if let Err(error) = self.order(shard, order()) {
+                tracing::error!(%error, "order lost");
+            }
+        }
+    }
+
+    /// Tells the shard of one core.
+    pub fn tell(&self, shard: ShardId, control: Control) -> Result<(), Deaf> {
+        self.order(shard, Order::Control(control))
+    }
+
+    /// The next order for `shard`. Called by its core alone.
+    pub fn take(&self, shard: ShardId) -> Option<Order> {
+        self.queues.get(usize::from(shard.0))?.pop()
+    }
+
+    /// True when an order waits for `shard`.
+    pub fn is_waiting(&self, shard: ShardId) -> bool {
+        self.queues.get(usize::from(shard.0)).is_some_and(|queue| !queue.is_empty())
+    }
+}

@@ -1,0 +1,148 @@
+//! The server as the command line starts it: the store, a shard on every core, the users in it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::boot::{self, Plan, Reread, StartError};
+use super::control::{Desk, ServeError, Service};
+use super::core_loop::Seat;
+use super::logging::{self, LogError};
+use super::orders::{Cores, Deaf};
+use crate::base::aor::Aor;
+use crate::base::seed::Seed;
+use crate::config::Settings;
+use crate::directory::User;
+use crate::shard::input::{Control, Input};
+use crate::shard::{Keys, Machine, Options, Shard};
+use crate::store::{Database, Store, StoreError, StoreHandle, UserChanges};
+
+/// Between two looks for users that another process added or changed.
+const USERS_LOOK: Duration = Duration::from_secs(1);
+
+/// The server cannot start, or went down other than it was asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The log cannot be set up.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The store cannot be opened or closed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// It cannot start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// It failed while it ran.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+}
+
+/// Serves until told to stop. The ready file is written once all listeners are up and all users
+/// are known; `reread` gives the settings anew for a reload.
+pub fn serve(settings: Settings, ready_file: PathBuf, reread: Reread) -> Result<(), Error> {
+    let log = logging::start(&settings.log)?;
+    let users = read_users(&settings)?;
+    let store = Store::open(&settings.data, &settings.limits)?;
+    let outcome = serve_from(settings, ready_file, reread, log, &store, users);
+    store.close()?;
+    outcome
+}
+
+fn serve_from(
+    settings: Settings,
+    ready_file: PathBuf,
+    reread: Reread,
+    log: logging::LogFilter,
+    store: &Store,
+    users: UserChanges,
+) -> Result<(), Error> {
+    let version = users.version;
+    let users: Arc<[Arc<User>]> = users.changed.into_iter().map(Arc::new).collect();
+    let shared = Arc::new(settings.clone());
+    let keys = keys();
+    let make = move |seat: Seat| {
+        let now = seat.now;
+        let options = Options {
+            id: seat.shard,
+            shards: seat.shards,
+            seed: seat.seed,
+            keys: keys.clone(),
+            settings: shared.clone(),
+            sent_by: format!("{}:{}", shared.name, seat.port),
+        };
+        let mut shard = Shard::new(now, options);
+        for user in &*users {
+            shard.handle(now, Input::Control(Control::PutUser(user.clone())));
+        }
+        shard
+    };
+    let plan = Plan {
+        settings,
+        ledger: Arc::new(store.handle()),
+        ready_file: Some(ready_file),
+        spin: Duration::ZERO,
+        certificate_look: boot::CERTIFICATE_LOOK,
+        services: vec![follow_users(store.handle(), version)],
+        reread: Some(reread),
+    };
+    let server = boot::start(plan, make)?;
+    Ok(server.control().run(Some(log), std::future::pending())?)
+}
+
+/// The users at start, before anybody may sign in.
+fn read_users(settings: &Settings) -> Result<UserChanges, StoreError> {
+    let database = Database::open(&settings.data, settings.limits.store_busy_timeout)?;
+    Ok(database.users_since(0)?.unwrap_or_default())
+}
+
+/// Tells the shards of users that the command line, or another process, adds and changes.
+fn follow_users(store: StoreHandle, mut version: u64) -> Service {
+    Box::new(move |desk: Desk| {
+        Box::pin(async move {
+            let mut looks = interval(USERS_LOOK);
+            looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                looks.tick().await;
+                let changes = match store.users_since(version) {
+                    Ok(reply) => reply.await,
+                    Err(error) => Err(error),
+                };
+                match changes {
+                    Ok(None) => {}
+                    Ok(Some(changes)) => match tell(&desk.cores, &changes) {
+                        Ok(()) => version = changes.version,
+                        // All of them again next time: they take no harm from it.
+                        Err(error) => tracing::warn!(%error, "users not told"),
+                    },
+                    Err(error) => tracing::warn!(%error, "users cannot be read"),
+                }
+            }
+        })
+    })
+}
+
+fn tell(cores: &Cores, changes: &UserChanges) -> Result<(), Deaf> {
+    for user in &changes.changed {
+        let home = Aor::new(&user.aor).home(cores.shards());
+        cores.tell(home, Control::PutUser(Arc::new(user.clone())))?;
+    }
+    for aor in &changes.removed {
+        let aor = Aor::new(aor);
+        cores.tell(aor.home(cores.shards()), Control::RemoveUser(aor))?;
+    }
+    tracing::info!(changed = changes.changed.len(), removed = changes.removed.len(), "users told");
+    Ok(())
+}
+
+/// Secrets of this process.
+fn keys() -> Keys {
+    let mut seed = [0; 32];
+    rand::fill(&mut seed[..]);
+    let mut seed = Seed::new(seed);
+    let mut keys = Keys { hash: [0; 4], nonce: [0; 32] };
+    keys.hash.iter_mut().for_each(|key| *key = seed.next_u64());
+    seed.fill(&mut keys.nonce);
+    keys
+}

@@ -1,0 +1,329 @@
+//! Pager mode (RFC 3428): a MESSAGE outside any session, at the edge and at the recipient's home,
+//! which knows his endpoints and sends it to all of them.
+
+use bytes::Bytes;
+
+use super::Shard;
+use super::forward;
+use super::frame::{Cargo, Frame, Origin, Pager, Reply};
+use super::home::Endpoint;
+use super::relay::Purpose;
+use crate::base::aor::{Aor, home};
+use crate::base::ids::{ConnId, Dialect, RelayId, Slot};
+use crate::base::limits::Limit;
+use crate::base::time::Now;
+use crate::dialect::reject::Reject;
+use crate::immcu::pager::{self, Conversation, Output as Notice, Talk};
+use crate::metrics::names::Series;
+use crate::records::{self, End, Ended, Kind, Record, RecordId, Started};
+use crate::sip::Kind as TransactionKind;
+use crate::sip::fork::{self, Fork, Output, Source};
+use crate::wire::sip::{Message, Rewrite};
+
+/// A pager-mode message on its way to several endpoints.
+#[derive(Debug)]
+pub(super) struct PagerFork {
+    pager: Pager,
+    fork: Fork,
+    /// The best refusal so far, as the sender would see it.
+    held: Option<Bytes>,
+    /// The recipient, whose list of requests in flight the branches stand in.
+    user: Slot,
+    /// The branches' requests in flight.
+    relays: Vec<Slot>,
+}
+
+impl Shard {
+    /// Takes a MESSAGE outside any dialog from the user signed in on `conn`.
+    pub(super) fn pager_received(&mut self, conn: ConnId, message: Message<'_>) {
+        let to = match self.local_user(message.uri()) {
+            Ok(to) => to,
+            Err(reject) => return self.reject(conn, message, reject),
+        };
+        if self.requires_more(message) {
+            return self.reject(conn, message, Reject::BadExtension);
+        }
+        if forward::hops_left(message).is_none() {
+            return self.reject(conn, message, Reject::TooManyHops);
+        }
+        let max = self.settings.limits.relays_per_connection_max;
+        let Some(connection) = self.connections.get_mut(conn) else { return };
+        let Some(from) = connection.user.clone() else { return };
+        if connection.pagers >= max {
+            self.counters.hit(Limit::RelaysPerConnection);
+            return self.reject(conn, message, Reject::TooManyRequests);
+        }
+        connection.pagers += 1;
+        let request = self.keep(message);
+        let home = to.home(self.shards);
+        let pager = Pager { from, to, origin: Origin::Connection(conn), request };
+        self.send_frame(home, Frame::Pager(Box::new(pager)));
+    }
+
+    /// Takes a pager-mode message for a user whose home this is.
+    pub(super) fn pager(&mut self, now: Now, pager: Pager) {
+        if self.draining {
+            return self.pager_refused(&pager, Reject::GoingDown);
+        }
+        let Some(user) = self.users.slot(&pager.to) else {
+            return self.pager_refused(&pager, Reject::UnknownUser);
+        };
+        let mut endpoints = Vec::new();
+        let request = pager.request.clone();
+        self.with_message(&request, |shard, message| {
+            endpoints = shard.users.endpoints(now, user, message.uri());
+        });
+        if let Origin::Connection(conn) = pager.origin {
+            endpoints.retain(|endpoint| endpoint.conn != conn);
+        }
+        if endpoints.is_empty() {
+            return self.pager_refused(&pager, Reject::NoEndpoint);
+        }
+        endpoints.retain(|endpoint| endpoint.dialect == Dialect::Simple);
+        if endpoints.is_empty() {
+            return match pager.origin {
+                Origin::Connection(_) => self.bridge(now, user, pager),
+                // A bridged session leads to pager-mode clients only.
+                Origin::Relay(_) => self.pager_refused(&pager, Reject::NoEndpoint),
+            };
+        }
+        self.counters.count(Series::PagerMessages);
+        self.fork_pager(now, user, pager, &endpoints);
+    }
+
+    /// Sends a pager-mode message to each of the endpoints, as far as there is room.
+    fn fork_pager(&mut self, now: Now, user: Slot, pager: Pager, endpoints: &[Endpoint]) {
+        let (request, from) = (pager.request.clone(), pager.from.clone());
+        let room = self.relays.room().min(endpoints.len());
+        let endpoints = endpoints.get(..room).unwrap_or_default();
+        let fork = Fork::new(now, TransactionKind::NonInvite, room, &self.settings.limits);
+        let relays = Vec::with_capacity(room);
+        let entry = PagerFork { pager, fork, held: None, user, relays };
+        let slot = match self.pagers.insert(entry) {
+            Ok(slot) if room > 0 => slot,
+            Ok(slot) => {
+                self.counters.hit(Limit::Relays);
+                let entry = self.pagers.remove(slot);
+                return entry.into_iter().for_each(|entry| {
+                    self.pager_refused(&entry.pager, Reject::Overloaded);
+                });
+            }
+            Err(entry) => {
+                self.counters.hit(Limit::Relays);
+                return self.pager_refused(&entry.pager, Reject::Overloaded);
+            }
+        };
+        let mut stamp = None;
+        self.with_message(&request, |shard, message| stamp = shard.stamp(message));
+        for (branch, endpoint) in (0u16..).zip(endpoints) {
+            let purpose = Purpose::Pager { fork: slot, branch };
+            let Some(relay) = self.reserve_relay(now, Some(endpoint.conn), stamp, purpose) else {
+                continue;
+            };
+            self.users.in_flight(user, relay.slot);
+            if let Some(entry) = self.pagers.get_mut(slot) {
+                entry.relays.push(relay.slot);
+            }
+            let bytes = self.forwarded(&request, relay, endpoint, &from);
+            self.deliver(endpoint.conn, bytes, Cargo::Request(relay));
+        }
+    }
+
+    /// A request as it goes to one endpoint: to its Contact, with our Via on top.
+    pub(super) fn forwarded(
+        &mut self,
+        request: &Bytes,
+        relay: RelayId,
+        endpoint: &Endpoint,
+        from: &Aor,
+    ) -> Bytes {
+        let mut bytes = Bytes::new();
+        self.with_message(request, |shard, message| {
+            shard.write_via(relay.token());
+            forward::write_asserted_identity(&mut shard.lines, from.as_str());
+            let rewrite = Rewrite {
+                uri: (endpoint.dialect == Dialect::Simple).then_some(&endpoint.contact),
+                top: &shard.lines,
+                drop: forward::STRIPPED,
+                max_forwards: forward::hops_left(message),
+                ..Rewrite::default()
+            };
+            let via_at = rewrite.start_line_len(message);
+            rewrite.write(message, &mut shard.arena);
+            let mut out = shard.arena.split();
+            forward::fill_via(&mut out, via_at, &shard.sent_by, endpoint.transport, relay);
+            bytes = out.freeze();
+        });
+        bytes
+    }
+
+    /// Takes an endpoint's answer to a pager-mode message.
+    pub(super) fn pager_answered(&mut self, now: Now, slot: Slot, branch: u16, reply: Reply) {
+        let relay = reply.relay.slot;
+        if reply.status >= 200 {
+            self.relays.remove(relay);
+        }
+        let input = fork::Input::Response { branch: usize::from(branch), status: reply.status };
+        self.drive_pager(now, slot, relay, input, Some(reply));
+    }
+
+    /// Gives the fork of a pager-mode message an input and does what it says. `reply` is the
+    /// answer the input came from, `relay` the request it is about.
+    pub(super) fn drive_pager(
+        &mut self,
+        now: Now,
+        slot: Slot,
+        relay: Slot,
+        input: fork::Input,
+        reply: Option<Reply>,
+    ) {
+        let Some(entry) = self.pagers.get_mut(slot) else { return };
+        entry.fork.handle(now, input, &self.settings.limits);
+        if reply.as_ref().is_none_or(|reply| reply.status >= 200) {
+            self.users.settled(entry.user, relay);
+        }
+        while let Some(entry) = self.pagers.get_mut(slot) {
+            let Some(output) = entry.fork.next_output() else { break };
+            match (output, reply.as_ref()) {
+                (Output::Hold { .. }, Some(reply)) => entry.held = Some(reply.bytes.clone()),
+                (Output::Final { from: Source::Branch(_), status }, _) => {
+                    let held = entry.held.take();
+                    let accepted = reply.as_ref().map(|reply| reply.bytes.clone());
+                    let bytes = if status < 300 { accepted } else { held };
+                    self.pass_pager_answer(slot, status, bytes.unwrap_or_default());
+                }
+                (Output::Final { from: Source::Own, status }, _) => {
+                    let pager = entry.pager.clone();
+                    self.pager_refused(&pager, unanswered(status));
+                }
+                _ => {}
+            }
+        }
+        if self.pagers.get(slot).is_some_and(|entry| entry.fork.is_finished())
+            && let Some(entry) = self.pagers.remove(slot)
+        {
+            // One deadline ends all branches, so some may not have been told off one by one.
+            for relay in entry.relays {
+                self.relays.remove(relay);
+                self.users.settled(entry.user, relay);
+            }
+        }
+    }
+
+    /// Tells the sender what the endpoints answered.
+    fn pass_pager_answer(&mut self, slot: Slot, status: u16, bytes: Bytes) {
+        let Some(entry) = self.pagers.get(slot) else { return };
+        let (from, to) = (entry.pager.from.clone(), entry.pager.to.clone());
+        match entry.pager.origin {
+            Origin::Connection(conn) => {
+                self.deliver(conn, bytes, Cargo::PagerAnswer);
+                self.talked(Talk { from, to, status });
+            }
+            Origin::Relay(relay) => self.reply_to_bridge(relay, status),
+        }
+    }
+
+    /// Refuses a pager-mode message on behalf of its recipient.
+    pub(super) fn pager_refused(&mut self, pager: &Pager, reject: Reject) {
+        self.answer_pager(pager, Err(reject));
+        if matches!(pager.origin, Origin::Connection(_)) && reject != Reject::UnknownUser {
+            let (from, to) = (pager.from.clone(), pager.to.clone());
+            self.talked(Talk { from, to, status: reject.status() });
+        }
+    }
+
+    /// Answers a pager-mode message ourselves; what it counts as is the caller's business.
+    pub(super) fn answer_pager(&mut self, pager: &Pager, answer: Result<(), Reject>) {
+        match pager.origin {
+            Origin::Connection(conn) => self.answer_page(conn, &pager.request, answer),
+            Origin::Relay(relay) => {
+                self.reply_to_bridge(relay, answer.map_or_else(Reject::status, |()| 200));
+            }
+        }
+    }
+
+    /// Answers the pager-mode `request` of a connection, which may be another core's.
+    pub(super) fn answer_page(
+        &mut self,
+        conn: ConnId,
+        request: &Bytes,
+        answer: Result<(), Reject>,
+    ) {
+        self.with_message(request, |shard, message| {
+            let (status, bytes) = match answer {
+                Ok(()) => (200, shard.response_bytes(conn, message, 200, |w| w.finish())),
+                Err(reject) => (reject.status(), shard.refusal_bytes(conn, message, reject)),
+            };
+            shard.counters.response(status);
+            shard.deliver(conn, bytes, Cargo::PagerAnswer);
+        });
+    }
+
+    /// Tells the owner of a bridged session what became of its message.
+    fn reply_to_bridge(&mut self, relay: RelayId, status: u16) {
+        let bytes = Bytes::new();
+        let reply = Reply { relay, from: None, stamp: None, status, bytes, end: None };
+        self.send_frame(relay.shard, Frame::Reply(reply));
+    }
+
+    /// Reports a pager-mode message to the shard that accounts for the two people.
+    fn talked(&mut self, talk: Talk) {
+        let to = home(pager::pair(&talk.from, &talk.to), self.shards);
+        self.send_frame(to, Frame::Talk(talk));
+    }
+
+    /// Accounts for a pager-mode message.
+    pub(super) fn account(&mut self, now: Now, talk: Talk) {
+        let name = RecordId::new(now.unix_ms, &mut self.seed).to_bytes();
+        if !self.conversations.handle(now, talk, name) {
+            self.counters.hit(Limit::PagerConversations);
+        }
+        if self.draining {
+            // A last word: nobody will look at it again.
+            self.conversations.drain();
+        }
+        self.note_conversations();
+    }
+
+    /// Carries what the conversations want recorded to the store.
+    pub(super) fn note_conversations(&mut self) {
+        while let Some(notice) = self.conversations.next_output() {
+            let record = match notice {
+                Notice::Started(conversation) => Record::Started(Started {
+                    id: RecordId::from_bytes(conversation.name),
+                    kind: Kind::Pager,
+                    caller: conversation.caller.as_str().to_owned(),
+                    callee: conversation.callee.as_str().to_owned(),
+                    start_unix_ms: conversation.started.unix_ms,
+                    bridged: false,
+                }),
+                Notice::Ended(conversation) => ended(&conversation, records::Ending::Idle),
+                Notice::Drained(conversation) => ended(&conversation, records::Ending::Drained),
+            };
+            self.record(record);
+        }
+    }
+}
+
+/// The second half of a conversation's record. One in which nothing was accepted was declined.
+fn ended(conversation: &Conversation, ending: records::Ending) -> Record {
+    let [messages_from_caller, messages_from_callee] = conversation.messages;
+    let declined = messages_from_caller + messages_from_callee == 0 && conversation.refused != 0;
+    let end = End {
+        end_unix_ms: conversation.last.unix_ms,
+        messages_from_caller,
+        messages_from_callee,
+        ending: if declined { records::Ending::Declined(conversation.refused) } else { ending },
+    };
+    Record::Ended(Ended { id: RecordId::from_bytes(conversation.name), end, bridged: false })
+}
+
+/// The refusal for an answer that no endpoint gave.
+pub(super) fn unanswered(status: u16) -> Reject {
+    match status {
+        408 => Reject::NoAnswer,
+        487 => Reject::Cancelled,
+        500 => Reject::EndpointOverloaded,
+        _ => Reject::EndpointLost,
+    }
+}

@@ -1,0 +1,480 @@
+//! Sign-in: REGISTER and the proof of identity, at the edge and at the user's home.
+
+use bytes::Bytes;
+
+use super::Shard;
+use super::frame::{Frame, Registered, SignIn, SignInError, SignedIn};
+use crate::auth::digest::{Algorithm, DigestPolicy, DigestProof, DigestResponse, Ha1, challenge};
+use crate::auth::gate::{Refusal, Terms};
+use crate::auth::judge::{Account, judge};
+use crate::auth::lockout::network;
+use crate::base::aor::{Aor, home};
+use crate::base::ids::{ConnId, Dialect};
+use crate::base::limits::Limit;
+use crate::base::time::Now;
+use crate::dialect::reject::Reject;
+use crate::dialect::{ms, simple};
+use crate::metrics::counters::AuthFailure;
+use crate::metrics::names::Series;
+use crate::registrar::{Contact, Contacts, Register, RegisterError};
+use crate::wire::sip::{Credentials, HeaderName, Message, Method, Uri};
+
+impl Shard {
+    /// Takes a REGISTER.
+    pub(super) fn register(&mut self, now: Now, conn: ConnId, message: Message<'_>) {
+        let aor = match self.registering_user(message) {
+            Ok(aor) => aor,
+            Err(reject) => return self.reject(conn, message, reject),
+        };
+        let limits = self.settings.limits.clone();
+        let Some(connection) = self.connections.get_mut(conn) else { return };
+        if ms::is_spoken_by(message) {
+            connection.dialect = Dialect::Ms;
+        }
+        let user = connection.user.clone();
+        let register = match asked(conn, connection.dialect, connection.transport, message) {
+            Ok(register) => register,
+            Err(reject) => return self.reject(conn, message, reject),
+        };
+        if self.draining {
+            return self.reject(conn, message, Reject::GoingDown);
+        }
+        let proof = match user {
+            Some(user) if user == aor => None,
+            Some(_) => return self.reject(conn, message, Reject::AnotherUser),
+            None => match self.examine(now, conn, &aor, message, &limits) {
+                Some(proof) => Some(proof),
+                None => return,
+            },
+        };
+        self.ask_home(conn, aor, proof, Some(register), message);
+    }
+
+    /// Takes any other request from a connection that is nobody's yet: it may prove whose it is
+    /// (RFC 3261 section 22.3). Nothing is kept beyond the connection's own counts.
+    pub(super) fn authenticate(&mut self, now: Now, conn: ConnId, message: Message<'_>) {
+        if message.method() == Method::Ack {
+            return;
+        }
+        let from = message.from().ok().and_then(|from| self.local_user(from.uri).ok());
+        let Some(aor) = from else {
+            return self.reject(conn, message, Reject::NotYourIdentity);
+        };
+        let limits = self.settings.limits.clone();
+        if let Some(proof) = self.examine(now, conn, &aor, message, &limits) {
+            self.ask_home(conn, aor, Some(proof), None, message);
+        }
+    }
+
+    /// Looks at the credentials of a request; `None` means it was answered.
+    fn examine(
+        &mut self,
+        now: Now,
+        conn: ConnId,
+        aor: &Aor,
+        message: Message<'_>,
+        limits: &crate::base::limits::Limits,
+    ) -> Option<DigestProof> {
+        let connection = self.connections.get_mut(conn)?;
+        let ip = network(connection.peer.ip());
+        if self.locked_addresses.locked(now, ip).is_some() {
+            self.counters.hit(Limit::AuthFailuresPerAddress);
+            self.counters.auth_failure(AuthFailure::AddressLocked);
+            self.forbid(conn, message, AuthFailure::AddressLocked);
+            return None;
+        }
+        if let Some(cause) = connection.gate.closed() {
+            // Counted when it was closed: asking on is no further guess.
+            self.forbid(conn, message, cause);
+            return None;
+        }
+        let values = message
+            .headers(HeaderName::ProxyAuthorization)
+            .chain(message.headers(HeaderName::Authorization));
+        let credentials = values.filter_map(|value| Credentials::parse(value).ok());
+        let mut unreadable = message.header(HeaderName::ProxyAuthorization).is_some()
+            || message.header(HeaderName::Authorization).is_some();
+        let mut response = None;
+        for credentials in credentials {
+            unreadable = false;
+            if let Some(found) = digest_response(&credentials, aor.domain()) {
+                response = Some(found);
+            }
+        }
+        if unreadable {
+            self.counters.auth_failure(AuthFailure::Malformed);
+            self.reject(conn, message, Reject::BadCredentials);
+            return None;
+        }
+        let terms = Terms {
+            key: &self.nonces,
+            conn,
+            policy: DigestPolicy {
+                realm: aor.domain(),
+                algorithms: offered(connection.dialect, message, &self.algorithms),
+                legacy: false,
+            },
+            limits,
+        };
+        match connection.gate.examine(now, message.method_text(), response.as_ref(), &terms) {
+            Ok(proof) => Some(proof),
+            Err(refusal) => {
+                self.refuse_sign_in(now, conn, message, aor, refusal);
+                None
+            }
+        }
+    }
+
+    /// Sends a sign-in to the user's home.
+    fn ask_home(
+        &mut self,
+        conn: ConnId,
+        aor: Aor,
+        proof: Option<DigestProof>,
+        register: Option<Register>,
+        message: Message<'_>,
+    ) {
+        let request = self.keep(message);
+        let home = aor.home(self.shards);
+        let sign_in = SignIn { aor, conn, proof, register, request };
+        self.send_frame(home, Frame::SignIn(Box::new(sign_in)));
+    }
+
+    /// Judges a sign-in of a user whose home this is.
+    pub(super) fn sign_in(&mut self, now: Now, sign_in: SignIn) {
+        let SignIn { aor, conn, proof, register, request } = sign_in;
+        let outcome = self.judged(now, &aor, proof.as_ref()).and_then(|()| {
+            self.admit(&aor, conn)?;
+            let Some(register) = register else { return Ok(Registered { bindings: None }) };
+            self.bind(now, &aor, &register).map_err(SignInError::Register)
+        });
+        let signed_in = SignedIn { aor, conn, request, proof: proof.is_some(), outcome };
+        self.send_frame(conn.shard, Frame::SignedIn(Box::new(signed_in)));
+    }
+
+    fn judged(
+        &mut self,
+        now: Now,
+        aor: &Aor,
+        proof: Option<&DigestProof>,
+    ) -> Result<(), SignInError> {
+        let user = self.users.slot(aor).and_then(|slot| self.users.get(slot));
+        let user = user.map(|entry| &entry.user);
+        let Some(proof) = proof else {
+            // The connection is his already; he may have been disabled or removed since.
+            return match user {
+                Some(user) if !user.disabled => Ok(()),
+                Some(_) => Err(SignInError::Auth(AuthFailure::Disabled)),
+                None => Err(SignInError::Auth(AuthFailure::UnknownUser)),
+            };
+        };
+        // A name that is not this user's login is as good as no account.
+        let named = user.filter(|user| {
+            proof.username() == user.login || proof.username().eq_ignore_ascii_case(&user.aor)
+        });
+        let account = named.map(|user| Account {
+            ha1: Ha1 { md5: &user.ha1_md5, sha256: &user.ha1_sha256 },
+            disabled: user.disabled,
+        });
+        judge(now, proof, aor.as_str(), account, &mut self.failed_users).map_err(SignInError::Auth)
+    }
+
+    /// Takes note of a connection whose identity holds.
+    fn admit(&mut self, aor: &Aor, conn: ConnId) -> Result<(), SignInError> {
+        let max = self.settings.limits.connections_per_user_max;
+        match self.users.slot(aor) {
+            Some(slot) if !self.users.connected(slot, conn, max) => {
+                self.counters.hit(Limit::ConnectionsPerUser);
+                Err(SignInError::TooManyConnections)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn bind(
+        &mut self,
+        now: Now,
+        aor: &Aor,
+        register: &Register,
+    ) -> Result<Registered, RegisterError> {
+        let Some(slot) = self.users.slot(aor) else { return Ok(Registered { bindings: None }) };
+        let limits = &self.settings.limits;
+        let Some(entry) = self.users.get_mut(slot) else {
+            return Ok(Registered { bindings: None });
+        };
+        let before = entry.registrar.len();
+        let outcome = entry.registrar.register(now, register, limits);
+        let after = entry.registrar.len();
+        let bindings = entry.registrar.bindings(now).cloned().collect();
+        match outcome {
+            Ok(changes) => {
+                self.registered(before, after, &changes);
+                self.watch_endpoints(slot);
+                Ok(Registered { bindings: Some(bindings) })
+            }
+            Err(error) => {
+                error.limit().into_iter().for_each(|limit| self.counters.hit(limit));
+                Err(error)
+            }
+        }
+    }
+
+    /// Takes the home's word on a sign-in.
+    pub(super) fn signed_in(&mut self, now: Now, signed_in: SignedIn) {
+        let SignedIn { aor, conn, request, proof, outcome } = signed_in;
+        let limits = self.settings.limits.clone();
+        let mut refusal = None;
+        self.note_failure(conn, &outcome);
+        let Some(connection) = self.connections.get_mut(conn) else {
+            // Gone meanwhile: what was bound must not stay.
+            return self.send_frame(aor.home(self.shards), Frame::SignedOff { aor, conn });
+        };
+        if proof {
+            let verdict = match &outcome {
+                Err(SignInError::Auth(cause)) => Err(*cause),
+                Ok(_) | Err(SignInError::Register(_) | SignInError::TooManyConnections) => Ok(()),
+            };
+            refusal = connection.gate.settle(verdict, &limits).err();
+        } else if let Err(SignInError::Auth(cause)) = &outcome {
+            refusal = Some(Refusal::Forbid(*cause));
+        }
+        if connection.user.as_ref().is_some_and(|user| *user != aor) {
+            // Two sign-ins raced and the other one won: what this one bound must not stay.
+            self.send_frame(aor.home(self.shards), Frame::SignedOff { aor, conn });
+            return self.with_message(&request, |shard, message| {
+                shard.reject(conn, message, Reject::AnotherUser);
+            });
+        }
+        let full = matches!(outcome, Err(SignInError::TooManyConnections));
+        if refusal.is_none() && !full {
+            connection.user = Some(aor.clone());
+        }
+        self.with_message(&request, |shard, message| match (refusal, outcome) {
+            (Some(refusal), _) => shard.refuse_sign_in(now, conn, message, &aor, refusal),
+            (None, Ok(Registered { bindings: Some(bindings) })) => {
+                shard.accept_registration(now, conn, &aor, message, &bindings);
+            }
+            (None, Ok(Registered { bindings: None })) => shard.request(now, conn, message),
+            (None, Err(SignInError::Register(error))) => {
+                shard.reject(conn, message, refused_registration(error));
+            }
+            (None, Err(SignInError::TooManyConnections)) => {
+                shard.reject(conn, message, Reject::TooManyConnections);
+            }
+            (None, Err(SignInError::Auth(_))) => {}
+        });
+    }
+
+    /// Reports a wrong guess at a password to the shard that watches the address it came from.
+    fn note_failure(&mut self, conn: ConnId, outcome: &Result<Registered, SignInError>) {
+        let guess = matches!(
+            outcome,
+            Err(SignInError::Auth(AuthFailure::UnknownUser | AuthFailure::WrongPassword))
+        );
+        if guess && let Some(connection) = self.connections.get(conn) {
+            let ip = network(connection.peer.ip());
+            self.send_frame(home(ip, self.shards), Frame::AddressFailed { ip });
+        }
+    }
+
+    /// Answers a successful REGISTER in the client's dialect.
+    fn accept_registration(
+        &mut self,
+        now: Now,
+        conn: ConnId,
+        aor: &Aor,
+        message: Message<'_>,
+        bindings: &[crate::registrar::Binding],
+    ) {
+        let dialect = self.connections.get(conn).map_or(Dialect::Simple, |c| c.dialect);
+        let keep_alive = self.settings.limits.idle_timeout;
+        self.respond(conn, message, 200, |writer| match dialect {
+            Dialect::Ms => {
+                let own = bindings.iter().find(|binding| binding.conn == conn);
+                ms::register::accept(writer, now, aor.as_str(), own, bindings, keep_alive);
+            }
+            Dialect::Simple => simple::register::accept(writer, now, aor.as_str(), bindings),
+        });
+    }
+
+    /// Answers a failed sign-in: with a new challenge, or with the end of patience.
+    fn refuse_sign_in(
+        &mut self,
+        now: Now,
+        conn: ConnId,
+        message: Message<'_>,
+        aor: &Aor,
+        refusal: Refusal,
+    ) {
+        let cause = match refusal {
+            Refusal::Challenge { cause, .. } => cause,
+            Refusal::Forbid(cause) => Some(cause),
+        };
+        refusal.limit().into_iter().for_each(|limit| self.counters.hit(limit));
+        if let Some(cause) = cause {
+            self.counters.auth_failure(cause);
+        }
+        match refusal {
+            Refusal::Challenge { stale, .. } => self.challenge(now, conn, message, aor, stale),
+            Refusal::Forbid(cause) => self.forbid(conn, message, cause),
+        }
+    }
+
+    fn challenge(&mut self, now: Now, conn: ConnId, message: Message<'_>, aor: &Aor, stale: bool) {
+        let Some(connection) = self.connections.get(conn) else { return };
+        // The Lync client knows Digest only from a proxy, standard clients only from a registrar.
+        let from_proxy = connection.dialect == Dialect::Ms || message.method() != Method::Register;
+        let (status, header) = match from_proxy {
+            true => (407, "Proxy-Authenticate"),
+            false => (401, "WWW-Authenticate"),
+        };
+        let realm = aor.domain();
+        let nonce = self.nonces.mint(now, &mut self.seed, conn, realm);
+        let challenges: Vec<String> = offered(connection.dialect, message, &self.algorithms)
+            .iter()
+            .map(|algorithm| challenge(realm, nonce.as_str(), *algorithm, stale))
+            .collect();
+        self.counters.count(Series::Challenges);
+        self.respond(conn, message, status, |writer| {
+            challenges.iter().fold(writer, |writer, value| writer.line(header, value)).finish();
+        });
+    }
+
+    /// Refuses a sign-in for good, in words that do not tell who exists.
+    fn forbid(&mut self, conn: ConnId, message: Message<'_>, cause: AuthFailure) {
+        let reject = match cause {
+            AuthFailure::Disabled => Reject::Disabled,
+            AuthFailure::UserLocked | AuthFailure::AddressLocked => Reject::LockedOut,
+            AuthFailure::Malformed => Reject::BadCredentials,
+            _ => Reject::WrongPassword,
+        };
+        let source = self.settings.name.clone();
+        self.respond(conn, message, reject.status(), |writer| {
+            let writer = simple::warning(writer, reject.reason(), &source);
+            ms::public_diagnostics(writer, reject).finish();
+        });
+    }
+
+    /// Counts a failed sign-in from an address this shard watches.
+    pub(super) fn address_failed(&mut self, now: Now, ip: std::net::IpAddr) {
+        if self.failed_addresses.failure(now, ip).is_some() {
+            for shard in 0..self.shards {
+                let to = crate::base::ids::ShardId(shard);
+                self.send_frame(to, Frame::AddressLocked { ip });
+            }
+        }
+    }
+
+    /// Who registers: To and From must name the same user of ours, as nobody registers for
+    /// another (threat 35).
+    fn registering_user(&self, message: Message<'_>) -> Result<Aor, Reject> {
+        let (to, from) = (message.to().ok(), message.from().ok());
+        let (Some(to), Some(from)) = (to, from) else { return Err(Reject::BadContact) };
+        let aor = self.local_user(to.uri)?;
+        let same = Uri::parse(from.uri).is_ok_and(|from| from.is_aor(aor.as_str()));
+        if same { Ok(aor) } else { Err(Reject::ThirdParty) }
+    }
+}
+
+/// The algorithms a client is offered: MD5 alone, if it is allowed at all, where the client can
+/// take nothing else.
+fn offered<'a>(
+    dialect: Dialect,
+    message: Message<'_>,
+    configured: &'a [Algorithm],
+) -> &'a [Algorithm] {
+    const MD5: &[Algorithm] = &[Algorithm::Md5];
+    let user_agent = message.header(HeaderName::UserAgent).unwrap_or_default();
+    let md5_only = match dialect {
+        Dialect::Ms => true,
+        Dialect::Simple => simple::challenge::stumbles_over_algorithms(user_agent),
+    };
+    if md5_only && configured.contains(&Algorithm::Md5) { MD5 } else { configured }
+}
+
+/// The Digest credentials for our realm; `None` for any other scheme or realm.
+fn digest_response<'a>(credentials: &Credentials<'a>, realm: &str) -> Option<DigestResponse<'a>> {
+    if !credentials.scheme.eq_ignore_ascii_case(b"Digest") {
+        return None;
+    }
+    let get = |name| credentials.get(name);
+    let response = DigestResponse {
+        username: get("username").unwrap_or_default(),
+        realm: get("realm").unwrap_or_default(),
+        nonce: get("nonce").unwrap_or_default(),
+        uri: get("uri").unwrap_or_default(),
+        qop: get("qop"),
+        nc: get("nc"),
+        cnonce: get("cnonce"),
+        algorithm: get("algorithm"),
+        response: get("response").unwrap_or_default(),
+        opaque: get("opaque"),
+    };
+    (response.realm == realm.as_bytes()).then_some(response)
+}
+
+/// What a REGISTER asks for.
+fn asked(
+    conn: ConnId,
+    dialect: Dialect,
+    transport: crate::base::transport::Transport,
+    message: Message<'_>,
+) -> Result<Register, Reject> {
+    let text = |octets: &[u8]| std::str::from_utf8(octets).ok().map(Box::<str>::from);
+    let expires = message.expires().map_err(|_| Reject::BadContact)?;
+    let contacts = if message.is_contact_star() {
+        Contacts::Star
+    } else {
+        let mut list = Vec::new();
+        for contact in message.contacts() {
+            let contact = contact.map_err(|_| Reject::BadContact)?;
+            // Routing goes by the connection; the text must still be a URI (threat: `Contact: %`).
+            Uri::parse(contact.uri).map_err(|_| Reject::BadContact)?;
+            let number = |name| {
+                contact
+                    .params
+                    .get(name)
+                    .map(|value| std::str::from_utf8(value).ok()?.parse::<u32>().ok())
+            };
+            let expires = match number("expires") {
+                Some(Some(seconds)) => Some(seconds),
+                // RFC 3261 section 20.10: a malformed value is 3600.
+                Some(None) => Some(3600),
+                None => None,
+            };
+            let instance = contact
+                .params
+                .get("+sip.instance")
+                .and_then(|value| text(value.strip_prefix(b"<")?.strip_suffix(b">")?));
+            list.push(Contact {
+                uri: Bytes::copy_from_slice(contact.uri),
+                instance,
+                reg_id: number("reg-id").flatten(),
+                expires,
+            });
+        }
+        Contacts::List(list)
+    };
+    let cseq = message.cseq().map_err(|_| Reject::BadContact)?.number;
+    let from = message.from().map_err(|_| Reject::BadContact)?;
+    Ok(Register {
+        conn,
+        transport,
+        dialect,
+        call_id: message.call_id().map_err(|_| Reject::BadContact)?.into(),
+        cseq,
+        epid: from.params.get("epid").and_then(text),
+        user_agent: message.header(HeaderName::UserAgent).and_then(text),
+        expires,
+        contacts,
+    })
+}
+
+fn refused_registration(error: RegisterError) -> Reject {
+    match error {
+        RegisterError::IntervalTooBrief { .. } => Reject::IntervalTooBrief,
+        RegisterError::TooManyEndpoints => Reject::TooManyEndpoints,
+        RegisterError::OutOfOrder => Reject::OutOfOrder,
+        RegisterError::StarWithoutZero | RegisterError::TooLong => Reject::BadContact,
+    }
+}

@@ -1,0 +1,76 @@
+//! What happens to a shard.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use super::frame::Frame;
+use crate::base::aor::Aor;
+use crate::base::ids::ConnId;
+pub use crate::base::transport::Transport;
+use crate::directory::User;
+use crate::metrics::counters::CloseReason;
+use crate::wire::sip::{Error, Message, StreamError};
+
+/// One event, in the order it happened on its core.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// A connection is ready for SIP: accepted, and its handshake done if it is TLS.
+    Opened {
+        /// Its name, chosen by the connection partition of this core.
+        conn: ConnId,
+        /// The other end.
+        peer: SocketAddr,
+        /// TLS or plain.
+        transport: Transport,
+    },
+    /// A whole, well-formed message arrived.
+    Message {
+        /// On this connection.
+        conn: ConnId,
+        /// The octets and their index, borrowed from the core's receive buffer.
+        message: Message<'a>,
+    },
+    /// A whole message arrived that breaks a rule: it is refused, the stream goes on.
+    Malformed {
+        /// On this connection.
+        conn: ConnId,
+        /// As far as it could be indexed.
+        message: Message<'a>,
+        /// The rule.
+        error: Error,
+    },
+    /// The framing of a connection is lost: answered once if possible, then closed.
+    Broken {
+        /// On this connection.
+        conn: ConnId,
+        /// What was indexed of the message in which it broke; may lack everything.
+        message: Message<'a>,
+        /// How.
+        error: StreamError,
+    },
+    /// A connection is gone. Nothing sent to it afterwards arrives.
+    Closed {
+        /// Which.
+        conn: ConnId,
+        /// Why.
+        reason: CloseReason,
+    },
+    /// A frame from another shard.
+    Frame(Frame),
+    /// A word from the control thread.
+    Control(Control),
+    /// Time has passed; deadlines are looked at.
+    Tick,
+}
+
+/// What the control thread tells a shard.
+#[derive(Debug)]
+pub enum Control {
+    /// A user of the directory is new or has changed. Only his home takes note.
+    PutUser(Arc<User>),
+    /// A user was removed: he is signed out.
+    RemoveUser(Aor),
+    /// The server goes down: refuse new work, end sessions, write their records. The connections
+    /// are closed by the partition.
+    Drain,
+}

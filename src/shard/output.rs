@@ -1,0 +1,38 @@
+//! What a shard wants done.
+
+use bytes::Bytes;
+
+use super::frame::Frame;
+use crate::base::ids::{ConnId, ShardId};
+use crate::metrics::counters::CloseReason;
+use crate::records::Record;
+
+/// One effect. Effects are carried out in order.
+#[derive(Debug)]
+pub enum Output {
+    /// Write octets to a connection of this core. Octets for one connection that come out in one
+    /// wake-up leave in one flush.
+    Send {
+        /// To this connection.
+        conn: ConnId,
+        /// A whole message.
+        bytes: Bytes,
+    },
+    /// Close a connection of this core once what was sent to it is written, within a bound. The
+    /// shard has forgotten it; no `Closed` follows.
+    Close {
+        /// Which.
+        conn: ConnId,
+        /// Why, for the counter.
+        reason: CloseReason,
+    },
+    /// Carry a frame to another shard.
+    Frame {
+        /// The owner of what the frame is about.
+        to: ShardId,
+        /// The frame.
+        frame: Frame,
+    },
+    /// Hand a record to the store. Never dropped: when the way there is full, reading stops.
+    Record(Record),
+}

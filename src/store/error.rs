@@ -1,0 +1,132 @@
+//! What can go wrong with the store, in words that say what to do.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use rusqlite::ffi::ErrorCode;
+
+use crate::metrics::store::Alarm;
+
+/// Why the store did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The data folder cannot be made, entered or read.
+    #[error("data folder {}: {source}", folder.display())]
+    Folder {
+        /// The folder.
+        folder: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The data folder lets other users of the machine put files into it.
+    #[error(
+        "data folder {} can be written by others: run chmod 0700 on it, or give another",
+        .0.display()
+    )]
+    FolderOpen(PathBuf),
+    /// The folder has no database and the caller does not want one made.
+    #[error(
+        "no database in {}: add a user with `mynah user add`, or give another --data",
+        .0.display()
+    )]
+    Absent(PathBuf),
+    /// Another server has the data folder.
+    #[error(
+        "another server (process {pid}) runs on data folder {}: stop it, or give another --data",
+        folder.display()
+    )]
+    InUse {
+        /// The folder.
+        folder: PathBuf,
+        /// The other server, as it wrote it into the lock file.
+        pid: String,
+    },
+    /// The file is no database, or one of another program.
+    #[error("{} is not a database of Mynah: move it away, or give another --data", .0.display())]
+    Foreign(PathBuf),
+    /// The database has a schema this version does not know.
+    #[error("{} was written by a newer Mynah (schema {found}): use that version", path.display())]
+    Newer {
+        /// The database.
+        path: PathBuf,
+        /// Its schema version.
+        found: i64,
+    },
+    /// The database cannot be opened.
+    #[error("{}: {fault}", path.display())]
+    Open {
+        /// The database.
+        path: PathBuf,
+        /// Why.
+        fault: Fault,
+    },
+    /// A read or a write failed.
+    #[error("{0}")]
+    Fault(Fault),
+    /// No user has that address.
+    #[error("no user {0}: `mynah user list` shows all")]
+    NoSuchUser(String),
+    /// The address is taken.
+    #[error("user {0} exists: `mynah user passwd` changes the password")]
+    UserExists(String),
+    /// Too many requests wait.
+    #[error("the store has too many requests waiting: try again")]
+    QueueFull,
+    /// The store's thread has ended.
+    #[error("the store has stopped")]
+    Stopped,
+    /// The system refuses a thread.
+    #[error("cannot start the store's thread: {0}")]
+    Thread(io::Error),
+    /// The store was told to stop while the disk refused: so many records are lost.
+    #[error("{records} call detail records could not be written: {fault}")]
+    Unwritten {
+        /// Records lost.
+        records: usize,
+        /// Why.
+        fault: Fault,
+    },
+}
+
+impl From<Fault> for StoreError {
+    fn from(fault: Fault) -> Self {
+        StoreError::Fault(fault)
+    }
+}
+
+/// A failure of the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// What kind, and so what to do.
+    pub alarm: Alarm,
+    /// SQLite's extended result code; 0 when the fault is not SQLite's.
+    pub code: i32,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (SQLite code {})", self.alarm.advice(), self.code)
+    }
+}
+
+impl From<rusqlite::Error> for Fault {
+    fn from(error: rusqlite::Error) -> Self {
+        let Some(error) = error.sqlite_error() else {
+            // A row that cannot be read back: it was not written by us.
+            return Fault { alarm: Alarm::Corrupt, code: 0 };
+        };
+        let alarm = match error.code {
+            ErrorCode::DatabaseBusy
+            | ErrorCode::DatabaseLocked
+            | ErrorCode::FileLockingProtocolFailed => Alarm::Busy,
+            ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => Alarm::Corrupt,
+            ErrorCode::CannotOpen | ErrorCode::PermissionDenied => Alarm::Denied,
+            ErrorCode::DiskFull => Alarm::DiskFull,
+            ErrorCode::SystemIoFailure => Alarm::Io,
+            ErrorCode::ReadOnly => Alarm::ReadOnly,
+            _ => Alarm::Other,
+        };
+        Fault { alarm, code: error.extended_code }
+    }
+}

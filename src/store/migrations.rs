@@ -1,0 +1,94 @@
+//! The schema, as the steps that lead to it. `PRAGMA user_version` counts the steps taken; a step
+//! that was released is never changed.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+/// `mynh`, so that `file` and we can tell our databases from those of others.
+pub const APPLICATION_ID: i64 = 0x6d79_6e68;
+
+/// The steps. Each takes the schema from version n to n + 1.
+const STEPS: &[&str] = &[
+    // `version` rises with each change of a user and is stamped on the row: who knows version n
+    // asks for the rows above n. A removed user leaves its address and a stamp, no secret.
+    //
+    // A record's identifier begins with its start, so the primary key is also the order in time,
+    // and (WITHOUT ROWID) the second column of each index.
+    "CREATE TABLE directory (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        version INTEGER NOT NULL
+    ) STRICT;
+    INSERT INTO directory VALUES (1, 0);
+
+    CREATE TABLE user (
+        aor TEXT PRIMARY KEY NOT NULL,
+        login TEXT NOT NULL,
+        display_name TEXT NOT NULL,
+        ha1_md5 BLOB NOT NULL,
+        ha1_sha256 BLOB NOT NULL,
+        nt_hash BLOB NOT NULL,
+        disabled INTEGER NOT NULL,
+        version INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX user_by_version ON user (version);
+
+    CREATE TABLE removed_user (
+        aor TEXT PRIMARY KEY NOT NULL,
+        version INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX removed_user_by_version ON removed_user (version);
+
+    CREATE TABLE cdr (
+        id BLOB PRIMARY KEY NOT NULL,
+        kind TEXT NOT NULL,
+        caller TEXT NOT NULL,
+        callee TEXT NOT NULL,
+        start_unix_ms INTEGER NOT NULL,
+        bridged INTEGER NOT NULL,
+        end_unix_ms INTEGER,
+        messages_from_caller INTEGER,
+        messages_from_callee INTEGER,
+        ending TEXT,
+        status INTEGER
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX cdr_by_caller ON cdr (caller);
+    CREATE INDEX cdr_by_callee ON cdr (callee);
+    CREATE INDEX cdr_open ON cdr (id) WHERE ending IS NULL;",
+];
+
+/// The schema version this program writes.
+pub const VERSION: i64 = STEPS.len() as i64;
+
+/// Takes the steps that are missing. Safe against another process that does the same. Returns the
+/// version found when it is higher than ours, or negative: then nothing was changed.
+pub fn migrate(connection: &mut Connection) -> rusqlite::Result<Result<(), i64>> {
+    if version(connection)? == VERSION {
+        return Ok(Ok(()));
+    }
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let found = version(&transaction)?;
+    let Some(missing) = usize::try_from(found).ok().and_then(|found| STEPS.get(found..)) else {
+        return Ok(Err(found));
+    };
+    for step in missing {
+        transaction.execute_batch(step)?;
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    transaction.commit()?;
+    Ok(Ok(()))
+}
+
+/// True when the database is ours, or empty.
+pub fn is_ours(connection: &Connection) -> rusqlite::Result<bool> {
+    let id: i64 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    if id == APPLICATION_ID {
+        return Ok(true);
+    }
+    let objects: i64 =
+        connection.query_row("SELECT count(*) FROM sqlite_schema", (), |row| row.get(0))?;
+    Ok(id == 0 && objects == 0)
+}
+
+fn version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
+}

@@ -1,0 +1,112 @@
+//! kill -9 takes no row whose commit was answered.
+
+use std::collections::BTreeSet;
+use std::env;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, Command, Stdio};
+
+use super::super::{Store, UserChange};
+use super::*;
+
+/// Set in the child: the data folder to write to.
+const FOLDER: &str = "MYNAH_TEST_KILL_FOLDER";
+/// Answers after which the child is killed, round by round.
+const ROUNDS: [usize; 4] = [1, 7, 40, 90];
+/// Records between two answers.
+const STRIDE: u64 = 10;
+
+#[test]
+fn a_killed_server_has_lost_nothing_it_answered() {
+    if let Some(folder) = env::var_os(FOLDER) {
+        serve_until_killed(Path::new(&folder));
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut answered = BTreeSet::new();
+    let mut users = BTreeSet::new();
+    for (round, answers) in ROUNDS.into_iter().enumerate() {
+        for line in kill_after(answers, folder.path()) {
+            match line.split_once(' ') {
+                Some(("record", id)) => answered.insert(id.to_owned()),
+                Some(("user", aor)) => users.insert(aor.to_owned()),
+                _ => panic!("the child said {line:?}"),
+            };
+        }
+        assert!(answered.len() as u64 >= STRIDE, "round {round}");
+
+        let store = Store::open(folder.path(), &limits()).unwrap();
+        let database = open(folder.path());
+        let kept: BTreeSet<_> = cdrs(&database).iter().map(|cdr| cdr.id.to_string()).collect();
+        assert!(kept.is_superset(&answered), "round {round}");
+        let kept: BTreeSet<_> = database.users().unwrap().into_iter().map(|u| u.aor).collect();
+        assert!(kept.is_superset(&users), "round {round}");
+        // The child ends every other record only: the rest was found open and is ended now.
+        assert!(store.lost_records() > 0, "round {round}");
+        assert!(cdrs(&database).iter().all(|cdr| cdr.end.is_some()), "round {round}");
+        let whole: String =
+            database.connection.query_row("PRAGMA integrity_check", (), |row| row.get(0)).unwrap();
+        assert_eq!(whole, "ok");
+    }
+}
+
+/// Starts the child on `folder`, kills it after so many answers, and returns all lines it managed
+/// to write.
+fn kill_after(answers: usize, folder: &Path) -> Vec<String> {
+    let mut child = Killed(
+        Command::new(env::current_exe().unwrap())
+            .args(["--exact", "--nocapture"])
+            .arg("store::tests::kill::a_killed_server_has_lost_nothing_it_answered")
+            .env(FOLDER, folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap(),
+    );
+    let lines = BufReader::new(child.0.stdout.take().unwrap()).lines();
+    let mut said = Vec::new();
+    for line in lines.map(Result::unwrap) {
+        // The test runner speaks first.
+        if line.starts_with("record ") || line.starts_with("user ") {
+            said.push(line);
+        }
+        if said.len() == answers * (STRIDE as usize + 1) {
+            child.0.kill().unwrap();
+        }
+    }
+    said
+}
+
+/// Ends its process whatever happens to the test.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The child: writes as fast as it can and says what was answered, a line each.
+fn serve_until_killed(folder: &Path) -> ! {
+    let store = Store::open(folder, &limits()).unwrap();
+    let handle = store.handle();
+    let mut seed = Seed::from_u64(u64::from(std::process::id()));
+    let mut stdout = std::io::stdout();
+    for round in 0.. {
+        let mut said = String::new();
+        for n in 0..STRIDE {
+            let id = RecordId::new(EPOCH_MS + round * STRIDE + n, &mut seed);
+            handle.try_record(Record::Started(Started { id, ..started(n) })).unwrap();
+            if n.is_multiple_of(2) {
+                handle.try_record(Record::Ended(Ended { id, ..ended(n) })).unwrap();
+            }
+            said += &format!("record {id}\n");
+        }
+        handle.flush().unwrap().wait().unwrap();
+        let aor = format!("u{}-{round}@example.test", std::process::id());
+        handle.change_user(UserChange::Add(user(&aor, "x"))).unwrap().wait().unwrap();
+        said += &format!("user {aor}\n");
+        stdout.write_all(said.as_bytes()).unwrap();
+    }
+    unreachable!("a process is killed before it counts so far")
+}

@@ -1,0 +1,190 @@
+//! Rows of users.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::database::Database;
+use super::error::{Fault, StoreError};
+use super::request::UserChange;
+use crate::directory::{Secret, User};
+
+const COLUMNS: &str =
+    "SELECT aor, login, display_name, ha1_md5, ha1_sha256, nt_hash, disabled FROM user";
+
+/// What happened to the users after some version of the directory.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UserChanges {
+    /// The version of the directory these changes lead to; ask with it next time.
+    pub version: u64,
+    /// Users that are new or different.
+    pub changed: Vec<User>,
+    /// Addresses-of-record of users that are gone.
+    pub removed: Vec<String>,
+}
+
+impl Database {
+    /// The user of that address-of-record.
+    pub fn user(&self, aor: &str) -> Result<Option<User>, StoreError> {
+        let sql = format!("{COLUMNS} WHERE aor = ?1");
+        let mut statement = self.connection.prepare_cached(&sql).map_err(Fault::from)?;
+        Ok(statement.query_row([aor], user).optional().map_err(Fault::from)?)
+    }
+
+    /// All users by address.
+    pub fn users(&self) -> Result<Vec<User>, StoreError> {
+        let sql = format!("{COLUMNS} ORDER BY aor");
+        Ok(users(&self.connection, &sql, []).map_err(Fault::from)?)
+    }
+
+    /// Applies one change, durably.
+    pub fn change_user(&mut self, change: &UserChange) -> Result<(), StoreError> {
+        let transaction = self.begin()?;
+        apply(&transaction, change)??;
+        Ok(transaction.commit().map_err(Fault::from)?)
+    }
+
+    /// Applies all of the changes, durably and at once, or none of them.
+    pub fn change_users(&mut self, changes: &[UserChange]) -> Result<(), StoreError> {
+        let transaction = self.begin()?;
+        for change in changes {
+            apply(&transaction, change)??;
+        }
+        Ok(transaction.commit().map_err(Fault::from)?)
+    }
+
+    /// The version of the directory; it rises with each change of a user by any process. One page
+    /// read, so it may be asked every second.
+    pub fn users_version(&self) -> Result<u64, StoreError> {
+        Ok(version(&self.connection).map_err(Fault::from)?)
+    }
+
+    /// What changed after `version`, by any process; 0 for all users. `None` when nothing did.
+    pub fn users_since(&self, version: u64) -> Result<Option<UserChanges>, StoreError> {
+        Ok(self.read_users_since(version).map_err(Fault::from)?)
+    }
+
+    fn read_users_since(&self, known: u64) -> rusqlite::Result<Option<UserChanges>> {
+        // One snapshot for the version and the rows.
+        let transaction = self.connection.unchecked_transaction()?;
+        let version = version(&transaction)?;
+        if version == known {
+            return Ok(None);
+        }
+        let known = i64::try_from(known).unwrap_or(i64::MAX);
+        let sql = format!("{COLUMNS} WHERE version > ?1 ORDER BY aor");
+        let changed = users(&transaction, &sql, [known])?;
+        let removed = transaction
+            .prepare_cached("SELECT aor FROM removed_user WHERE version > ?1 ORDER BY aor")?
+            .query_map([known], |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
+        Ok(Some(UserChanges { version, changed, removed }))
+    }
+}
+
+/// Applies `change` within the caller's transaction. The inner error is the change's own; the
+/// transaction stands.
+pub fn apply(
+    connection: &Connection,
+    change: &UserChange,
+) -> Result<Result<(), StoreError>, Fault> {
+    let affected = match change {
+        UserChange::Add(user) => insert(connection, user),
+        UserChange::Disable(aor) => set_disabled(connection, aor, true),
+        UserChange::Enable(aor) => set_disabled(connection, aor, false),
+        UserChange::Remove(aor) => remove(connection, aor),
+        UserChange::Update(user) => update(connection, user),
+    }?;
+    if affected > 0 {
+        return Ok(Ok(()));
+    }
+    Ok(Err(match change {
+        UserChange::Add(user) => StoreError::UserExists(user.aor.clone()),
+        UserChange::Update(user) => StoreError::NoSuchUser(user.aor.clone()),
+        UserChange::Disable(aor) | UserChange::Enable(aor) | UserChange::Remove(aor) => {
+            StoreError::NoSuchUser(aor.clone())
+        }
+    }))
+}
+
+fn insert(connection: &Connection, user: &User) -> rusqlite::Result<usize> {
+    let exists =
+        connection.prepare_cached("SELECT 1 FROM user WHERE aor = ?1")?.exists([&user.aor])?;
+    if exists {
+        return Ok(0);
+    }
+    connection.prepare_cached("DELETE FROM removed_user WHERE aor = ?1")?.execute([&user.aor])?;
+    write(connection, "INSERT INTO user VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)", user)
+}
+
+fn update(connection: &Connection, user: &User) -> rusqlite::Result<usize> {
+    write(
+        connection,
+        "UPDATE user SET login = ?2, display_name = ?3, ha1_md5 = ?4, ha1_sha256 = ?5,
+         nt_hash = ?6, disabled = ?7, version = ?8 WHERE aor = ?1",
+        user,
+    )
+}
+
+fn write(connection: &Connection, sql: &str, user: &User) -> rusqlite::Result<usize> {
+    connection.prepare_cached(sql)?.execute(params![
+        user.aor,
+        user.login,
+        user.display_name,
+        user.ha1_md5.as_ref(),
+        user.ha1_sha256.as_ref(),
+        user.nt_hash.as_ref(),
+        user.disabled,
+        next_version(connection)?,
+    ])
+}
+
+fn set_disabled(connection: &Connection, aor: &str, disabled: bool) -> rusqlite::Result<usize> {
+    connection
+        .prepare_cached("UPDATE user SET disabled = ?2, version = ?3 WHERE aor = ?1")?
+        .execute(params![aor, disabled, next_version(connection)?])
+}
+
+fn remove(connection: &Connection, aor: &str) -> rusqlite::Result<usize> {
+    let affected = connection.prepare_cached("DELETE FROM user WHERE aor = ?1")?.execute([aor])?;
+    if affected > 0 {
+        connection
+            .prepare_cached("INSERT OR REPLACE INTO removed_user VALUES (?1, ?2)")?
+            .execute(params![aor, next_version(connection)?])?;
+    }
+    Ok(affected)
+}
+
+fn next_version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection
+        .prepare_cached("UPDATE directory SET version = version + 1 RETURNING version")?
+        .query_row((), |row| row.get(0))
+}
+
+fn version(connection: &Connection) -> rusqlite::Result<u64> {
+    connection
+        .prepare_cached("SELECT version FROM directory")?
+        .query_row((), |row| row.get::<_, i64>(0))
+        .map(|version| u64::try_from(version).unwrap_or(0))
+}
+
+fn users<const N: usize>(
+    connection: &Connection,
+    sql: &str,
+    parameters: [i64; N],
+) -> rusqlite::Result<Vec<User>> {
+    connection
+        .prepare_cached(sql)?
+        .query_map(rusqlite::params_from_iter(parameters), user)?
+        .collect()
+}
+
+fn user(row: &Row<'_>) -> rusqlite::Result<User> {
+    Ok(User {
+        aor: row.get(0)?,
+        login: row.get(1)?,
+        display_name: row.get(2)?,
+        ha1_md5: Secret::new(row.get(3)?),
+        ha1_sha256: Secret::new(row.get(4)?),
+        nt_hash: Secret::new(row.get(5)?),
+        disabled: row.get(6)?,
+    })
+}

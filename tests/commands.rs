@@ -1,0 +1,281 @@
+//! The commands as an operator runs them: the real binary, its output and its exit code.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use mynah::base::limits::Limits;
+use mynah::base::seed::Seed;
+use mynah::records::{End, Ended, Ending, Kind, Record, RecordId, Started};
+use mynah::store::Store;
+
+/// What a command said and how it ended.
+#[derive(Debug, PartialEq, Eq)]
+struct Outcome {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+/// Runs `mynah` in `folder` with `input` on standard input.
+fn mynah(folder: &Path, line: &[&str], input: &str) -> Outcome {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_mynah"))
+        .args(line)
+        .current_dir(folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // A command that does not read leaves its pipe closed.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    let output = child.wait_with_output().unwrap();
+    Outcome {
+        code: output.status.code().unwrap(),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+fn good(folder: &Path, line: &[&str], input: &str) -> String {
+    let outcome = mynah(folder, line, input);
+    assert_eq!((outcome.code, outcome.err.as_str()), (0, ""), "{line:?}");
+    outcome.out
+}
+
+/// The one line on standard error, without its newline.
+fn bad(folder: &Path, line: &[&str], input: &str) -> String {
+    let outcome = mynah(folder, line, input);
+    assert_eq!((outcome.code, outcome.out.as_str()), (1, ""), "{line:?}");
+    let text = outcome.err.strip_suffix('\n').unwrap();
+    assert!(!text.contains('\n'), "{text}");
+    text.to_owned()
+}
+
+#[test]
+fn users_are_added_listed_changed_and_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let add = ["user", "add", "Alice@Example.test", "--name", "Alice", "--password-stdin"];
+    let out = good(at, &[&add[..], &["--data", "d"]].concat(), "secret\n");
+    assert_eq!(out, "alice@example.test added\n");
+    assert_eq!(fs::metadata(at.join("d")).unwrap().permissions().mode() & 0o777, 0o700);
+    let bob = ["user", "add", "bob@example.test", "--login", "CORP\\bob", "--password-stdin"];
+    good(at, &[&bob[..], &["--data", "d"]].concat(), "secret\n");
+    let disable = ["user", "disable", "bob@example.test", "--data", "d"];
+    assert_eq!(good(at, &disable, ""), "bob@example.test disabled\n");
+    let list = ["user", "list", "--data", "d"];
+    assert_eq!(
+        good(at, &list, ""),
+        "\
+ADDRESS             LOGIN     STATE     NAME
+alice@example.test  alice     enabled   Alice
+bob@example.test    CORP\\bob  disabled
+"
+    );
+    let passwd = ["user", "passwd", "alice@example.test", "--password-stdin", "--data", "d"];
+    assert_eq!(good(at, &passwd, "other\n"), "alice@example.test: password changed\n");
+    let enable = ["user", "enable", "bob@example.test", "--data", "d"];
+    assert_eq!(good(at, &enable, ""), "bob@example.test enabled\n");
+    let remove = ["user", "remove", "bob@example.test", "--data", "d"];
+    assert_eq!(good(at, &remove, ""), "bob@example.test removed\n");
+    assert_eq!(good(at, &list, "").lines().count(), 2);
+}
+
+#[test]
+fn faults_are_one_line_that_says_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let add = ["user", "add", "alice@example.test", "--password-stdin", "--data", "d"];
+    assert_eq!(
+        bad(at, &add, ""),
+        "mynah: no password on standard input: write it on the first line"
+    );
+    good(at, &add, "secret\n");
+    assert_eq!(
+        bad(at, &add, "secret\n"),
+        "mynah: user alice@example.test exists: `mynah user passwd` changes the password"
+    );
+    assert_eq!(
+        bad(at, &["user", "add", "bob@example.test", "--data", "d"], ""),
+        "mynah: no terminal to ask for the password: give it on standard input with \
+         --password-stdin"
+    );
+    assert_eq!(
+        bad(at, &["user", "remove", "bob@example.test", "--data", "d"], ""),
+        "mynah: no user bob@example.test: `mynah user list` shows all"
+    );
+    assert_eq!(
+        bad(at, &["user", "list", "--data", "nowhere"], ""),
+        "mynah: no database in nowhere: add a user with `mynah user add`, or give another --data"
+    );
+    assert!(!at.join("nowhere").exists());
+    assert_eq!(
+        bad(at, &["user", "list", "--config", "no.toml"], ""),
+        "mynah: no.toml: give the configuration with --config: No such file or directory \
+         (os error 2)"
+    );
+}
+
+#[test]
+fn a_wrong_command_line_ends_with_2() {
+    let folder = tempfile::tempdir().unwrap();
+    for line in [
+        &["nonsense"][..],
+        &["user", "add", "not-an-address"],
+        &["cdr", "--format", "xml"],
+        &["cdr", "--since", "yesterday"],
+        &["serve", "--cores", "0"],
+        &["demo", "--tls", "5061"],
+        &[],
+    ] {
+        let outcome = mynah(folder.path(), line, "");
+        assert_eq!(outcome.code, 2, "{line:?}: {outcome:?}");
+        assert!(!outcome.err.is_empty());
+    }
+}
+
+#[test]
+fn a_configuration_says_where_the_data_is_and_which_domains_are_served() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    fs::create_dir(at.join("etc")).unwrap();
+    fs::write(at.join("etc/m.toml"), "[server]\ndata = 'var'\ndomains = ['corp.test']\n").unwrap();
+    let add = ["user", "add", "a@corp.test", "--password-stdin", "--config", "etc/m.toml"];
+    good(at, &add, "secret\n");
+    assert!(at.join("etc/var/mynah.db").exists(), "paths are relative to the file");
+    let other = ["user", "add", "a@other.test", "--password-stdin", "--config", "etc/m.toml"];
+    assert_eq!(
+        bad(at, &other, "secret\n"),
+        "mynah: other.test: this server serves corp.test: use one of them, or add the domain to \
+         server.domains"
+    );
+    // In its usual place the file need not be named.
+    let listed = good(&at.join("etc"), &["user", "list", "--data", "var"], "");
+    fs::rename(at.join("etc/m.toml"), at.join("etc/mynah.toml")).unwrap();
+    assert_eq!(good(&at.join("etc"), &["user", "list"], ""), listed);
+}
+
+#[test]
+fn config_check_names_line_and_column() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let check = ["config", "check", "--config", "m.toml"];
+    fs::write(at.join("m.toml"), "[listen]\ntls = 5061\n").unwrap();
+    assert_eq!(
+        bad(at, &check, ""),
+        "mynah: m.toml:2:7: invalid type: integer `5061`, expected an address and port such as \
+         \"0.0.0.0:5061\" or \"[::]:5061\", or \"none\""
+    );
+    let text = "[tls]\ncertificates = [{ chain = 'c.pem', key = 'k.pem' }]\n";
+    fs::write(at.join("m.toml"), text).unwrap();
+    assert_eq!(
+        bad(at, &check, ""),
+        "mynah: cannot read c.pem: No such file or directory (os error 2)"
+    );
+    let made = rcgen::generate_simple_self_signed(["a.test".to_owned()]).unwrap();
+    fs::write(at.join("c.pem"), made.cert.pem()).unwrap();
+    fs::write(at.join("k.pem"), "no key").unwrap();
+    assert_eq!(bad(at, &check, ""), "mynah: k.pem holds no PEM private key");
+    fs::write(at.join("k.pem"), made.signing_key.serialize_pem()).unwrap();
+    assert_eq!(good(at, &check, ""), "m.toml: good\n");
+}
+
+#[test]
+fn records_are_listed_beside_a_running_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("d"), &Limits::default()).unwrap();
+    let handle = store.handle();
+    let mut seed = Seed::from_u64(1);
+    for (callee, start_unix_ms) in
+        [("bob@b.test", 1_795_248_000_000), ("carol@b.test", 1_795_251_600_000)]
+    {
+        let id = RecordId::new(start_unix_ms, &mut seed);
+        let started = Started {
+            id,
+            kind: Kind::Session,
+            caller: "alice@b.test".to_owned(),
+            callee: callee.to_owned(),
+            start_unix_ms,
+            bridged: false,
+        };
+        let end = End {
+            end_unix_ms: start_unix_ms + 1000,
+            messages_from_caller: 2,
+            messages_from_callee: 3,
+            ending: Ending::ByeCaller,
+        };
+        handle.try_record(Record::Started(started)).unwrap();
+        handle.try_record(Record::Ended(Ended { id, end, bridged: false })).unwrap();
+    }
+    handle.flush().unwrap().wait().unwrap();
+
+    let list =
+        |options: &[&str]| good(folder.path(), &[&["cdr", "--data", "d"], options].concat(), "");
+    assert_eq!(list(&[]).lines().count(), 3);
+    assert_eq!(list(&["--user", "carol@b.test"]).lines().count(), 2);
+    assert_eq!(list(&["--since", "2026-11-21T08:30:00Z"]).lines().count(), 2);
+    assert_eq!(list(&["--format", "csv", "--user", "nobody@b.test"]).lines().count(), 1);
+    let json: serde_json::Value = serde_json::from_str(&list(&["--format", "json"])).unwrap();
+    assert_eq!(json[1]["callee"], "carol@b.test");
+    assert_eq!(json[1]["start"], "2026-11-21T09:00:00.000Z");
+    assert_eq!(json[1]["messages_from_callee"], 3);
+}
+
+#[test]
+fn status_asks_where_the_ready_file_points() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    assert_eq!(
+        bad(at, &["status", "--data", "d"], ""),
+        "mynah: no d/ready.json: is the server running? Give --http ADDR or --ready-file FILE"
+    );
+    // Bound and then let go: nobody listens there.
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    fs::create_dir(at.join("d")).unwrap();
+    fs::write(at.join("d/ready.json"), format!("{{\"pid\":1,\"http\":\"{address}\"}}")).unwrap();
+    assert_eq!(
+        bad(at, &["status", "--data", "d"], ""),
+        format!(
+            "mynah: nothing answers at http://{address}: is the server running?: \
+             Connection refused (os error 111)"
+        )
+    );
+}
+
+#[test]
+fn status_shows_a_server_that_answers_and_fails_with_its_reasons() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = socket.local_addr().unwrap().to_string();
+    // Left to itself: should the command fail early, the test does, too, and waits for nobody.
+    std::thread::spawn(move || {
+        for body in [
+            r#"{"status":"failing","reasons":[{"cause":"x","detail":"the disk is full"}]}"#,
+            "mynah_users_current{shard=\"0\"} 3\n",
+        ] {
+            let (mut stream, _) = socket.accept().unwrap();
+            let mut request = BufReader::new(stream.try_clone().unwrap()).lines();
+            while request.next().unwrap().unwrap() != "" {}
+            let answer = format!("HTTP/1.0 503 Service Unavailable\r\n\r\n{body}");
+            stream.write_all(answer.as_bytes()).unwrap();
+        }
+    });
+    let outcome = mynah(folder.path(), &["status", "--http", &address], "");
+    assert_eq!(outcome.code, 1);
+    assert_eq!(outcome.err, "mynah: the server is not well: the disk is full\n");
+    assert!(outcome.out.starts_with("health        failing\n"), "{}", outcome.out);
+    assert!(outcome.out.contains("users         3 known"), "{}", outcome.out);
+}
+
+#[test]
+fn serve_without_a_configuration_says_how_to_get_one() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(
+        bad(folder.path(), &["serve"], ""),
+        "mynah: no mynah.toml here or in /etc/mynah: give --config FILE, or try `mynah demo`"
+    );
+}

@@ -1,0 +1,196 @@
+//! What the server said is done stays done, however it ends; and what it says when it cannot
+//! start.
+
+#[path = "outside/mod.rs"]
+mod outside;
+
+use std::net::TcpListener;
+use std::panic::AssertUnwindSafe;
+use std::process::{Command, Output};
+use std::thread;
+
+use outside::cdr::{Ending, Kind, Record};
+use outside::endpoint::Endpoint;
+use outside::eventually;
+use outside::program::require;
+use outside::server::{BINARY, PASSWORD, Server};
+use outside::session::Session;
+use outside::stream::Stream;
+
+/// The records that have ended.
+fn ended(records: &[Record]) -> Vec<&Record> {
+    records.iter().filter(|record| record.ending.is_some()).collect()
+}
+
+/// A whole session: one message, and goodbye.
+fn talk(alice: &mut Endpoint, bob: &mut Endpoint) {
+    let mut session = Session::open(alice, bob);
+    session.say(alice, bob, "hello");
+    session.close(alice, bob);
+}
+
+#[test]
+fn a_crash_under_traffic_loses_no_record_that_was_shown_and_no_user() {
+    let server = Server::demo();
+    server.add_user("dave", "other");
+    let mut alice = Endpoint::tcp(&server, "alice");
+    let mut bob = Endpoint::tls(&server, "bob");
+    for _ in 0..10 {
+        talk(&mut alice, &mut bob);
+    }
+    let mut open = Session::open(&mut alice, &mut bob);
+    open.say(&mut alice, &mut bob, "hello");
+    let shown = eventually("ten records that ended, and an open one", || {
+        let records = server.records();
+        let found = (records.len(), ended(&records).len());
+        if found == (11, 10) { Ok(records) } else { Err(format!("{found:?}")) }
+    });
+
+    // Sessions come and go until the server is no more.
+    let traffic = thread::spawn(move || while is_served(&mut alice, &mut bob) {});
+    server.wait_metric("mynah_im_sessions_started_total", |started| started >= 20.0);
+    let crashed = server.kill();
+    traffic.join().unwrap();
+    let left = crashed.records();
+    assert!(left.len() > shown.len(), "{left:#?}");
+    for record in ended(&shown) {
+        assert!(left.contains(record), "{record:#?} is not among {left:#?}");
+    }
+
+    let server = crashed.start();
+    let found = server.records();
+    assert_eq!(found.len(), left.len());
+    for record in &found {
+        let before = left.iter().find(|left| left.id == record.id).unwrap();
+        match before.ending {
+            Some(_) => assert_eq!(record, before),
+            None => assert_eq!(record.ending, Some(Ending::ServerLost)),
+        }
+    }
+    Endpoint::sign_in(Stream::tls(&server), "dave", "other");
+    let mut alice = Endpoint::tcp(&server, "alice");
+    let mut bob = Endpoint::tls(&server, "bob");
+    talk(&mut alice, &mut bob);
+    server.wait_ended(found.len() + 1);
+    server.stop();
+}
+
+/// One more session, unless the server is gone.
+fn is_served(alice: &mut Endpoint, bob: &mut Endpoint) -> bool {
+    let talk = AssertUnwindSafe(|| talk(alice, bob));
+    // The endpoints panic when the connection ends; this thread says nothing about it.
+    std::panic::catch_unwind(talk).is_ok()
+}
+
+#[test]
+fn a_user_added_while_the_server_runs_signs_in_without_a_restart() {
+    let server = Server::demo();
+    server.add_user("dave", "other");
+    server.wait_metric("mynah_users_current", |users| users == 4.0);
+    let mut dave = Endpoint::sign_in(Stream::tls(&server), "dave", "other");
+    let mut alice = Endpoint::tcp(&server, "alice");
+    let message = alice.request("MESSAGE", "dave", "Content-Type: text/plain\r\n", "welcome");
+    alice.stream.write(message);
+    dave.answer("MESSAGE", 200, "");
+    assert_eq!(alice.final_answer().status(), 200);
+    server.stop();
+}
+
+#[test]
+fn a_user_disabled_or_removed_while_the_server_runs_is_refused() {
+    let server = Server::demo();
+    for (change, user) in [("disable", "bob"), ("remove", "carol")] {
+        let address = format!("{user}@example.test");
+        assert!(server.command(&["user", change, &address]).status.success());
+        eventually("a refusal", || {
+            let stream = Stream::tls(&server);
+            let mut endpoint = Endpoint { user: user.to_owned(), stream, cseq: 0 };
+            match endpoint.register(PASSWORD).status() {
+                200 => Err(format!("{user} is still let in")),
+                _ => Ok(()),
+            }
+        });
+    }
+    Endpoint::tls(&server, "alice");
+    server.stop();
+}
+
+#[test]
+fn sigterm_ends_what_is_open_and_says_so_in_the_records() {
+    let server = Server::demo();
+    let mut alice = Endpoint::tcp(&server, "alice");
+    let mut bob = Endpoint::tls(&server, "bob");
+    let mut session = Session::open(&mut alice, &mut bob);
+    session.say(&mut alice, &mut bob, "hello");
+    let records = server.stop_and_read();
+    assert_eq!(records.len(), 1, "{records:#?}");
+    assert_eq!(records[0].summary(), (Kind::Session, "alice", "bob", 1, 0, Ending::Drained));
+    alice.stream.end();
+    bob.stream.end();
+}
+
+#[test]
+fn sigterm_during_traffic_ends_in_order_and_keeps_every_record() {
+    let server = Server::demo();
+    let mut alice = Endpoint::tcp(&server, "alice");
+    let mut bob = Endpoint::tls(&server, "bob");
+    talk(&mut alice, &mut bob);
+    let traffic = thread::spawn(move || {
+        let mut served = 1;
+        while is_served(&mut alice, &mut bob) {
+            served += 1;
+        }
+        served
+    });
+    server.wait_metric("mynah_im_sessions_started_total", |started| started >= 10.0);
+    let records = server.stop_and_read();
+    let served = traffic.join().unwrap();
+    let whole = (Kind::Session, "alice", "bob", 1, 0, Ending::ByeCaller);
+    let found = records.iter().filter(|record| record.summary() == whole).count();
+    // The last one may have ended in the drain.
+    assert!((served..=served + 1).contains(&found), "{served} were served, {found} recorded");
+    assert!(records.len() <= served + 1, "{records:#?}");
+}
+
+/// Runs the binary in a way that must fail with one line on standard error; that line.
+fn fault(command: &mut Command) -> String {
+    let Output { status, stderr, .. } = command.output().unwrap();
+    let said = String::from_utf8(stderr).unwrap();
+    assert!(!status.success(), "{said}");
+    let last = said.lines().last().unwrap_or_default().to_owned();
+    assert!(last.starts_with("mynah: "), "{said}");
+    assert!(!said.contains("panicked"), "{said}");
+    last
+}
+
+#[test]
+fn a_port_that_is_taken_is_named() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new(BINARY);
+    command.args(["demo", "--tcp", "none", "--http", "none", "--tls", &address, "--data"]);
+    let said = fault(command.arg(folder.path()));
+    assert!(said.contains(&address), "{said}");
+}
+
+#[test]
+fn a_second_server_on_the_same_data_is_refused() {
+    let server = Server::demo();
+    let mut command = Command::new(BINARY);
+    command.args(["demo", "--tcp", "none", "--http", "none", "--tls", "127.0.0.1:0", "--data"]);
+    let said = fault(command.arg(server.data()));
+    assert!(said.contains(&server.ready.pid.to_string()), "{said}");
+    server.stop();
+}
+
+#[test]
+fn too_little_memory_to_lock_is_said_in_one_line_with_what_to_set() {
+    require("prlimit", "util-linux");
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new("prlimit");
+    command.args(["--memlock=65536:65536", BINARY, "demo", "--tls", "127.0.0.1:0"]);
+    command.args(["--tcp", "none", "--http", "none", "--data"]).arg(folder.path());
+    let said = fault(&mut command);
+    assert!(said.contains("RLIMIT_MEMLOCK") && said.contains("ulimit -l"), "{said}");
+}

@@ -1,0 +1,414 @@
+//! The network: shards, the frames between them, and the streams that end in them.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mynah::base::aor::Aor;
+use mynah::base::ids::{ConnId, ShardId, Slot};
+use mynah::base::limits::{Limit, Limits};
+use mynah::base::seed::Seed;
+use mynah::base::time::Now;
+use mynah::config::Settings;
+use mynah::directory::User;
+use mynah::metrics::counters::{AuthFailure, CloseReason};
+use mynah::metrics::names::Series;
+use mynah::records::{Ended, Record, RecordId, Started};
+use mynah::shard::frame::Frame;
+use mynah::shard::input::{Control, Input, Transport};
+use mynah::shard::output::Output;
+use mynah::shard::{Keys, Machine, Options, Shard};
+use mynah::wire::sip::{Framed, Framer, Head, Message};
+
+use super::text::{Request, Text};
+use super::{DOMAIN, PASSWORD, SENT_BY};
+
+/// Milliseconds since the Unix epoch at which a network starts.
+const START_UNIX_MS: u64 = 1_795_209_750_000;
+
+/// A pair of shards: from, to.
+pub type Link = (u16, u16);
+
+/// Shards and all that is on its way between them.
+pub struct Net {
+    pub now: Now,
+    shards: Vec<Shard>,
+    limits: Limits,
+    links: BTreeMap<Link, VecDeque<Frame>>,
+    streams: BTreeMap<ConnId, Stream>,
+    slots: Vec<u32>,
+    /// What went to the store, in order.
+    pub records: Vec<Record>,
+    /// Frames that left a shard for another.
+    pub hops: usize,
+    /// Every message the shards wrote, for a test that fails.
+    pub written: u64,
+}
+
+/// One connection as its client sees it.
+#[derive(Default)]
+struct Stream {
+    framer: Framer,
+    sent: Vec<u8>,
+    inbox: VecDeque<Text>,
+    closed: Option<CloseReason>,
+}
+
+impl Net {
+    /// `shards` shards with alice, bob and carol.
+    pub fn new(shards: u16) -> Self {
+        Net::with(shards, |_| {})
+    }
+
+    /// The same with other limits.
+    pub fn limited(shards: u16, change: impl FnOnce(&mut Limits)) -> Self {
+        Net::with(shards, |settings| change(&mut settings.limits))
+    }
+
+    /// The same with other settings.
+    pub fn with(shards: u16, change: impl FnOnce(&mut Settings)) -> Self {
+        Net::seeded(shards, 1, change)
+    }
+
+    /// The same with another seed of the shards' generators.
+    pub fn seeded(shards: u16, seed: u64, change: impl FnOnce(&mut Settings)) -> Self {
+        let mut settings = Settings { domains: vec![DOMAIN.to_owned()], ..Settings::default() };
+        change(&mut settings);
+        let limits = settings.limits.clone();
+        let settings = Arc::new(settings);
+        let now = Now { mono_ms: 1_000, unix_ms: START_UNIX_MS };
+        let made = (0..shards).map(|id| {
+            let mut own = [0; 32];
+            own[..8].copy_from_slice(&seed.to_be_bytes());
+            own[8..10].copy_from_slice(&id.to_be_bytes());
+            let keys = Keys { hash: [seed, 2, 3, 4], nonce: [9; 32] };
+            let (id, settings) = (ShardId(id), settings.clone());
+            let sent_by = SENT_BY.to_owned();
+            Shard::new(now, Options { id, shards, seed: Seed::new(own), keys, settings, sent_by })
+        });
+        let mut net = Net {
+            now,
+            shards: made.collect(),
+            limits,
+            links: BTreeMap::new(),
+            streams: BTreeMap::new(),
+            slots: vec![0; usize::from(shards)],
+            records: Vec::new(),
+            hops: 0,
+            written: 0,
+        };
+        for user in ["alice", "bob", "carol"] {
+            net.put_user(user, |_| {});
+        }
+        net
+    }
+
+    /// Number of shards.
+    pub fn shards(&self) -> u16 {
+        self.shards.len() as u16
+    }
+
+    /// A shard.
+    pub fn shard(&mut self, id: u16) -> &mut Shard {
+        &mut self.shards[usize::from(id)]
+    }
+
+    /// All shards.
+    pub fn all(&self) -> &[Shard] {
+        &self.shards
+    }
+
+    /// A user with the common password, new or changed.
+    pub fn put_user(&mut self, user: &str, change: impl FnOnce(&mut User)) {
+        let aor = format!("{user}@{DOMAIN}");
+        let mut user = User::with_password(&aor, None, "", DOMAIN, PASSWORD).expect("a user");
+        change(&mut user);
+        let user = Arc::new(user);
+        self.control(|| Control::PutUser(user.clone()));
+    }
+
+    /// The user is gone from the directory.
+    pub fn remove_user(&mut self, user: &str) {
+        let aor = Aor::new(&format!("{user}@{DOMAIN}"));
+        self.control(|| Control::RemoveUser(aor.clone()));
+    }
+
+    /// A word of the control thread to every shard; frames are carried.
+    pub fn control(&mut self, word: impl Fn() -> Control) {
+        for id in 0..self.shards() {
+            self.handle(id, Input::Control(word()));
+        }
+        self.settle();
+    }
+
+    /// A new TLS connection from the loopback address.
+    pub fn open(&mut self, shard: u16) -> ConnId {
+        self.open_from(shard, "127.0.0.1:41046", Transport::Tls)
+    }
+
+    /// A new connection.
+    pub fn open_from(&mut self, shard: u16, peer: &str, transport: Transport) -> ConnId {
+        let index = &mut self.slots[usize::from(shard)];
+        let conn = ConnId::new(ShardId(shard), Slot { index: *index, generation: 1 });
+        *index += 1;
+        self.streams.insert(conn, Stream::default());
+        let peer: SocketAddr = peer.parse().expect("an address");
+        self.handle(shard, Input::Opened { conn, peer, transport });
+        conn
+    }
+
+    /// A client writes octets; what they lead to stays on its way.
+    pub fn write(&mut self, conn: ConnId, octets: &[u8]) {
+        let stream = self.streams.get_mut(&conn).expect("a stream");
+        let mut sent = std::mem::take(&mut stream.sent);
+        sent.extend_from_slice(octets);
+        let mut framer = std::mem::take(&mut stream.framer);
+        while self.is_open(conn) {
+            let mut head = Head::new();
+            let len = match framer.next(&sent, &self.limits, &mut head) {
+                Ok(Framed::Incomplete) => break,
+                Ok(Framed::KeepAlive { consumed, .. }) => consumed,
+                Ok(Framed::Message { len }) => {
+                    let message = Message::new(&sent[..len], &head);
+                    self.handle(conn.shard.0, Input::Message { conn, message });
+                    len
+                }
+                Ok(Framed::Malformed { len, error }) => {
+                    let message = Message::new(&sent[..len], &head);
+                    self.handle(conn.shard.0, Input::Malformed { conn, message, error });
+                    len
+                }
+                Err(error) => {
+                    let message = Message::new(&sent, &head);
+                    self.handle(conn.shard.0, Input::Broken { conn, message, error });
+                    break;
+                }
+            };
+            sent.drain(..len);
+        }
+        let stream = self.streams.get_mut(&conn).expect("a stream");
+        (stream.sent, stream.framer) = (sent, framer);
+    }
+
+    /// A client writes octets and all that follows happens.
+    pub fn send_octets(&mut self, conn: ConnId, octets: &[u8]) {
+        self.write(conn, octets);
+        self.settle();
+    }
+
+    /// A client sends a message and all that follows happens.
+    pub fn send(&mut self, conn: ConnId, message: &Request) {
+        self.send_octets(conn, &message.octets());
+    }
+
+    /// Sends a request and takes the one answer to it.
+    pub fn ask(&mut self, conn: ConnId, request: &Request) -> Text {
+        self.send(conn, request);
+        let answer = self.recv(conn);
+        assert!(answer.is_response(), "an answer, not {answer:?}");
+        answer
+    }
+
+    /// The next message a client got.
+    #[track_caller]
+    pub fn recv(&mut self, conn: ConnId) -> Text {
+        self.try_recv(conn).expect("a message")
+    }
+
+    /// The next message a client got, if there is one.
+    pub fn try_recv(&mut self, conn: ConnId) -> Option<Text> {
+        self.streams.get_mut(&conn)?.inbox.pop_front()
+    }
+
+    /// Messages a client has not looked at.
+    pub fn waiting(&self, conn: ConnId) -> usize {
+        self.streams.get(&conn).map_or(0, |stream| stream.inbox.len())
+    }
+
+    /// Nothing more came to these clients.
+    #[track_caller]
+    pub fn silent(&mut self, conns: &[ConnId]) {
+        for conn in conns {
+            let more = self.try_recv(*conn);
+            assert!(more.is_none(), "silence on {conn:?}, not {more:?}");
+        }
+    }
+
+    /// A client's stream ends.
+    pub fn close(&mut self, conn: ConnId) {
+        self.end(conn);
+        self.settle();
+    }
+
+    /// A client's stream ends; what that leads to stays on its way.
+    pub fn end(&mut self, conn: ConnId) {
+        let stream = self.streams.get_mut(&conn).expect("a stream");
+        if stream.closed.is_none() {
+            stream.closed = Some(CloseReason::Peer);
+            self.handle(conn.shard.0, Input::Closed { conn, reason: CloseReason::Peer });
+        }
+    }
+
+    /// True until either end closed it.
+    pub fn is_open(&self, conn: ConnId) -> bool {
+        self.closed(conn).is_none()
+    }
+
+    /// Why a stream was closed, if it is.
+    pub fn closed(&self, conn: ConnId) -> Option<CloseReason> {
+        self.streams.get(&conn).and_then(|stream| stream.closed)
+    }
+
+    /// Time passes and every shard looks at its deadlines.
+    pub fn pass(&mut self, time: Duration) {
+        self.now = self.now.plus(time);
+        for id in 0..self.shards() {
+            self.handle(id, Input::Tick);
+        }
+        self.settle();
+    }
+
+    /// Time passes, in seconds.
+    pub fn pass_s(&mut self, seconds: u64) {
+        self.pass(Duration::from_secs(seconds));
+    }
+
+    /// Carries frames until none is on its way.
+    pub fn settle(&mut self) {
+        for _ in 0..100_000 {
+            let Some(link) = self.busy().next() else { return };
+            self.carry(link);
+        }
+        panic!("the shards never come to rest");
+    }
+
+    /// The links on which a frame is on its way.
+    pub fn busy(&self) -> impl Iterator<Item = Link> {
+        self.links.iter().filter(|(_, frames)| !frames.is_empty()).map(|(link, _)| *link)
+    }
+
+    /// Carries the first frame of a link.
+    pub fn carry(&mut self, link: Link) {
+        if let Some(frame) = self.links.get_mut(&link).and_then(VecDeque::pop_front) {
+            self.handle(link.1, Input::Frame(frame));
+        }
+    }
+
+    /// Loses every frame that is on its way, as a full mesh would.
+    pub fn lose_all(&mut self) {
+        self.links.clear();
+    }
+
+    /// Gives a shard an input and carries out what it says.
+    pub fn handle(&mut self, id: u16, input: Input<'_>) {
+        let shard = &mut self.shards[usize::from(id)];
+        shard.handle(self.now, input);
+        shard.check_invariants();
+        while let Some(output) = self.shards[usize::from(id)].next_output() {
+            self.carry_out(id, output);
+        }
+    }
+
+    fn carry_out(&mut self, id: u16, output: Output) {
+        match output {
+            Output::Send { conn, bytes } => {
+                assert_eq!(conn.shard.0, id, "octets for a connection of another shard");
+                well_formed(&bytes);
+                self.written += 1;
+                let stream = self.streams.get_mut(&conn).expect("octets for a connection");
+                assert_eq!(stream.closed, None, "octets for a closed connection");
+                stream.inbox.push_back(Text::new(&bytes));
+            }
+            Output::Close { conn, reason } => {
+                let stream = self.streams.get_mut(&conn).expect("the close of a connection");
+                assert_eq!(stream.closed, None, "a connection closed twice");
+                stream.closed = Some(reason);
+            }
+            Output::Frame { to, frame } => {
+                assert_ne!(to.0, id, "a frame to oneself takes the inner way");
+                self.hops += 1;
+                self.links.entry((id, to.0)).or_default().push_back(frame);
+            }
+            Output::Record(record) => self.records.push(record),
+        }
+    }
+
+    /// Times a limit was hit, on all shards.
+    pub fn hits(&mut self, limit: Limit) -> u64 {
+        self.shards.iter_mut().map(|shard| shard.counters().hits(limit)).sum()
+    }
+
+    /// A series, summed over all shards.
+    pub fn value(&mut self, series: Series) -> u64 {
+        self.shards.iter_mut().map(|shard| shard.counters().value(series)).sum()
+    }
+
+    /// Sign-ins refused for `cause`, on all shards.
+    pub fn auth_failures(&mut self, cause: AuthFailure) -> u64 {
+        self.shards.iter_mut().map(|shard| shard.counters().auth_failures(cause)).sum()
+    }
+
+    /// The records begun, and those ended.
+    pub fn conversations(&self) -> (Vec<&Started>, Vec<&Ended>) {
+        let (mut started, mut ended) = (Vec::new(), Vec::new());
+        for record in &self.records {
+            match record {
+                Record::Started(record) => started.push(record),
+                Record::Ended(record) => ended.push(record),
+            }
+        }
+        (started, ended)
+    }
+
+    /// The one conversation there was: both halves of its record.
+    #[track_caller]
+    pub fn conversation(&self) -> (Started, Ended) {
+        let (started, ended) = self.conversations();
+        let ([started], [ended]) = (&started[..], &ended[..]) else {
+            panic!("one conversation, not {:?}", self.records);
+        };
+        assert_eq!(started.id, ended.id);
+        ((*started).clone(), (*ended).clone())
+    }
+
+    /// The record of a conversation that goes on.
+    #[track_caller]
+    pub fn open_conversation(&self) -> RecordId {
+        let (started, ended) = self.conversations();
+        let ([started], []) = (&started[..], &ended[..]) else {
+            panic!("one open conversation, not {:?}", self.records);
+        };
+        started.id
+    }
+
+    /// Nothing is kept of any conversation.
+    #[track_caller]
+    pub fn at_rest(&self) {
+        self.at_rest_but_sessions(0);
+    }
+
+    /// Nothing is kept but so many sessions.
+    #[track_caller]
+    pub fn at_rest_but_sessions(&self, sessions: usize) {
+        let held: Vec<_> = self.shards.iter().map(|shard| shard.occupancy()).collect();
+        assert!(held.iter().all(|h| (h.invitations, h.relays, h.pagers) == (0, 0, 0)), "{held:?}");
+        assert_eq!(held.iter().map(|h| h.sessions).sum::<usize>(), sessions, "{held:?}");
+    }
+}
+
+/// Whatever a shard writes, a client can read.
+fn well_formed(bytes: &[u8]) {
+    let limits = Limits {
+        sip_head_bytes_max: usize::from(u16::MAX),
+        sip_header_line_bytes_max: usize::from(u16::MAX),
+        ..Limits::default()
+    };
+    let mut head = Head::new();
+    let framed = Framer::new().next(bytes, &limits, &mut head);
+    let text = String::from_utf8_lossy(bytes);
+    // The answer to a request that lacks a header lacks it too.
+    let malformed = matches!(framed, Ok(Framed::Malformed { len, .. }) if len == bytes.len());
+    let answers_malformed = malformed && text.starts_with("SIP/2.0 4");
+    assert!(answers_malformed || framed == Ok(Framed::Message { len: bytes.len() }), "{text}");
+}

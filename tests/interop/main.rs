@@ -1,0 +1,12 @@
+//! Real clients against the real server: what they report, and what the server's records and
+//! counters say about it. The clients are Debian packages; a missing one fails the test with the
+//! package's name. `tests/run` installs them.
+
+#[path = "../outside/mod.rs"]
+mod outside;
+
+mod baresip;
+mod bridge;
+mod pidgin_sipe;
+mod sipp;
+mod sipsak;

@@ -1,0 +1,222 @@
+//! The server as a process of its own, with a data folder of its own and ports from the kernel.
+
+use std::fs;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use rustix::process::Signal;
+use serde::Deserialize;
+use tempfile::TempDir;
+
+use super::cdr::{self, Record};
+use super::metrics::Metrics;
+use super::program::Program;
+use super::{cdr::Ending, eventually};
+
+/// The binary under test.
+pub const BINARY: &str = env!("CARGO_BIN_EXE_mynah");
+/// The users of the demo, all with this password.
+pub const PASSWORD: &str = "secret";
+/// Their domain.
+pub const DOMAIN: &str = "example.test";
+
+/// A server that runs. Killed when dropped.
+pub struct Server {
+    process: Program,
+    place: Place,
+    /// Where it listens.
+    pub ready: Ready,
+}
+
+/// A server that runs no more, with its data.
+pub struct Stopped {
+    place: Place,
+}
+
+/// What the ready file says.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ready {
+    pub pid: u32,
+    pub tls: SocketAddr,
+    pub tcp: SocketAddr,
+    pub http: SocketAddr,
+}
+
+/// Folder and command of a server, which survive it.
+struct Place {
+    folder: TempDir,
+    /// `demo`, or `serve` with a configuration.
+    config: Option<PathBuf>,
+}
+
+impl Server {
+    /// Starts `mynah demo`.
+    pub fn demo() -> Self {
+        Place { folder: tempfile::tempdir().unwrap(), config: None }.start()
+    }
+
+    /// Starts `mynah serve` with the users of the demo and these lines in the configuration, such
+    /// as a `[limits]` section.
+    pub fn serve(lines: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let config = folder.path().join("mynah.toml");
+        write_certificate(folder.path());
+        let head = format!(
+            "[server]\ndomains = [\"{DOMAIN}\"]\nname = \"fe01.{DOMAIN}\"\ndata = \"data\"\n\
+             [tls]\ncertificates = [{{ chain = \"data/cert.pem\", key = \"data/key.pem\" }}]\n"
+        );
+        fs::write(&config, head + lines).unwrap();
+        let place = Place { folder, config: Some(config) };
+        for user in ["alice", "bob", "carol"] {
+            place.add_user(user, PASSWORD);
+        }
+        place.start()
+    }
+
+    /// Its process.
+    pub fn process(&mut self) -> &mut Program {
+        &mut self.process
+    }
+
+    /// Its data folder.
+    pub fn data(&self) -> PathBuf {
+        self.place.data()
+    }
+
+    /// The certificate to trust: that of the demo's authority, or the server's own.
+    pub fn trusted(&self) -> PathBuf {
+        let name = if self.place.config.is_none() { "ca.pem" } else { "cert.pem" };
+        self.data().join(name)
+    }
+
+    /// Adds a user by the command line while it runs.
+    pub fn add_user(&self, user: &str, password: &str) {
+        self.place.add_user(user, password);
+    }
+
+    /// Runs a command of the binary on its data.
+    pub fn command(&self, arguments: &[&str]) -> Output {
+        self.place.command(arguments)
+    }
+
+    /// Its counters now.
+    pub fn metrics(&self) -> Metrics {
+        Metrics::scrape(self.ready.http)
+    }
+
+    /// Waits until a series, with its labels as on the page, satisfies `wanted`.
+    pub fn wait_metric(&self, series: &str, wanted: impl Fn(f64) -> bool) -> f64 {
+        eventually(&format!("another value of {series}"), || {
+            let value = self.metrics().value(series);
+            if wanted(value) { Ok(value) } else { Err(value.to_string()) }
+        })
+    }
+
+    /// Its call detail records now, as `mynah cdr --format json` lists them.
+    pub fn records(&self) -> Vec<Record> {
+        self.place.records()
+    }
+
+    /// Waits until there are `count` records and all have ended; fails if there are more.
+    pub fn wait_ended(&self, count: usize) -> Vec<Record> {
+        let records = eventually(&format!("{count} records that ended"), || {
+            let records = self.records();
+            let ended = records.iter().filter(|record| record.ending.is_some()).count();
+            if ended >= count { Ok(records) } else { Err(format!("{records:#?}")) }
+        });
+        assert_eq!(records.len(), count, "{records:#?}");
+        records
+    }
+
+    /// Stops it in order: SIGTERM, and exit status 0.
+    pub fn stop(mut self) -> Stopped {
+        self.process.signal(Signal::TERM);
+        self.process.wait_success();
+        Stopped { place: self.place }
+    }
+
+    /// Ends it at once, as a crash would.
+    pub fn kill(mut self) -> Stopped {
+        self.process.kill();
+        Stopped { place: self.place }
+    }
+
+    /// Stops it in order. All records must have ended; those of pager-mode conversations that
+    /// were open end with the server.
+    pub fn stop_and_read(self) -> Vec<Record> {
+        let records = self.stop().records();
+        assert!(records.iter().all(|record| record.ending.is_some()), "{records:#?}");
+        assert!(records.iter().all(|r| r.ending != Some(Ending::ServerLost)), "{records:#?}");
+        records
+    }
+}
+
+impl Stopped {
+    /// Starts it again on the same data.
+    pub fn start(self) -> Server {
+        self.place.start()
+    }
+
+    /// Its call detail records.
+    pub fn records(&self) -> Vec<Record> {
+        self.place.records()
+    }
+}
+
+impl Place {
+    fn start(self) -> Server {
+        let ready_file = self.folder.path().join("ready");
+        let _ = fs::remove_file(&ready_file);
+        let mut command = Command::new(BINARY);
+        match &self.config {
+            None => command.args(["demo", "--data"]).arg(self.data()),
+            Some(config) => command.args(["serve", "--config"]).arg(config),
+        };
+        command.args(["--tls", "127.0.0.1:0", "--tcp", "127.0.0.1:0", "--http", "127.0.0.1:0"]);
+        let mut process = Program::start("mynah", command.arg("--ready-file").arg(&ready_file));
+        let ready = eventually("a ready file", || {
+            assert!(process.is_running(), "the server ended before it was ready");
+            fs::read(&ready_file).map_err(|error| error.to_string())
+        });
+        // Written at once: a part of it would be an error, not a reason to look again.
+        let ready: Ready = serde_json::from_slice(&ready).unwrap();
+        assert_eq!(ready.pid, process.pid());
+        Server { process, place: self, ready }
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    fn add_user(&self, user: &str, password: &str) {
+        let address = format!("{user}@{DOMAIN}");
+        let mut command = Command::new(BINARY);
+        command.args(["user", "add", &address, "--password-stdin", "--data"]).arg(self.data());
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        writeln!(child.stdin.take().unwrap(), "{password}").unwrap();
+        assert!(child.wait().unwrap().success(), "{address} could not be added");
+    }
+
+    fn command(&self, arguments: &[&str]) -> Output {
+        Command::new(BINARY).args(arguments).arg("--data").arg(self.data()).output().unwrap()
+    }
+
+    fn records(&self) -> Vec<Record> {
+        let output = self.command(&["cdr", "--format", "json"]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        cdr::read(&output.stdout)
+    }
+}
+
+/// A certificate for the server, as an administrator would bring it.
+fn write_certificate(folder: &Path) {
+    let names = [format!("fe01.{DOMAIN}"), DOMAIN.to_owned(), "127.0.0.1".to_owned()];
+    let certified = rcgen::generate_simple_self_signed(names).unwrap();
+    let data = folder.join("data");
+    fs::create_dir(&data).unwrap();
+    fs::write(data.join("cert.pem"), certified.cert.pem()).unwrap();
+    fs::write(data.join("key.pem"), certified.signing_key.serialize_pem()).unwrap();
+}

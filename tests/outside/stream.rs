@@ -1,0 +1,254 @@
+//! A bare connection to the server, over TCP or TLS: octets out, messages in.
+
+use std::fs;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+
+use super::PATIENCE;
+use super::server::Server;
+
+/// A connection.
+pub struct Stream {
+    carrier: Carrier,
+    /// Octets that came and were not looked at.
+    read: Vec<u8>,
+    ended: bool,
+}
+
+enum Carrier {
+    Tcp(TcpStream),
+    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
+}
+
+/// A whole SIP message as it came.
+#[derive(Clone, Debug)]
+pub struct Message {
+    /// Start line and headers, without the empty line.
+    pub head: String,
+    pub body: Vec<u8>,
+}
+
+impl Stream {
+    /// Connects over plain TCP.
+    pub fn tcp(server: &Server) -> Self {
+        Stream::of(Carrier::Tcp(connect(server.ready.tcp)))
+    }
+
+    /// Connects over TLS and shakes hands.
+    pub fn tls(server: &Server) -> Self {
+        let chain = fs::read(server.trusted()).unwrap();
+        let mut roots = RootCertStore::empty();
+        for certificate in CertificateDer::pem_slice_iter(&chain) {
+            roots.add(certificate.unwrap()).unwrap();
+        }
+        let mut stream = StreamOwned::new(session(roots), connect(server.ready.tls));
+        while stream.conn.is_handshaking() {
+            stream.conn.complete_io(&mut stream.sock).unwrap();
+        }
+        Stream::of(Carrier::Tls(Box::new(stream)))
+    }
+
+    /// Takes a connection made otherwise.
+    pub fn over(stream: TcpStream) -> Self {
+        Stream::of(Carrier::Tcp(stream))
+    }
+
+    fn of(carrier: Carrier) -> Self {
+        Stream { carrier, read: Vec::new(), ended: false }
+    }
+
+    /// Our address.
+    pub fn local(&self) -> SocketAddr {
+        self.socket().local_addr().unwrap()
+    }
+
+    /// Writes; panics when the server has closed.
+    pub fn write(&mut self, octets: impl AsRef<[u8]>) {
+        self.try_write(octets).unwrap();
+    }
+
+    /// Writes, to a server that may have closed.
+    pub fn try_write(&mut self, octets: impl AsRef<[u8]>) -> io::Result<()> {
+        let octets = octets.as_ref();
+        match &mut self.carrier {
+            Carrier::Tcp(stream) => stream.write_all(octets),
+            Carrier::Tls(stream) => stream.write_all(octets).and_then(|()| stream.flush()),
+        }
+    }
+
+    /// Closes our side only.
+    pub fn half_close(&mut self) {
+        if let Carrier::Tls(stream) = &mut self.carrier {
+            stream.conn.send_close_notify();
+            stream.flush().unwrap();
+        }
+        self.socket().shutdown(Shutdown::Write).unwrap();
+    }
+
+    /// Closes so that the peer sees a reset instead of an end.
+    pub fn reset(self) {
+        socket2::SockRef::from(self.socket()).set_linger(Some(Duration::ZERO)).unwrap();
+    }
+
+    /// Waits for a whole message; panics when none comes or the server closes.
+    pub fn message(&mut self) -> Message {
+        match self.try_message() {
+            Ok(message) => message,
+            Err(error) => {
+                let read = String::from_utf8_lossy(&self.read);
+                panic!("expected a message, instead: {error}, after {read:?}")
+            }
+        }
+    }
+
+    /// Waits for a whole message.
+    pub fn try_message(&mut self) -> io::Result<Message> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            while self.read.starts_with(b"\r\n") {
+                self.read.drain(..2);
+            }
+            if let Some(message) = self.cut() {
+                return Ok(message);
+            }
+            self.fill(deadline)?;
+        }
+    }
+
+    /// Waits until the server closes; what it still said.
+    pub fn end(&mut self) -> Vec<u8> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match self.fill(deadline) {
+                Ok(()) => {}
+                Err(error) if error.kind() == ErrorKind::TimedOut => {
+                    panic!("expected the end of the connection, which is open")
+                }
+                Err(_) => return std::mem::take(&mut self.read),
+            }
+        }
+    }
+
+    /// Waits for `count` octets.
+    pub fn octets(&mut self, count: usize) -> Vec<u8> {
+        let deadline = Instant::now() + PATIENCE;
+        while self.read.len() < count {
+            self.fill(deadline).unwrap();
+        }
+        self.read.drain(..count).collect()
+    }
+
+    fn cut(&mut self) -> Option<Message> {
+        let end = self.read.windows(4).position(|window| window == b"\r\n\r\n")?;
+        let head = String::from_utf8(self.read[..end].to_vec()).unwrap();
+        let len = header(&head, "Content-Length").map_or(0, |len| len.parse().unwrap());
+        let body = self.read.get(end + 4..end + 4 + len)?.to_vec();
+        self.read.drain(..end + 4 + len);
+        Some(Message { head, body })
+    }
+
+    /// Reads once; an error when time is over or the connection.
+    fn fill(&mut self, deadline: Instant) -> io::Result<()> {
+        if self.ended {
+            return Err(ErrorKind::UnexpectedEof.into());
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(ErrorKind::TimedOut.into());
+        }
+        self.socket().set_read_timeout(Some(left))?;
+        let mut octets = [0; 16 * 1024];
+        let read = match &mut self.carrier {
+            Carrier::Tcp(stream) => stream.read(&mut octets),
+            Carrier::Tls(stream) => stream.read(&mut octets),
+        };
+        match read {
+            Ok(0) => {
+                self.ended = true;
+                Err(ErrorKind::UnexpectedEof.into())
+            }
+            Ok(len) => {
+                self.read.extend_from_slice(&octets[..len]);
+                Ok(())
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => Ok(()),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Err(ErrorKind::TimedOut.into()),
+            Err(error) => {
+                self.ended = true;
+                Err(error)
+            }
+        }
+    }
+
+    fn socket(&self) -> &TcpStream {
+        match &self.carrier {
+            Carrier::Tcp(stream) => stream,
+            Carrier::Tls(stream) => &stream.sock,
+        }
+    }
+}
+
+impl Message {
+    /// The status of a response; panics for a request.
+    pub fn status(&self) -> u16 {
+        let status = self.head.strip_prefix("SIP/2.0 ").and_then(|rest| rest.get(..3));
+        status.unwrap_or_else(|| panic!("not a response: {}", self.head)).parse().unwrap()
+    }
+
+    /// The method of a request; `SIP/2.0` of a response.
+    pub fn method(&self) -> &str {
+        self.head.split(' ').next().unwrap()
+    }
+
+    /// The first value of a header.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        header(&self.head, name)
+    }
+
+    /// All lines of a header.
+    pub fn headers(&self, name: &str) -> Vec<&str> {
+        lines(&self.head, name).collect()
+    }
+}
+
+/// A plain TCP connection.
+pub fn connect(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect_timeout(&address, PATIENCE).unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream
+}
+
+/// The octets with which a TLS client begins.
+pub fn client_hello() -> Vec<u8> {
+    let mut octets = Vec::new();
+    session(RootCertStore::empty()).write_tls(&mut octets).unwrap();
+    octets
+}
+
+fn session(roots: RootCertStore) -> ClientConnection {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = "fe01.example.test".try_into().unwrap();
+    ClientConnection::new(Arc::new(config), name).unwrap()
+}
+
+fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
+    lines(head, name).next()
+}
+
+fn lines<'a>(head: &'a str, name: &str) -> impl Iterator<Item = &'a str> {
+    head.lines().filter_map(move |line| {
+        let (found, value) = line.split_once(':')?;
+        found.trim().eq_ignore_ascii_case(name).then_some(value.trim())
+    })
+}

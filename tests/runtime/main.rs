@@ -1,0 +1,13 @@
+//! Sockets, TLS and executors with a stand-in for the shard: what `net` and `runtime` promise,
+//! without SIP behind them.
+
+mod client;
+mod stand_in;
+
+mod basics;
+mod cores;
+mod faults;
+mod limits;
+mod pages;
+mod timers;
+mod tls;

@@ -1,0 +1,46 @@
+//! What operators see.
+
+use std::io::{Read, Write};
+
+use super::client::{Client, connect};
+use super::stand_in::Running;
+
+fn fetch(server: &Running, path: &str) -> String {
+    let mut stream = connect(server.ready.http.expect("HTTP is on"));
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+    let mut page = String::new();
+    stream.read_to_string(&mut page).unwrap();
+    page
+}
+
+#[test]
+fn the_metrics_page_has_the_counters_of_every_core() {
+    let server = Running::start(|settings| {
+        settings.cores = Some(2);
+        settings.listen.http = Some("127.0.0.1:0".parse().unwrap());
+    });
+    Client::plain(server.tcp()).ask("ok", 1);
+    let page = fetch(&server, "/metrics");
+    assert!(page.starts_with("HTTP/1.1 200 OK\r\n"), "{page}");
+    for line in [
+        "mynah_shards_current 2\n",
+        "mynah_core_ticks_total{shard=\"1\"} ",
+        "mynah_mesh_frames_dropped_total{kind=\"deliver\"} 0\n",
+        "mynah_connections_closed_total{reason=\"panic\"} 0\n",
+    ] {
+        assert!(page.contains(line), "{line} is not in {page}");
+    }
+    let opened = page.lines().filter(|line| line.starts_with("mynah_connections_opened_total{"));
+    let sum: u64 =
+        opened.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum();
+    assert_eq!(sum, 1);
+}
+
+#[test]
+fn a_server_that_is_well_says_so() {
+    let server =
+        Running::start(|settings| settings.listen.http = Some("127.0.0.1:0".parse().unwrap()));
+    let page = fetch(&server, "/healthz");
+    assert!(page.starts_with("HTTP/1.1 200 OK\r\n"), "{page}");
+    assert!(page.ends_with("{\"status\":\"ok\",\"reasons\":[]}"), "{page}");
+}

@@ -1,0 +1,19 @@
+//! Conversations in octets with one to four shards in one thread: one test a behaviour.
+
+#[path = "../harness/mod.rs"]
+mod harness;
+
+mod bridge;
+mod drain;
+mod forking;
+mod identity;
+mod limits;
+mod lockout;
+mod malformed;
+mod pager;
+mod registration;
+mod responses;
+mod session;
+mod sign_in;
+mod timers;
+mod vanish;

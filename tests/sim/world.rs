@@ -1,0 +1,270 @@
+//! One run: who there is, what happens in which order, and how it ends.
+
+use std::time::Duration;
+
+use mynah::base::seed::Seed;
+use mynah::shard::input::{Control, Input};
+use mynah::shard::occupancy::Occupancy;
+
+use crate::agent::{Agent, Phase};
+use crate::harness::{Client, Device, Net};
+use crate::oracle::DeviceId;
+use crate::stage::{Stage, USERS};
+
+/// Things that happen in one run.
+const STEPS: u32 = 1_500;
+
+/// Of 100 runs those in which the server goes down while everybody talks.
+const ABRUPT_PERCENT: u64 = 12;
+
+/// A run.
+pub struct World {
+    stage: Stage,
+    /// Who owns each device, and whether it speaks the MS dialect.
+    devices: Vec<(usize, bool)>,
+    /// The clients that are connected. The last of a device that is awake is the one in use.
+    agents: Vec<Agent>,
+    /// The step at which the server goes down.
+    drain_at: Option<u32>,
+}
+
+impl World {
+    /// The run of a seed.
+    pub fn new(seed: u64, told: bool) -> Self {
+        let mut dice = Seed::from_u64(seed);
+        let shards = 1 + dice.below(4) as u16;
+        let users = 6 + dice.below(5) as usize;
+        let mut net = Net::seeded(shards, seed, |_| {});
+        for user in &USERS[..users] {
+            net.put_user(user, |_| {});
+        }
+        let mut devices = Vec::new();
+        for user in 0..users {
+            for _ in 0..=dice.below(3) {
+                devices.push((user, dice.below(2) == 0));
+            }
+        }
+        let abrupt = dice.below(100) < ABRUPT_PERCENT;
+        let drain_at = abrupt.then(|| dice.below(u64::from(STEPS)) as u32);
+        let stage = Stage::new(net, users, dice, told);
+        World { stage, devices, agents: Vec::new(), drain_at }
+    }
+
+    /// Everything from the first sign-in to the last record.
+    pub fn run(mut self) {
+        for step in 0..STEPS {
+            if self.drain_at == Some(step) {
+                self.drain();
+            }
+            self.step();
+        }
+        self.calm_down();
+        if self.drain_at.is_none() && self.stage.chance(50) {
+            self.drain();
+        }
+        self.leave();
+        let at_drain = self.drain_at.is_some();
+        self.stage.oracle.check_records(&self.stage.net.records, at_drain);
+        let (written, delivered) = self.stage.oracle.counts();
+        self.stage.tell(format_args!("{written} texts, {delivered} delivered"));
+    }
+
+    fn step(&mut self) {
+        match self.stage.below(100) {
+            0..40 => self.carry(),
+            40..65 => self.read(),
+            65..70 => self.pass(),
+            70..76 => self.connect(),
+            76..88 => self.act(),
+            88..96 => self.with_somebody(|agent, stage| agent.catch_up(stage)),
+            _ => self.disturb(),
+        }
+    }
+
+    /// One frame arrives, in its turn on its link.
+    fn carry(&mut self) {
+        let busy: Vec<_> = self.stage.net.busy().collect();
+        if !busy.is_empty() {
+            let link = busy[self.stage.index(busy.len())];
+            self.stage.net.carry(link);
+        }
+    }
+
+    /// A client reads a message.
+    fn read(&mut self) {
+        let waiting = |agent: &Agent| self.stage.net.waiting(agent.conn()) > 0;
+        let readers: Vec<usize> =
+            (0..self.agents.len()).filter(|i| waiting(&self.agents[*i])).collect();
+        if !readers.is_empty() {
+            let reader = readers[self.stage.index(readers.len())];
+            self.agents[reader].read(&mut self.stage);
+        }
+    }
+
+    /// Time passes: mostly little, seldom so much that requests or registrations run out. What is
+    /// on its way stays there.
+    fn pass(&mut self) {
+        let ms = match self.stage.below(100) {
+            0..85 => 20 + self.stage.below(500),
+            85..96 => 1_000 + self.stage.below(20_000),
+            96..98 => 40_000,
+            98 => 200_000,
+            _ => 700_000,
+        };
+        self.stage.net.now = self.stage.net.now.plus(Duration::from_millis(ms));
+        self.stage.tell(format_args!("{ms} ms later"));
+        for shard in 0..self.stage.net.shards() {
+            self.stage.net.handle(shard, Input::Tick);
+        }
+        let net = &self.stage.net;
+        self.agents.retain(|agent| net.is_open(agent.conn()));
+    }
+
+    /// A device without a connection gets one, to whichever shard, and begins to sign in.
+    fn connect(&mut self) {
+        let device: DeviceId = self.stage.index(self.devices.len());
+        if self.agents.iter().any(|agent| agent.device == device && !agent.asleep) {
+            return;
+        }
+        let (user, ms) = self.devices[device];
+        let shard = self.stage.below(u64::from(self.stage.net.shards())) as u16;
+        let named = Device { user: USERS[user], ms, number: device as u32 };
+        let client = Client::on(&mut self.stage.net, shard, named);
+        let honest = !self.stage.chance(4);
+        let mut agent = Agent::new(client, user, device, honest);
+        agent.register(&mut self.stage);
+        self.agents.push(agent);
+    }
+
+    /// A client that is signed in does something of its own.
+    fn act(&mut self) {
+        let what = self.stage.below(100);
+        self.with_somebody(|agent, stage| match (agent.phase, what) {
+            (Phase::Knocking, _) => {}
+            (Phase::Out, 0..50) => agent.register(stage),
+            (Phase::Out, _) => {}
+            (Phase::In, 0..65) => agent.write(stage),
+            (Phase::In, 65..80) => agent.invite(stage),
+            (Phase::In, 80..88) => agent.signal(stage, "INFO"),
+            (Phase::In, 88..92) => agent.register(stage),
+            (Phase::In, 92..97) => agent.signal(stage, "BYE"),
+            (Phase::In, _) => agent.cancel(stage),
+        });
+    }
+
+    /// Something that is no conversation's ordinary course.
+    fn disturb(&mut self) {
+        match self.stage.below(100) {
+            0..30 => self.vanish(),
+            30..45 => self.with_somebody(|agent, _| agent.asleep = true),
+            45..60 => self.with_somebody(|agent, stage| match agent.phase {
+                Phase::In => agent.sign_off(stage),
+                Phase::Knocking | Phase::Out => {}
+            }),
+            60..75 => self.with_somebody(|agent, stage| agent.cancel(stage)),
+            _ => self.with_somebody(|agent, stage| agent.signal(stage, "BYE")),
+        }
+    }
+
+    /// A client's connection ends, whatever it was about to do.
+    fn vanish(&mut self) {
+        if self.agents.is_empty() {
+            return;
+        }
+        let index = self.stage.index(self.agents.len());
+        let agent = self.agents.swap_remove(index);
+        self.stage.tell(format_args!("{agent} vanishes"));
+        self.stage.net.end(agent.conn());
+    }
+
+    /// Lets a client that is awake and connected do something.
+    fn with_somebody(&mut self, act: impl FnOnce(&mut Agent, &mut Stage)) {
+        let awake = |agent: &Agent| !agent.asleep && self.stage.net.is_open(agent.conn());
+        let awake: Vec<usize> =
+            (0..self.agents.len()).filter(|i| awake(&self.agents[*i])).collect();
+        if !awake.is_empty() {
+            let index = awake[self.stage.index(awake.len())];
+            act(&mut self.agents[index], &mut self.stage);
+        }
+    }
+
+    /// The server is told to go down.
+    fn drain(&mut self) {
+        self.stage.tell(format_args!("the server goes down"));
+        for shard in 0..self.stage.net.shards() {
+            self.stage.net.handle(shard, Input::Control(Control::Drain));
+        }
+    }
+
+    /// Nobody begins anything new: all that is on its way arrives, and what nobody answers runs
+    /// out of time. Then every request has its answer.
+    fn calm_down(&mut self) {
+        self.come_to_rest();
+        if self.drain_at.is_some() {
+            self.stage.net.pass_s(40);
+            self.come_to_rest();
+            let ended = |held: &Occupancy| (held.sessions, held.conversations) == (0, 0);
+            assert!(self.occupied().iter().all(ended), "the server is down: {:?}", self.occupied());
+        }
+        for _ in 0..60 {
+            self.stage.net.pass_s(10);
+            self.come_to_rest();
+        }
+        for agent in &self.agents {
+            if self.stage.net.is_open(agent.conn()) {
+                let left = agent.unanswered();
+                assert!(left.is_empty(), "{agent} got no answer to {left:?}");
+            }
+        }
+    }
+
+    fn come_to_rest(&mut self) {
+        loop {
+            self.stage.net.settle();
+            let mut idle = true;
+            for agent in &mut self.agents {
+                while agent.read(&mut self.stage) {
+                    idle = false;
+                }
+            }
+            if idle {
+                return;
+            }
+        }
+    }
+
+    /// Everybody leaves, in any order; then nothing is left, at once of connections and
+    /// requests, with time of the rest.
+    fn leave(&mut self) {
+        while !self.agents.is_empty() {
+            self.vanish();
+            self.carry();
+        }
+        self.stage.net.settle();
+        self.stage.net.pass_s(40);
+        for held in self.occupied() {
+            let empty = Occupancy {
+                users: held.users,
+                conversations: held.conversations,
+                timers: held.timers,
+                ..Occupancy::default()
+            };
+            assert_eq!(held, empty, "after all have left");
+        }
+        self.stage.net.pass_s(700);
+        self.stage.net.pass_s(700);
+        for _ in 0..2 {
+            self.stage.net.pass_s(25 * 3600);
+        }
+        let mut users = 0;
+        for held in self.occupied() {
+            assert_eq!(held, Occupancy { users: held.users, ..Occupancy::default() }, "at the end");
+            users += held.users;
+        }
+        assert_eq!(users, self.stage.users.max(3), "everybody is at home once");
+    }
+
+    fn occupied(&self) -> Vec<Occupancy> {
+        self.stage.net.all().iter().map(|shard| shard.occupancy()).collect()
+    }
+}
