@@ -3,9 +3,9 @@
 //!
 //! Each message of `corpus/` has its expected reading beside it, and every reader that types
 //! headers has to find it before it is timed. All readers run in one process, so that their ratio
-//! holds on a busy machine. `--ratios` prints a table of
-//! them from interleaved rounds. `PARSE_COUNT=reader/message` runs one of them ten thousand times without
-//! timing, to count its instructions: `valgrind --tool=callgrind --toggle-collect='*run_counted*'`.
+//! holds on a busy machine; `--ratios` prints a table of them from interleaved rounds.
+//! `PARSE_COUNT=reader/message` runs one of them ten thousand times without timing, to count its
+//! instructions: `valgrind --tool=callgrind --toggle-collect='*run_counted*'`.
 
 use std::hint::black_box;
 use std::path::Path;
@@ -60,8 +60,11 @@ fn samples() -> Vec<Sample> {
     NAMES.map(sample).into()
 }
 
+/// Reads a sample one way; what it found is the value, so that nothing is optimised away.
+type Reader = fn(&Sample, &mut State) -> usize;
+
 /// The readers under test: each returns a number that depends on what it read.
-const READERS: [(&str, fn(&Sample, &mut State) -> usize); 7] = [
+const READERS: [(&str, Reader); 7] = [
     ("httparse", httparse_head),
     ("index", index),
     ("framer", framer),
