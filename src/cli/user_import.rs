@@ -86,10 +86,13 @@ mod tests {
             "address,password,display name\nalice@example.test,\"a,b\",Alice\nbob@example.test,x,\n",
         )
         .unwrap();
-        let expected = [("alice", "a,b", "Alice"), ("bob", "x", "")].map(|(user, password, name)| {
-            let aor = format!("{user}@example.test");
-            UserChange::Add(User::with_password(&aor, None, name, "example.test", password).unwrap())
-        });
+        let expected =
+            [("alice", "a,b", "Alice"), ("bob", "x", "")].map(|(user, password, name)| {
+                let aor = format!("{user}@example.test");
+                UserChange::Add(
+                    User::with_password(&aor, None, name, "example.test", password).unwrap(),
+                )
+            });
         assert_eq!(read, expected);
     }
 

@@ -20,7 +20,7 @@ mod world;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-use world::World;
+use world::{Census, World};
 
 /// Seeds of an ordinary run, shared by four tests.
 const SEEDS: u64 = 200;
@@ -28,12 +28,11 @@ const SEEDS: u64 = 200;
 /// Seeds that found a fault once: they are run first.
 const FOUND: &[u64] = &[];
 
-fn run(seed: u64, told: bool) {
-    let outcome = catch_unwind(AssertUnwindSafe(|| World::new(seed, told).live()));
-    if let Err(panic) = outcome {
+fn run(seed: u64, told: bool) -> Census {
+    catch_unwind(AssertUnwindSafe(|| World::new(seed, told).live())).unwrap_or_else(|panic| {
         eprintln!("the simulation failed: MYNAH_SIM_SEED={seed}");
         resume_unwind(panic);
-    }
+    })
 }
 
 fn number(variable: &str) -> Option<u64> {
@@ -46,19 +45,27 @@ fn quarter(n: u64) {
     }
     let each = number("MYNAH_SIM_SEEDS").unwrap_or(SEEDS) / 4;
     let seeds: Range<u64> = n * each..(n + 1) * each;
-    seeds.for_each(|seed| run(seed, false));
+    let mut all = Census::default();
+    seeds.for_each(|seed| all.add(run(seed, false)));
+    println!("{all:?}");
+    // A simulation in which nothing happens finds nothing.
+    assert!(all.accepted as u64 > 20 * each && all.sessions as u64 > 5 * each, "{all:?}");
+    assert!(all.bridged as u64 > each && all.pagers as u64 > each, "{all:?}");
+    assert!(each < 40 || all.endings.len() >= 8, "{all:?}");
 }
 
 #[test]
 fn the_named_seed() {
     if let Some(seed) = number("MYNAH_SIM_SEED") {
-        run(seed, true);
+        println!("{:?}", run(seed, true));
     }
 }
 
 #[test]
 fn seeds_that_found_a_fault_once() {
-    FOUND.iter().for_each(|seed| run(*seed, false));
+    for seed in FOUND {
+        run(*seed, false);
+    }
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! A world of one seed: who is in it, what happens, and that all of it ends.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use mynah::base::ids::ConnId;
 use mynah::base::limits::Limits;
 use mynah::base::seed::Seed;
+use mynah::records::Kind;
 use mynah::shard::input::Control;
 
 use crate::endpoint::{Endpoint, Inviting, Online, State};
@@ -14,10 +16,34 @@ use crate::ledger::Ledger;
 use crate::reaction::{decide, give, react};
 
 /// Steps of a world's life.
-const STEPS: u32 = 900;
+const STEPS: u32 = 2_000;
 /// Endpoints.
 const ENDPOINTS: u64 = 7;
 const USERS: [&str; 3] = ["alice", "bob", "carol"];
+
+/// What happened in a world, or in several.
+#[derive(Clone, Debug, Default)]
+pub struct Census {
+    pub written: usize,
+    pub accepted: usize,
+    pub counted: u64,
+    pub sessions: usize,
+    pub bridged: usize,
+    pub pagers: usize,
+    pub endings: BTreeSet<String>,
+}
+
+impl Census {
+    pub fn add(&mut self, other: Census) {
+        self.written += other.written;
+        self.accepted += other.accepted;
+        self.counted += other.counted;
+        self.sessions += other.sessions;
+        self.bridged += other.bridged;
+        self.pagers += other.pagers;
+        self.endings.extend(other.endings);
+    }
+}
 
 /// Shards, clients and what they know of one another.
 pub struct World {
@@ -54,7 +80,7 @@ impl World {
         });
         World {
             endpoints: endpoints.collect(),
-            losses: [2, 10, 40][chance.below(3) as usize],
+            losses: [1, 10, 40][chance.below(3) as usize],
             net,
             seed: chance,
             ledger: Ledger::default(),
@@ -64,8 +90,8 @@ impl World {
         }
     }
 
-    /// Lives it to its end.
-    pub fn live(mut self) {
+    /// Lives it to its end; what happened in it.
+    pub fn live(mut self) -> Census {
         for _ in 0..STEPS {
             self.step();
         }
@@ -84,35 +110,45 @@ impl World {
         for id in 0..self.ledger.written.len() {
             self.ledger.check_told(id, !self.odd.contains(&id));
         }
+        self.census()
     }
 
     fn step(&mut self) {
-        match self.seed.below(100) {
-            0..30 => self.carry(),
-            30..52 => self.arrive(),
-            52..72 => self.read(),
-            72..95 => self.act(),
-            95..99 => {
-                let ms = [5, 50, 1_000, 4_000][self.seed.below(4) as usize];
+        // What cannot happen now leaves its turn to the next.
+        let happened = match self.seed.below(1_000) {
+            0..350 => self.carry() || self.arrive() || self.read(),
+            350..600 => self.arrive() || self.read() || self.carry(),
+            600..800 => self.read() || self.carry() || self.arrive(),
+            800..975 => false,
+            975..998 => {
+                let ms = [5, 20, 200, 2_000][self.seed.below(4) as usize];
                 self.wait(Duration::from_millis(ms));
+                true
             }
-            _ => self.rare(),
+            _ => {
+                self.rare();
+                true
+            }
+        };
+        if !happened {
+            self.act();
         }
     }
 
     /// A frame comes to its shard.
-    fn carry(&mut self) {
+    fn carry(&mut self) -> bool {
         let busy: Vec<_> = self.net.busy().collect();
-        if let Some(link) = self.pick(&busy) {
-            self.net.carry(link);
-        }
+        let link = self.pick(&busy);
+        link.into_iter().for_each(|link| self.net.carry(link));
+        link.is_some()
     }
 
     /// Octets of a client come to its shard.
-    fn arrive(&mut self) {
+    fn arrive(&mut self) -> bool {
         let writing = self.those(|online| !online.outbox.is_empty());
-        let Some(place) = self.pick(&writing) else { return };
-        self.arrive_from(place);
+        let place = self.pick(&writing);
+        place.into_iter().for_each(|place| self.arrive_from(place));
+        place.is_some()
     }
 
     fn arrive_from(&mut self, place: usize) {
@@ -131,11 +167,12 @@ impl World {
     }
 
     /// A client reads a message.
-    fn read(&mut self) {
+    fn read(&mut self) -> bool {
         let net = &self.net;
         let waiting = self.those(|online| net.waiting(online.client.conn) > 0);
-        let Some(place) = self.pick(&waiting) else { return };
-        self.read_at(place);
+        let place = self.pick(&waiting);
+        place.into_iter().for_each(|place| self.read_at(place));
+        place.is_some()
     }
 
     fn read_at(&mut self, place: usize) {
@@ -168,16 +205,16 @@ impl World {
     }
 
     fn chat(&mut self, place: usize) {
-        match self.seed.below(20) {
-            0..3 => self.invite(place),
-            3..9 => self.say(place),
-            9..12 => self.page(place),
-            12 => self.type_something(place),
-            13 => self.say_goodbye(place),
-            14 => self.cancel(place),
-            15..17 => self.answer_late(place),
-            17 => self.register(place),
-            18 => {
+        match self.seed.below(60) {
+            0..6 => self.invite(place),
+            6..22 => self.say(place),
+            22..34 => self.page(place),
+            34..36 => self.type_something(place),
+            36..39 => self.say_goodbye(place),
+            39..41 => self.cancel(place),
+            41..48 => self.answer_late(place),
+            48..50 => self.register(place),
+            50..59 => {
                 let seed = &mut self.seed;
                 if let Some(online) = self.endpoints[place].online.as_mut() {
                     decide(online, seed);
@@ -441,6 +478,27 @@ impl World {
 
     fn pick<T: Copy>(&mut self, from: &[T]) -> Option<T> {
         from.get(self.seed.below(from.len() as u64) as usize).copied()
+    }
+
+    fn census(&self) -> Census {
+        let (started, ended) = self.net.conversations();
+        let mut endings = BTreeSet::new();
+        for record in &ended {
+            let ending = format!("{:?}", record.end.ending);
+            endings.insert(ending.split('(').next().unwrap_or_default().to_owned());
+        }
+        Census {
+            written: self.ledger.written.len(),
+            accepted: self.ledger.written.iter().filter(|message| message.accepted).count(),
+            counted: ended
+                .iter()
+                .map(|record| record.end.messages_from_caller + record.end.messages_from_callee)
+                .sum(),
+            sessions: started.iter().filter(|s| s.kind == Kind::Session && !s.bridged).count(),
+            bridged: started.iter().filter(|s| s.bridged).count(),
+            pagers: started.iter().filter(|s| s.kind == Kind::Pager).count(),
+            endings,
+        }
     }
 
     fn tell(&self, what: impl FnOnce() -> String) {
