@@ -10,8 +10,8 @@ use crate::base::limits::Limits;
 /// it has not consumed again with more behind them.
 ///
 /// However the octets are cut into calls, the same messages and the same error come out. An octet
-/// is looked at once to find the end of its message, and once more when the head is whole but came
-/// in several calls, because the [`Head`] may have served another connection in between.
+/// is looked at once to find the end of the head, and at most twice more when the message came in
+/// several calls, because the [`Head`] may have served another connection in between.
 #[derive(Clone, Debug, Default)]
 pub struct Framer {
     phase: Phase,
