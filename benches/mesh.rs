@@ -17,7 +17,7 @@ use mynah::base::ids::{ConnId, ShardId, Slot};
 use mynah::base::limits::Limits;
 use mynah::metrics::counters::Counters;
 use mynah::runtime::mesh::Mesh;
-use mynah::shard::frame::Frame;
+use mynah::shard::frame::{Cargo, Frame};
 use rustix::time::{ClockId, clock_gettime};
 
 const PRODUCER: ShardId = ShardId(0);
@@ -27,7 +27,11 @@ const TURN: u64 = 256;
 
 fn frame() -> Frame {
     let conn = ConnId::new(CONSUMER, Slot { index: 7, generation: 1 });
-    Frame::Deliver { conn, bytes: Bytes::from_static(b"SIP/2.0 200 OK\r\n\r\n"), relay: None }
+    Frame::Deliver {
+        conn,
+        bytes: Bytes::from_static(b"SIP/2.0 200 OK\r\n\r\n"),
+        cargo: Cargo::Plain,
+    }
 }
 
 /// CPU time of this thread so far.

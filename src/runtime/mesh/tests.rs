@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::base::ids::{ConnId, RelayId, Slot};
 use crate::metrics::counters::FrameKind;
+use crate::shard::frame::Cargo;
 
 const A: ShardId = ShardId(0);
 const B: ShardId = ShardId(1);
@@ -23,7 +24,7 @@ fn mesh(queue: usize, overflow: usize) -> Arc<Mesh> {
 
 fn frame(number: u32) -> Frame {
     let conn = ConnId::new(A, Slot { index: number, generation: 0 });
-    Frame::Deliver { conn, bytes: Bytes::new(), relay: None }
+    Frame::Deliver { conn, bytes: Bytes::new(), cargo: Cargo::Plain }
 }
 
 fn number(frame: &Frame) -> u32 {
