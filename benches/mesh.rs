@@ -68,6 +68,13 @@ fn spawn<F: Future<Output = ()> + 'static>(
             let latency = Latency::Matters(Duration::from_millis(5));
             let queue =
                 glommio::executor().create_task_queue(Shares::Static(1000), latency, "xshard");
+            // As in the server: without it glommio may sleep with work to do.
+            let tick = async {
+                loop {
+                    glommio::timer::sleep(Duration::from_millis(20)).await;
+                }
+            };
+            glommio::spawn_local_into(tick, queue).unwrap().detach();
             let since = cpu();
             glommio::spawn_local_into(work(), queue).unwrap().await;
             cpu() - since

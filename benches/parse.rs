@@ -3,11 +3,13 @@
 //!
 //! Each message of `corpus/` has its expected reading beside it, and every reader that types
 //! headers has to find it before it is timed. All readers run in one process, so that their ratio
-//! holds on a busy machine. `PARSE_COUNT=reader/message` runs one of them ten thousand times without
-//! timing, to count its instructions: `valgrind --tool=callgrind --toggle-collect='*run_counted*'`.
+//! holds on a busy machine; `--ratios` prints a table of them from interleaved rounds.
+//! `PARSE_COUNT=reader/message` runs one of them ten thousand times without timing, to count its
+//! instructions: `valgrind --tool=callgrind --toggle-collect='*run_counted*'`.
 
 use std::hint::black_box;
 use std::path::Path;
+use std::time::Instant;
 use std::{env, fs};
 
 use criterion::{Criterion, Throughput};
@@ -206,6 +208,28 @@ fn run_counted(wanted: &str, samples: &[Sample], state: &mut State) {
     }
 }
 
+/// Prints the least time of each reader, over rounds in which all readers take turns, so that what
+/// else the machine does hits all of them; in nanoseconds, and against `httparse`.
+fn print_ratios(samples: &[Sample], state: &mut State) {
+    for sample in samples {
+        let mut least = [f64::MAX; READERS.len()];
+        for _ in 0..500 {
+            for ((_, read), least) in READERS.iter().zip(&mut least) {
+                let start = Instant::now();
+                for _ in 0..100 {
+                    black_box(read(sample, state));
+                }
+                *least = least.min(start.elapsed().as_secs_f64() * 1e9 / 100.0);
+            }
+        }
+        print!("{:9}", sample.name);
+        for ((name, _), nanoseconds) in READERS.iter().zip(least) {
+            print!("  {name} {nanoseconds:.0} ({:.2})", nanoseconds / least[0]);
+        }
+        println!();
+    }
+}
+
 fn main() {
     let samples = samples();
     let mut state = State { head: Head::new(), limits: Limits::default() };
@@ -214,6 +238,9 @@ fn main() {
     }
     if let Ok(wanted) = env::var("PARSE_COUNT") {
         return run_counted(&wanted, &samples, &mut state);
+    }
+    if env::args().any(|arg| arg == "--ratios") {
+        return print_ratios(&samples, &mut state);
     }
     let mut criterion = Criterion::default().configure_from_args();
     for sample in &samples {

@@ -88,7 +88,7 @@ series! {
     FramesReceived Counter "mynah_mesh_frames_received_total" "Frames received from another shard.";
     MeshWakes Counter "mynah_mesh_wakes_total" "Wakes sent to another core.";
     MeshStalls Counter "mynah_mesh_stalls_total" "Times a full queue made the core stop reading.";
-    CoreNudges Counter "mynah_core_nudges_total" "Times a core was woken from outside because it missed all its ticks for a second.";
+    CoreNudges Counter "mynah_core_nudges_total" "Times a core was woken from outside because it had missed its ticks for a tenth of a second.";
     CoreStalls Counter "mynah_core_stalls_total" "Times a core was found standing still for more than two seconds.";
     Ticks Counter "mynah_core_ticks_total" "Ticks of the core; stands still when the core is stuck.";
 }

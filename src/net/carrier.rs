@@ -1,11 +1,11 @@
-//! The way out of a core for what is not about one of its connections.
+//! The way out of a core, and into it, for what is not about one of its connections.
 
 use crate::metrics::counters::Counters;
 use crate::shard::frame::Frame;
 use crate::shard::output::Output;
 
-/// Carries effects away: frames to other shards, records to the control thread. The runtime gives
-/// each core one.
+/// Carries effects away, frames to other shards and records to the store, and brings the frames of
+/// other shards. The runtime gives each core one.
 pub trait Carrier {
     /// Takes an effect. Never refuses and never waits: what does not fit is kept, and
     /// [`congested`](Self::congested) says so.
@@ -14,11 +14,14 @@ pub trait Carrier {
     /// The next frame that this core sent to itself.
     fn next_local(&mut self) -> Option<Frame>;
 
+    /// The next frame that another core sent to this one.
+    fn next_arrived(&mut self) -> Option<Frame>;
+
     /// Ends a wake-up: whoever got something is woken, once.
     fn flush(&mut self, counters: &mut Counters);
 
-    /// True when what is kept may fit now; asked before the core goes to sleep.
-    fn has_room(&self) -> bool;
+    /// True when a frame has arrived, or what is kept may fit now. Asked before the core sleeps.
+    fn has_work(&self) -> bool;
 
     /// True while something is kept that did not fit. No connection is read meanwhile.
     fn congested(&self) -> bool;

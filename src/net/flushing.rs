@@ -1,4 +1,9 @@
 //! The end of a wake-up: what waits on each connection leaves at once.
+//!
+//! Connections that are ready together are handled one after the other, and then a task of its own
+//! flushes for all of them. When that takes long, the flush does not wait for its task.
+
+use std::time::{Duration, Instant};
 
 use super::carrier::Carrier;
 use super::connection::{Connection, Phase};
@@ -13,6 +18,9 @@ use crate::shard::Machine;
 /// Connections that wait to be flushed before it is done without further delay.
 pub(super) const DIRTY_MAX: usize = 64;
 
+/// Longest a flush waits for the connections that are ready.
+const FLUSH_WAIT: Duration = Duration::from_micros(250);
+
 impl<M: Machine, C: Carrier> Inner<M, C> {
     /// Has `slot` flushed at the end of this wake-up.
     pub fn mark_dirty(&mut self, slot: Slot) {
@@ -24,11 +32,19 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
     }
 
     pub fn schedule_flush(&mut self) {
-        if !std::mem::replace(&mut self.flush_coming, true)
-            && let Some(flusher) = &self.flusher
-        {
+        if std::mem::replace(&mut self.flush_coming, true) {
+            return;
+        }
+        self.flush_asked = Instant::now();
+        if let Some(flusher) = &self.flusher {
             flusher.wake_by_ref();
         }
+    }
+
+    /// True when the flush that was asked for should not wait for its task.
+    pub fn flush_is_due(&self) -> bool {
+        self.flush_coming
+            && (self.dirty.len() >= DIRTY_MAX || self.flush_asked.elapsed() > FLUSH_WAIT)
     }
 
     /// Ends a wake-up: every connection with something to send is flushed once, then whoever got

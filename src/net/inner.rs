@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::Waker;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use rustls::ServerConfig;
@@ -29,6 +30,8 @@ use crate::shard::input::Input;
 use crate::shard::output::Output;
 use crate::wire::sip::Head;
 
+/// Longest that connections are handled without a look for frames of other shards.
+const PULL_WAIT: Duration = Duration::from_micros(250);
 /// Frames to itself that a core handles before it looks at anything else.
 const LOCAL_FRAMES: usize = 1024;
 
@@ -54,6 +57,9 @@ pub(super) struct Inner<M, C> {
     /// The task that flushes, and whether it was woken or need not be.
     pub flusher: Option<Waker>,
     pub flush_coming: bool,
+    pub flush_asked: Instant,
+    /// When frames of other shards were last looked for.
+    pulled: Instant,
     pub settling: bool,
     /// Accept loops that wait for a handshake to end.
     pub gate: Vec<Waker>,
@@ -95,6 +101,8 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
             spare: Vec::new(),
             flusher: None,
             flush_coming: false,
+            flush_asked: Instant::now(),
+            pulled: Instant::now(),
             settling: false,
             gate: Vec::new(),
             stop: Vec::new(),
@@ -144,6 +152,26 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
             }
         }
         self.settling = false;
+    }
+
+    /// Handles at most `max` frames of other shards. Returns how many there were.
+    pub fn pull(&mut self, max: usize, now: Now) -> usize {
+        let mut handled = 0;
+        while handled < max
+            && let Some(frame) = self.carrier.next_arrived()
+        {
+            handled += 1;
+            self.caught(|inner| inner.handle(now, Input::Frame(frame)));
+        }
+        self.machine.counters().add(Series::FramesReceived, handled as u64);
+        self.pulled = Instant::now();
+        handled
+    }
+
+    /// True when frames should not wait for the task of the inbox: while connections keep the
+    /// core busy, it may not come for milliseconds.
+    pub fn pull_is_due(&self) -> bool {
+        self.pulled.elapsed() > PULL_WAIT
     }
 
     /// Tells the machine of a connection that is ready for SIP.

@@ -11,15 +11,16 @@ use rustls::ServerConfig;
 use super::carrier::Carrier;
 use super::clock::Clock;
 use super::deadlines::Drain;
-use super::flushing::DIRTY_MAX;
 use super::inner::Inner;
 use crate::base::ids::{ShardId, Slot};
 use crate::base::limits::{Limit, Limits};
 use crate::metrics::counters::{CloseReason, Counters};
 use crate::metrics::names::Series;
 use crate::shard::Machine;
-use crate::shard::frame::Frame;
 use crate::shard::input::{Control, Input, Transport};
+
+/// Frames of other shards handled between two steps of connections.
+const PULLED: usize = 64;
 
 /// The partition of one core. All its tasks share it; none holds it across an await.
 pub struct Partition<M, C>(RefCell<Inner<M, C>>);
@@ -82,7 +83,10 @@ impl<M: Machine, C: Carrier> Partition<M, C> {
         let mut inner = self.0.borrow_mut();
         let now = inner.clock.now();
         let poll = inner.guarded(slot, now, |inner| inner.step(slot, now, cx));
-        if inner.dirty.len() >= DIRTY_MAX {
+        if inner.pull_is_due() {
+            inner.pull(PULLED, now);
+        }
+        if inner.flush_is_due() {
             inner.flush(now);
         }
         // After a panic the task goes on to its end: it was woken.
@@ -104,27 +108,19 @@ impl<M: Machine, C: Carrier> Partition<M, C> {
         Poll::Pending
     }
 
-    /// Handles frames of other shards until `next` has none or `max` were handled, then flushes.
-    /// Returns how many there were.
-    pub fn frames(&self, max: usize, mut next: impl FnMut() -> Option<Frame>) -> usize {
+    /// Handles at most `max` frames of other shards, then flushes. Returns how many there were.
+    pub fn frames(&self, max: usize) -> usize {
         let mut inner = self.0.borrow_mut();
         let now = inner.clock.now();
         inner.flush_coming = true;
-        let mut handled = 0;
-        while handled < max
-            && let Some(frame) = next()
-        {
-            handled += 1;
-            inner.caught(|inner| inner.handle(now, Input::Frame(frame)));
-        }
-        inner.machine.counters().add(Series::FramesReceived, handled as u64);
+        let handled = inner.pull(max, now);
         inner.flush(now);
         handled
     }
 
-    /// True when effects that could not be carried away may be now.
-    pub fn has_room(&self) -> bool {
-        self.0.borrow().carrier.has_room()
+    /// True when a frame has arrived, or effects that could not be carried away may be now.
+    pub fn has_work(&self) -> bool {
+        self.0.borrow().carrier.has_work()
     }
 
     /// Passes a word of the control thread on.

@@ -1,14 +1,15 @@
 //! From settings to a running server: checks, sockets, certificates, executors, ready file. All
 //! that can fail fails here, before anything is accepted, with one line that says what to do.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::time::{Instant, timeout_at};
 
 use super::checks::{self, CheckError};
 use super::control::{Control, Service};
@@ -28,6 +29,9 @@ use crate::shard::input::Transport;
 
 /// Time between two looks at the certificate files.
 pub const CERTIFICATE_LOOK: Duration = Duration::from_secs(2);
+/// For executors to be made and to listen. There is no waking one that glommio puts to sleep
+/// before its first task has run; this bounds the wait for it.
+const START_TIME: Duration = Duration::from_secs(10);
 /// Days before its end at which a certificate is worth a warning.
 pub(super) const EXPIRY_WARNING_DAYS: i64 = 14;
 
@@ -171,7 +175,7 @@ where
     }
     drop(events);
     if let Err(error) = wait_started(&mut heard, shards) {
-        stop(&cores, threads);
+        cores.order_all(|| Order::Stop);
         return Err(error);
     }
 
@@ -180,11 +184,11 @@ where
     if let Some(path) = ready_file
         && let Err(source) = ready.write(&path)
     {
-        stop(&cores, threads);
+        cores.order_all(|| Order::Stop);
         return Err(StartError::Ready { path, source });
     }
     tracing::info!(cores = shards, tls = ?ready.tls, tcp = ?ready.tcp, http = ?ready.http, "ready");
-    let watchdog = Watchdog::start(pulses.clone(), mesh.clone()).map_err(StartError::Thread)?;
+    let watchdog = Watchdog::start(pulses.clone(), mesh).map_err(StartError::Thread)?;
     let control = Control {
         settings,
         cores,
@@ -238,26 +242,29 @@ impl Sockets {
 }
 
 fn wait_started(heard: &mut UnboundedReceiver<Event>, shards: u16) -> Result<(), StartError> {
-    for _ in 0..shards {
-        match heard.blocking_recv() {
-            Some(Event::Started(_) | Event::Drained(_)) => {}
-            Some(Event::Ended(shard, result)) => {
-                let reason = result.err().unwrap_or_else(|| "it ended".to_owned());
-                return Err(StartError::Core(shard, reason));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .map_err(StartError::Thread)?;
+    let mut waiting: BTreeSet<ShardId> = (0..shards).map(ShardId).collect();
+    runtime.block_on(async {
+        let until = Instant::now() + START_TIME;
+        while let Some(first) = waiting.first().copied() {
+            match timeout_at(until, heard.recv()).await {
+                Ok(Some(Event::Started(shard))) => {
+                    waiting.remove(&shard);
+                }
+                Ok(Some(Event::Drained(_))) => {}
+                Ok(Some(Event::Ended(shard, result))) => {
+                    let reason = result.err().unwrap_or_else(|| "it ended".to_owned());
+                    return Err(StartError::Core(shard, reason));
+                }
+                Ok(None) => return Err(StartError::Core(first, "it ended".to_owned())),
+                Err(_) => return Err(StartError::Core(first, "it takes too long".to_owned())),
             }
-            None => return Err(StartError::Core(ShardId(0), "it ended".to_owned())),
         }
-    }
-    Ok(())
-}
-
-/// Ends cores that have nothing to finish.
-fn stop(cores: &Cores, threads: Vec<JoinHandle<()>>) {
-    cores.order_all(|| Order::Stop);
-    for thread in threads {
-        // What it had to tell came as an event.
-        let _ = thread.join();
-    }
+        Ok(())
+    })
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 //! with work to do. The inbox task lives in a queue whose latency matters: only such a queue is
 //! woken at once while another task works.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::future::poll_fn;
 use std::net::TcpListener;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -21,7 +21,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::courier::Courier;
 use super::ledger::Ledger;
-use super::mesh::{Inbox, Mesh};
+use super::mesh::Mesh;
 use super::orders::{Cores, Order};
 use super::watchdog::Pulses;
 use crate::base::ids::ShardId;
@@ -138,7 +138,6 @@ struct Core<M: Machine> {
     shard: ShardId,
     partition: Rc<Partition<M, Courier>>,
     mesh: Arc<Mesh>,
-    inbox: RefCell<Inbox>,
     cores: Cores,
     events: UnboundedSender<Event>,
     drained: Cell<bool>,
@@ -167,13 +166,12 @@ where
         limits,
         clock,
         machine,
-        carrier: Courier::new(shard, mesh.outbox(shard), plan.ledger),
+        carrier: Courier::new(shard, &mesh, plan.ledger),
         tls: plan.tls,
     }));
     let core = Rc::new(Core {
         shard,
         partition: partition.clone(),
-        inbox: RefCell::new(mesh.inbox(shard)),
         mesh,
         cores,
         events,
@@ -228,8 +226,7 @@ async fn tick<M: Machine>(core: Rc<Core<M>>, pulses: Arc<Pulses>) {
 impl<M: Machine> Core<M> {
     /// Takes what has arrived; true if there may be more.
     fn pump(&self) -> bool {
-        let mut inbox = self.inbox.borrow_mut();
-        let handled = self.partition.frames(FRAMES, || inbox.pop());
+        let handled = self.partition.frames(FRAMES);
         while let Some(order) = self.cores.take(self.shard) {
             self.obey(order);
         }
@@ -263,11 +260,7 @@ impl<M: Machine> Core<M> {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
-            let arrived = || {
-                !self.inbox.borrow().is_empty()
-                    || self.cores.is_waiting(self.shard)
-                    || self.partition.has_room()
-            };
+            let arrived = || self.cores.is_waiting(self.shard) || self.partition.has_work();
             if bell.poll_sleep(cx, arrived).is_pending() {
                 return Poll::Pending;
             }

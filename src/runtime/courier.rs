@@ -1,10 +1,11 @@
-//! The way out of one core: frames to other shards, frames to itself, records to the store.
+//! The way out of one core and into it: frames to other shards and from them, frames to itself,
+//! records to the store.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::ledger::Ledger;
-use super::mesh::Outbox;
+use super::mesh::{Inbox, Mesh, Outbox};
 use crate::base::ids::ShardId;
 use crate::base::limits::Limit;
 use crate::metrics::counters::Counters;
@@ -17,6 +18,7 @@ use crate::shard::output::Output;
 pub struct Courier {
     shard: ShardId,
     outbox: Outbox,
+    inbox: Inbox,
     local: VecDeque<Frame>,
     ledger: Arc<dyn Ledger>,
     /// Records that the store could not take yet, oldest first. The core reads no connection
@@ -26,8 +28,9 @@ pub struct Courier {
 
 impl Courier {
     /// The courier of `shard`.
-    pub fn new(shard: ShardId, outbox: Outbox, ledger: Arc<dyn Ledger>) -> Self {
-        Courier { shard, outbox, local: VecDeque::new(), ledger, records: VecDeque::new() }
+    pub fn new(shard: ShardId, mesh: &Arc<Mesh>, ledger: Arc<dyn Ledger>) -> Self {
+        let (outbox, inbox) = (mesh.outbox(shard), mesh.inbox(shard));
+        Courier { shard, outbox, inbox, local: VecDeque::new(), ledger, records: VecDeque::new() }
     }
 
     fn record(&mut self, record: Record, counters: &mut Counters) {
@@ -55,6 +58,10 @@ impl Carrier for Courier {
         self.local.pop_front()
     }
 
+    fn next_arrived(&mut self) -> Option<Frame> {
+        self.inbox.pop()
+    }
+
     fn flush(&mut self, counters: &mut Counters) {
         self.outbox.flush(counters);
         while let Some(record) = self.records.pop_front() {
@@ -65,9 +72,9 @@ impl Carrier for Courier {
         }
     }
 
-    fn has_room(&self) -> bool {
+    fn has_work(&self) -> bool {
         // The store does not ring; records are tried again with the tick.
-        self.outbox.has_room()
+        !self.inbox.is_empty() || self.outbox.has_room()
     }
 
     fn congested(&self) -> bool {

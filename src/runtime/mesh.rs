@@ -113,9 +113,8 @@ impl Bell {
         asleep
     }
 
-    /// Wakes the task whether it sleeps or not: for a core that may have gone to sleep with work
-    /// to do. The wake goes through the core's event descriptor, which gets it out of any sleep.
-    pub fn force(&self) {
+    /// Wakes the task whether it sleeps or not, and with it an executor that should not sleep.
+    pub fn rouse(&self) {
         if let Some(waker) = self.waker.get() {
             waker.wake_by_ref();
         }

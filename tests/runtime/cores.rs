@@ -1,6 +1,7 @@
 //! Several cores, and what they do to each other.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use mynah::base::limits::Limit;
@@ -103,42 +104,37 @@ fn a_full_overflow_drops_and_counts_by_kind() {
 fn a_frame_reaches_a_core_that_is_busy() {
     let server = Running::start(|settings| settings.cores = Some(2));
     let mut probe = one_on_each(&server).remove(0);
-    // Connections that keep the other core busy with tasks of a quarter millisecond.
-    let mut busy: Vec<Plain> = (0..64).map(|_| Client::plain(server.tcp())).collect();
-    let hogs = (1..=100).map(|cseq| request("hog", cseq)).collect::<String>();
-    busy.iter_mut().for_each(|client| client.send(&hogs));
-    let mut took: Vec<Duration> = (1..=51)
-        .map(|cseq| {
-            let since = Instant::now();
-            probe.ask("far", cseq);
-            since.elapsed()
-        })
-        .collect();
-    took.sort_unstable();
-    let sum: u64 = server.counters().iter().map(|core| core.value(Series::FramesReceived)).sum();
-    assert!(sum >= 102);
-    // Glommio alone takes 50 ms at the median.
-    assert!(took[25] < Duration::from_millis(40), "{took:?}");
+    // Connections that keep both cores busy, each with many requests in flight.
+    let stop = AtomicBool::new(false);
+    let mut delays = std::thread::scope(|scope| {
+        let _stop = StopAtEnd(&stop);
+        for _ in 0..8 {
+            scope.spawn(|| {
+                let mut busy = [(); 4].map(|()| Client::plain(server.tcp()));
+                let hogs = (1..=20).map(|cseq| request("hog", cseq)).collect::<String>();
+                while !stop.load(Ordering::Relaxed) {
+                    busy.iter_mut().for_each(|client| client.send(&hogs));
+                    for client in &mut busy {
+                        (1..=20).for_each(|cseq| client.expect(cseq));
+                    }
+                }
+            });
+        }
+        (1..=51).for_each(|cseq| probe.ask("probe", cseq));
+        server.notes.delays.lock().unwrap().clone()
+    });
+    delays.sort_unstable();
+    // Counted in work of the busy core, not in time, of which other processes take their share.
+    // Glommio alone lets 250 pieces of 200 microseconds pass at the median.
+    assert!(delays[25] <= 25, "{delays:?}");
 }
 
 /// T1 of the runtime: an executor that shares its CPU never sleeps with work to do.
 #[test]
 fn a_core_that_shares_its_cpu_goes_on() {
     let server = Running::start(|_| {});
-    let stop = std::sync::atomic::AtomicBool::new(false);
     let mut longest = Duration::ZERO;
-    std::thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| {
-                let mut cpu = rustix::thread::CpuSet::new();
-                let usable = rustix::thread::sched_getaffinity(None).unwrap();
-                cpu.set((0..1024).find(|cpu| usable.is_set(*cpu)).unwrap());
-                rustix::thread::sched_setaffinity(None, &cpu).unwrap();
-                while !stop.load(std::sync::atomic::Ordering::Relaxed) {
-                    std::hint::spin_loop();
-                }
-            });
-        }
+    contended(|| {
         let mut clients: Vec<Plain> = (0..8).map(|_| Client::plain(server.tcp())).collect();
         let since = Instant::now();
         let mut cseq = 0;
@@ -149,7 +145,61 @@ fn a_core_that_shares_its_cpu_goes_on() {
             clients.iter_mut().for_each(|client| client.expect(cseq));
             longest = longest.max(asked.elapsed());
         }
-        stop.store(true, std::sync::atomic::Ordering::Relaxed);
     });
     assert!(longest < Duration::from_secs(2), "stood still for {longest:?}");
+}
+
+/// T1 again, where the tick does not help: it waits behind so much work that it is among what
+/// glommio forgets. Then the watchdog wakes the core.
+#[test]
+fn a_core_buried_in_work_does_not_sleep_on_it() {
+    let server = Running::start(|settings| {
+        settings.cores = Some(2);
+        settings.listen.http = Some("127.0.0.1:0".parse().unwrap());
+    });
+    contended(|| {
+        let mut probe = Client::plain(server.tcp());
+        probe.ask("far", 1);
+        let mut clients: Vec<Plain> = (0..64).map(|_| Client::plain(server.tcp())).collect();
+        let hogs = (1..=200).map(|cseq| request("hog", cseq)).collect::<String>();
+        clients.iter_mut().for_each(|client| client.send(&hogs));
+        (2..=51).for_each(|cseq| probe.ask("far", cseq));
+        for client in &mut clients {
+            (1..=200).for_each(|cseq| client.expect(cseq));
+        }
+    });
+    let page = super::pages::fetch(&server, "/metrics");
+    for shard in 0..2 {
+        let line = format!("mynah_core_stalls_total{{shard=\"{shard}\"}} 0\n");
+        assert!(page.contains(&line), "{page}");
+    }
+}
+
+/// Does `work` while two other threads want the CPU of the first core.
+fn contended(work: impl FnOnce()) {
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let _stop = StopAtEnd(&stop);
+        for _ in 0..2 {
+            scope.spawn(|| {
+                let mut cpu = rustix::thread::CpuSet::new();
+                let usable = rustix::thread::sched_getaffinity(None).unwrap();
+                cpu.set((0..1024).find(|cpu| usable.is_set(*cpu)).unwrap());
+                rustix::thread::sched_setaffinity(None, &cpu).unwrap();
+                while !stop.load(Ordering::Relaxed) {
+                    std::hint::spin_loop();
+                }
+            });
+        }
+        work();
+    });
+}
+
+/// Ends the threads that look at it, also when the test fails.
+struct StopAtEnd<'a>(&'a AtomicBool);
+
+impl Drop for StopAtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }

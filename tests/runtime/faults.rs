@@ -22,7 +22,7 @@ fn a_panic_closes_its_connection_and_no_other() {
     doomed.closed();
     server.wait_closed(CloseReason::Panic, 1);
     assert_eq!(server.value(Series::ConnectionPanics), 1);
-    assert_eq!(*server.told.lock().unwrap(), [CloseReason::Panic]);
+    assert_eq!(*server.notes.told.lock().unwrap(), [CloseReason::Panic]);
     other.ask("ok", 2);
     Client::plain(server.tcp()).ask("ok", 1);
     drop(other);
@@ -68,8 +68,8 @@ fn a_drain_tells_the_machine_closes_all_and_ends() {
     });
     server.stop();
     closed.join().unwrap();
-    assert_eq!(server.told.lock().unwrap().len(), 10);
-    assert!(server.told.lock().unwrap().iter().all(|reason| *reason == CloseReason::Drain));
+    assert_eq!(server.notes.told.lock().unwrap().len(), 10);
+    assert!(server.notes.told.lock().unwrap().iter().all(|reason| *reason == CloseReason::Drain));
     assert!(std::net::TcpStream::connect(server.tcp()).is_err());
 }
 

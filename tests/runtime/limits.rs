@@ -18,7 +18,7 @@ fn a_peer_that_does_not_read_is_dropped_and_others_are_served() {
     slow.send((2..34).map(|cseq| request("bulk", cseq)).collect::<String>());
     server.wait_closed(CloseReason::SlowReader, 1);
     assert_eq!(server.hits(Limit::OutgoingBytes), 1);
-    assert_eq!(*server.told.lock().unwrap(), [CloseReason::SlowReader]);
+    assert_eq!(*server.notes.told.lock().unwrap(), [CloseReason::SlowReader]);
     other.ask("ok", 1);
     drop(slow);
     drop(other);

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use super::client::{Client, connect};
 use super::stand_in::Running;
 
-fn fetch(server: &Running, path: &str) -> String {
+pub fn fetch(server: &Running, path: &str) -> String {
     let mut stream = connect(server.ready.http.expect("HTTP is on"));
     write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
     let mut page = String::new();

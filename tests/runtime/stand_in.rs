@@ -3,7 +3,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -35,32 +35,47 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 /// answered, `sip:late@` is answered with the third tick, `sip:bulk@` gets a megabyte,
 /// `sip:far@` is answered by way of the next shard, `sip:burst@` sends 10,000 frames there, which
 /// come back as one answer each, `sip:hog@` keeps the core busy for 200 microseconds, `sip:shard@`
-/// is answered with the number of the shard as CSeq, `sip:record@` makes a record.
+/// is answered with the number of the shard as CSeq, `sip:record@` makes a record, `sip:probe@` is
+/// answered like `sip:far@` and notes how much the other shard did before it took the frame.
 pub struct StandIn {
     seat: Seat,
     counters: Counters,
     outputs: VecDeque<Output>,
     late: Vec<(u32, ConnId, Bytes)>,
     open: HashSet<ConnId>,
-    told: Told,
+    notes: Arc<Notes>,
 }
 
-/// Ends of connections as the machines were told, in order.
-pub type Told = Arc<Mutex<Vec<CloseReason>>>;
+/// What the machines of a server write down for the test.
+#[derive(Default)]
+pub struct Notes {
+    /// Ends of connections as they were told, in order.
+    pub told: Mutex<Vec<CloseReason>>,
+    /// Requests to `hog` that each shard has handled.
+    pub hogs: [AtomicU64; 2],
+    /// Of these, how many a shard handled between the sending of a probe and its arrival.
+    pub delays: Mutex<Vec<u64>>,
+}
 
 /// Octets of a frame that go to the connection at the other shard and return from there.
 const RETURN: &[u8] = b"return ";
+/// The same, with the number of hogs behind it.
+const PROBE: &[u8] = b"probe ";
 
 impl StandIn {
-    pub fn new(seat: Seat, told: Told) -> Self {
+    pub fn new(seat: Seat, notes: Arc<Notes>) -> Self {
         StandIn {
             seat,
             counters: Counters::default(),
             outputs: VecDeque::new(),
             late: Vec::new(),
             open: HashSet::new(),
-            told,
+            notes,
         }
+    }
+
+    fn hogs(&self, shard: ShardId) -> &AtomicU64 {
+        &self.notes.hogs[usize::from(shard.0 % 2)]
     }
 
     fn message(&mut self, conn: ConnId, text: &[u8]) {
@@ -89,7 +104,14 @@ impl StandIn {
                 while since.elapsed() < Duration::from_micros(200) {
                     std::hint::spin_loop();
                 }
+                self.hogs(self.seat.shard).fetch_add(1, Ordering::SeqCst);
                 self.outputs.push_back(send(answer));
+            }
+            "probe" => {
+                let hogs = self.hogs(next).load(Ordering::SeqCst);
+                let bytes = [PROBE, &hogs.to_be_bytes(), &answer].concat();
+                let frame = Frame::Deliver { conn, bytes: bytes.into(), cargo: Cargo::Plain };
+                self.outputs.push_back(Output::Frame { to: next, frame });
             }
             "shard" => {
                 let text = format!("CSeq: {} OPTIONS\r\n", self.seat.shard);
@@ -123,7 +145,15 @@ impl Machine for StandIn {
             }
             Input::Closed { conn, reason } => {
                 assert!(self.open.remove(&conn), "told once of each end");
-                self.told.lock().unwrap().push(reason);
+                self.notes.told.lock().unwrap().push(reason);
+            }
+            Input::Frame(Frame::Deliver { conn, bytes, .. }) if bytes.starts_with(PROBE) => {
+                let bytes = bytes.slice(PROBE.len()..);
+                let before = u64::from_be_bytes(bytes[..8].try_into().unwrap());
+                let hogs = self.hogs(self.seat.shard).load(Ordering::SeqCst);
+                self.notes.delays.lock().unwrap().push(hogs - before);
+                let frame = Frame::Deliver { conn, bytes: bytes.slice(8..), cargo: Cargo::Plain };
+                self.outputs.push_back(Output::Frame { to: conn.shard, frame });
             }
             Input::Frame(Frame::Deliver { conn, bytes, .. }) => match bytes.strip_prefix(RETURN) {
                 Some(_) => {
@@ -193,7 +223,7 @@ impl Ledger for Pages {
 pub struct Running {
     pub ready: Ready,
     pub cores: Cores,
-    pub told: Told,
+    pub notes: Arc<Notes>,
     pub ledger: Arc<Pages>,
     pub folder: tempfile::TempDir,
     stop: Option<tokio::sync::oneshot::Sender<()>>,
@@ -215,7 +245,7 @@ impl Running {
         (settings.listen.tls, settings.listen.tcp, settings.listen.http) =
             (loopback, loopback, None);
         change(&mut settings);
-        let told = Told::default();
+        let notes = Arc::<Notes>::default();
         let ledger = Arc::<Pages>::default();
         let plan = Plan {
             settings,
@@ -228,9 +258,9 @@ impl Running {
         };
         let (stop, stopped) = tokio::sync::oneshot::channel();
         let (started, start_result) = mpsc::channel();
-        let ends = told.clone();
+        let written = notes.clone();
         let thread = std::thread::spawn(move || {
-            let made = start(plan, move |seat| StandIn::new(seat, ends.clone()));
+            let made = start(plan, move |seat| StandIn::new(seat, written.clone()));
             match made {
                 Ok(server) => {
                     started.send(Ok((server.ready(), server.cores()))).unwrap();
@@ -242,7 +272,7 @@ impl Running {
         });
         let (ready, cores) = start_result.recv().unwrap()?;
         let (stop, thread) = (Some(stop), Some(thread));
-        Ok(Running { ready, cores, told, ledger, folder, stop, thread })
+        Ok(Running { ready, cores, notes, ledger, folder, stop, thread })
     }
 
     pub fn tls(&self) -> SocketAddr {

@@ -70,7 +70,7 @@ fn a_peer_silent_for_too_long_is_closed() {
     assert_eq!(client.closed(), b"");
     server.wait_closed(CloseReason::IdleTimeout, 1);
     assert_eq!(server.hits(Limit::IdleTime), 1);
-    assert_eq!(*server.told.lock().unwrap(), [CloseReason::IdleTimeout]);
+    assert_eq!(*server.notes.told.lock().unwrap(), [CloseReason::IdleTimeout]);
 }
 
 #[test]

@@ -79,7 +79,7 @@ fn a_standard_client_is_offered_both_algorithms_and_may_use_either() {
     for (algorithm, offered) in [("MD5", 0), ("SHA-256", 1)] {
         let mut net = Net::new(2);
         let mut alice = Client::on(&mut net, 1, ALICE_SIMPLE);
-        let request = alice.register();
+        let request = alice.register().with("User-Agent", "LinphoneDesktop/5.2");
         let challenge = net.ask(alice.conn, &request);
         assert_eq!(challenge.status(), 401);
         let offers = challenge.headers("WWW-Authenticate");

@@ -231,9 +231,8 @@ fn answers_hold(message: Message<'_>, limits: &Limits) {
         assert_eq!(answer.to_tag().map(unfolded), Some(unfolded(tag)));
     }
     if let Ok(via) = message.top_via() {
-        let answered = answer.top_via().expect("a Via that was read can be read again");
-        assert_eq!(answered.branch().map(unfolded), via.branch().map(unfolded));
-        assert_eq!(unfolded(answered.sent_by), unfolded(via.sent_by));
+        let parts = |via: Via<'_>| (via.branch().map(unfolded), unfolded(via.sent_by));
+        assert_eq!(answer.top_via().map(parts), Ok(parts(via)));
     }
 }
 
@@ -260,11 +259,7 @@ pub fn value(data: &[u8]) {
     if let Ok(address) = NameAddr::parse(data) {
         [address.display, address.uri, address.params.as_bytes()].into_iter().for_each(inside);
         let again = [b"<", address.uri, b">", address.params.as_bytes()].concat();
-        let again = NameAddr::parse(&again).expect("the strict form of an address can be read");
-        assert_eq!(
-            (again.uri, again.params, again.tag()),
-            (address.uri, address.params, address.tag())
-        );
+        assert_eq!(NameAddr::parse(&again), Ok(NameAddr { display: b"", ..address }));
     }
     if let Ok(via) = Via::parse(data) {
         [via.transport, via.sent_by, via.host, via.params.as_bytes()].into_iter().for_each(inside);
@@ -274,8 +269,8 @@ pub fn value(data: &[u8]) {
         for (name, value) in credentials.iter() {
             inside(name);
             inside(value);
-            let name = std::str::from_utf8(name).expect("a token is ASCII");
-            assert_eq!(credentials.get(name), Some(value));
+            let found = std::str::from_utf8(name).map(|name| credentials.get(name));
+            assert_eq!(found, Ok(Some(value)));
         }
     }
     if let Ok(cseq) = CSeq::parse(data) {

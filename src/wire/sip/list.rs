@@ -1,5 +1,9 @@
 //! Comma-separated header values (RFC 3261 section 7.3.1).
 
+use std::slice;
+
+use super::head::Field;
+use super::header::HeaderName;
 use super::octets;
 
 /// The elements of a comma list: trimmed, empty ones left out. Commas in quotes and in angle
@@ -36,6 +40,40 @@ impl<'a> Iterator for List<'a> {
             }
         }
         None
+    }
+}
+
+/// The elements of the comma lists of all header lines of one name.
+#[derive(Clone, Debug)]
+pub struct Elements<'a> {
+    bytes: &'a [u8],
+    name: HeaderName,
+    /// Header lines not begun yet.
+    fields: slice::Iter<'a, Field>,
+    list: List<'a>,
+}
+
+impl<'a> Elements<'a> {
+    /// The elements of the headers of that name in `fields`, which index `bytes`.
+    #[inline]
+    pub(super) fn new(bytes: &'a [u8], fields: &'a [Field], name: HeaderName) -> Self {
+        Elements { bytes, name, fields: fields.iter(), list: List::new(&[]) }
+    }
+}
+
+impl<'a> Iterator for Elements<'a> {
+    type Item = &'a [u8];
+
+    #[inline]
+    fn next(&mut self) -> Option<&'a [u8]> {
+        loop {
+            if let Some(element) = self.list.next() {
+                return Some(element);
+            }
+            let name = self.name;
+            let field = self.fields.find(|field| field.name == name)?;
+            self.list = List::new(field.value.of(self.bytes));
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use super::error::Error;
 use super::head::Head;
 use super::header::HeaderName;
-use super::list::List;
+use super::list::Elements;
 use super::method::Method;
 use super::name_addr::NameAddr;
 use super::octets;
@@ -124,10 +124,10 @@ impl<'a> Message<'a> {
             .map(move |f| f.value.of(bytes))
     }
 
-    /// The elements of all comma lists of that name; see [`List`].
+    /// The elements of all comma lists of that name, trimmed, empty ones left out.
     #[inline]
-    pub fn list(&self, name: HeaderName) -> impl Iterator<Item = &'a [u8]> + Clone + use<'a> {
-        self.headers(name).flat_map(List::new)
+    pub fn list(&self, name: HeaderName) -> Elements<'a> {
+        Elements::new(self.bytes, self.head.tail_at(name), name)
     }
 
     /// Whether an element of the comma lists of that name is this token (compared without case).

@@ -26,12 +26,8 @@ impl<'a> NameAddr<'a> {
     pub fn parse(value: &'a [u8]) -> Result<NameAddr<'a>, Error> {
         let value = octets::trim(value);
         let Some((display, rest)) = split_display(value) else { return bare(value) };
-        let close = memchr::memchr(b'>', rest).ok_or(Error::NameAddr)?;
-        let (uri, rest) = rest.split_at_checked(close).ok_or(Error::NameAddr)?;
-        if !uri::is_absolute(uri) {
-            return Err(Error::NameAddr);
-        }
-        let params = Params::parse(rest.get(1..).unwrap_or(&[]), "tag")?;
+        let (uri, rest) = uri::take_absolute(rest).ok_or(Error::NameAddr)?;
+        let params = Params::parse(rest.strip_prefix(b">").ok_or(Error::NameAddr)?, "tag")?;
         Ok(NameAddr { display, uri, params })
     }
 

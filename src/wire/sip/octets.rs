@@ -8,8 +8,9 @@ pub(super) const USER: u8 = 1 << 1;
 pub(super) const HOST: u8 = 1 << 2;
 /// Octets that may stand in a URI at all: no blank, control, quote or angle bracket.
 pub(super) const URI: u8 = 1 << 3;
-/// `unreserved`: an escape of such an octet means the octet itself.
-pub(super) const UNRESERVED: u8 = 1 << 4;
+/// Octets of a URI's parameters: those of a URI but `?`, which ends them, and `@`, which has to be
+/// escaped there.
+pub(super) const URI_PARAMS: u8 = 1 << 4;
 /// Octets of a Call-ID: `word` of RFC 3261, and `@`.
 pub(super) const WORD: u8 = 1 << 5;
 /// Octets of a parameter name: `token`, and what a URI's parameter may hold besides.
@@ -28,7 +29,7 @@ const fn classes() -> [u8; 256] {
             class |= TOKEN | PARAM_NAME;
         }
         if alnum || within(b, b"-_.!~*'()") {
-            class |= UNRESERVED | USER;
+            class |= USER;
         }
         if within(b, b"&=+$,;?/") {
             class |= USER;
@@ -40,6 +41,9 @@ const fn classes() -> [u8; 256] {
             class |= URI;
             if !within(b, b";,") {
                 class |= PARAM_VALUE;
+            }
+            if !within(b, b"?@") {
+                class |= URI_PARAMS;
             }
         }
         if within(b, b"[]/:&$") {
@@ -70,7 +74,12 @@ static CLASSES: [u8; 256] = classes();
 /// Whether the octet is of the class, which is one of the bits above.
 #[inline(always)]
 pub(super) fn is(octet: u8, class: u8) -> bool {
-    CLASSES[usize::from(octet)] & class != 0
+    classes_of(octet) & class != 0
+}
+
+#[inline(always)]
+fn classes_of(octet: u8) -> u8 {
+    CLASSES[usize::from(octet)]
 }
 
 /// Whether all octets are of the class.
@@ -79,24 +88,41 @@ pub(super) fn all(bytes: &[u8], class: u8) -> bool {
     span(bytes, class) == bytes.len()
 }
 
-/// Number of leading octets of the class; four at a time, because one bit is common to four
-/// octets exactly when each has it.
+/// Number of leading octets of the class.
 #[inline]
 pub(super) fn span(bytes: &[u8], class: u8) -> usize {
-    let (fours, _) = bytes.as_chunks::<4>();
-    let common = |&[a, b, c, d]: &[u8; 4]| {
-        let of = |octet: u8| CLASSES[usize::from(octet)];
-        of(a) & of(b) & of(c) & of(d) & class != 0
-    };
-    let whole = 4 * fours.iter().take_while(|four| common(four)).count();
-    let rest = bytes.get(whole..).unwrap_or(&[]);
-    whole + rest.iter().take_while(|&&octet| is(octet, class)).count()
+    take(bytes, class).0.len()
+}
+
+/// Cuts the longest prefix of octets of the class; four at a time, because four octets have the
+/// bit of a class in common exactly when each has it.
+#[inline]
+pub(super) fn take(bytes: &[u8], class: u8) -> (&[u8], &[u8]) {
+    let mut rest = bytes;
+    while let Some((&[a, b, c, d], tail)) = rest.split_first_chunk::<4>()
+        && classes_of(a) & classes_of(b) & classes_of(c) & classes_of(d) & class != 0
+    {
+        rest = tail;
+    }
+    while let Some((&octet, tail)) = rest.split_first()
+        && is(octet, class)
+    {
+        rest = tail;
+    }
+    let len = bytes.len() - rest.len();
+    (bytes.get(..len).unwrap_or(&[]), rest)
 }
 
 /// Whether `bytes` is a token: not empty, and token octets only.
 #[inline]
 pub(super) fn is_token(bytes: &[u8]) -> bool {
     !bytes.is_empty() && all(bytes, TOKEN)
+}
+
+/// `unreserved`: an escape of such an octet means the octet itself.
+#[inline]
+pub(super) fn is_unreserved(octet: u8) -> bool {
+    octet.is_ascii_alphanumeric() || within(octet, b"-_.!~*'()")
 }
 
 /// SP, HTAB, and the CR and LF of a fold; the framer has proved that each CR or LF inside a value
@@ -132,12 +158,6 @@ pub(super) fn trim_end(mut bytes: &[u8]) -> &[u8] {
 #[inline]
 pub(super) fn trim(bytes: &[u8]) -> &[u8] {
     trim_end(trim_start(bytes))
-}
-
-/// Cuts the longest prefix of octets of the class.
-#[inline]
-pub(super) fn take(bytes: &[u8], class: u8) -> (&[u8], &[u8]) {
-    bytes.split_at_checked(span(bytes, class)).unwrap_or((bytes, &[]))
 }
 
 /// `1*DIGIT`, saturating at `u32::MAX`; `None` when anything else stands there, or nothing.

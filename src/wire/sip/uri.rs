@@ -93,7 +93,7 @@ impl Iterator for Unescaped<'_> {
         let (first, rest) = self.rest.split_first()?;
         if let [b'%', high, low, tail @ ..] = self.rest
             && let (Some(high), Some(low)) = (hex(*high), hex(*low))
-            && octets::is(high << 4 | low, octets::UNRESERVED)
+            && octets::is_unreserved(high << 4 | low)
         {
             self.rest = tail;
             return Some(high << 4 | low);
@@ -110,8 +110,16 @@ fn hex(digit: u8) -> Option<u8> {
 /// Whether the text is a scheme, a colon and something, of octets that may stand in a URI.
 #[inline]
 pub(super) fn is_absolute(text: &[u8]) -> bool {
-    let schemed = (text.len() > 4 && text.starts_with(b"sip:")) || split_scheme(text).is_some();
-    schemed && octets::all(text, octets::URI)
+    take_absolute(text).is_some_and(|(_, rest)| rest.is_empty())
+}
+
+/// Cuts the longest prefix of octets that may stand in a URI; `None` when it is not a scheme, a
+/// colon and something.
+#[inline]
+pub(super) fn take_absolute(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (uri, rest) = octets::take(text, octets::URI);
+    let absolute = (uri.len() > 4 && uri.starts_with(b"sip:")) || split_scheme(uri).is_some();
+    absolute.then_some((uri, rest))
 }
 
 /// Scheme and what follows its colon; neither may be empty.
@@ -129,47 +137,60 @@ fn split_scheme(text: &[u8]) -> Option<(&[u8], &[u8])> {
 /// What follows `sip:`. An `@` has to be escaped everywhere but behind the user, so there is at
 /// most one.
 fn sip<'a>(scheme: &'a [u8], text: &'a [u8]) -> Option<Uri<'a>> {
-    let (userinfo, rest) = match memchr::memchr(b'@', text) {
-        Some(at) => (Some(text.get(..at)?), text.get(at + 1..)?),
-        None => (None, text),
-    };
-    let (user, password) = match userinfo {
-        None => (None, None),
-        Some(userinfo) => {
-            let (user, password) = match memchr::memchr(b':', userinfo) {
-                Some(at) => (userinfo.get(..at)?, Some(userinfo.get(at + 1..)?)),
-                None => (userinfo, None),
-            };
-            let valid = !user.is_empty() && is_user(user) && password.is_none_or(is_user);
-            if !valid {
-                return None;
-            }
-            (Some(user), password)
-        }
-    };
+    let (user, password, rest) = split_user(text)?;
     let (host, port, rest) = split_host(rest)?;
-    let valid = rest.is_empty() || rest.starts_with(b";") || rest.starts_with(b"?");
-    if !valid || !octets::all(rest, octets::URI) || rest.contains(&b'@') {
-        return None;
-    }
-    let end = rest.iter().position(|&octet| octet == b'?').unwrap_or(rest.len());
-    let (params, headers) = rest.split_at_checked(end)?;
-    let headers = headers.strip_prefix(b"?").unwrap_or(headers);
-    Some(Uri { scheme, user, password, host, port, params: Params::new(params), headers })
+    let (params, rest) = octets::take(rest, octets::URI_PARAMS);
+    let headers = match rest.split_first() {
+        None => rest,
+        Some((b'?', headers)) => headers,
+        Some(_) => return None,
+    };
+    let valid = (params.is_empty() || params.starts_with(b";"))
+        && octets::all(headers, octets::URI)
+        && !headers.contains(&b'@');
+    valid.then_some(Uri {
+        scheme,
+        user,
+        password,
+        host,
+        port,
+        params: Params::new(params),
+        headers,
+    })
 }
 
-/// `user` or `password`: octets of the class, and complete escapes.
-fn is_user(mut text: &[u8]) -> bool {
-    loop {
-        let (_, rest) = octets::take(text, octets::USER);
-        match rest {
-            [] => return true,
-            [b'%', high, low, tail @ ..] if hex(*high).is_some() && hex(*low).is_some() => {
-                text = tail;
+/// User and password before the `@`, if there is one, and what follows.
+type UserSplit<'a> = (Option<&'a [u8]>, Option<&'a [u8]>, &'a [u8]);
+
+#[inline]
+fn split_user(text: &[u8]) -> Option<UserSplit<'_>> {
+    let (user, rest) = take_user(text);
+    match rest.split_first() {
+        Some((b'@', rest)) => (!user.is_empty()).then_some((Some(user), None, rest)),
+        Some((b':', secret)) => {
+            let (password, rest) = take_user(secret);
+            match rest.split_first() {
+                Some((b'@', rest)) => {
+                    (!user.is_empty()).then_some((Some(user), Some(password), rest))
+                }
+                _ => Some((None, None, text)),
             }
-            _ => return false,
         }
+        _ => Some((None, None, text)),
     }
+}
+
+/// `user` or `password` at the start of `text`: octets of the class, and complete escapes.
+#[inline]
+fn take_user(text: &[u8]) -> (&[u8], &[u8]) {
+    let mut len = octets::span(text, octets::USER);
+    while let Some([b'%', high, low, tail @ ..]) = text.get(len..)
+        && hex(*high).is_some()
+        && hex(*low).is_some()
+    {
+        len += 3 + octets::span(tail, octets::USER);
+    }
+    text.split_at_checked(len).unwrap_or((text, &[]))
 }
 
 /// Host and port from the start of `text`, and what follows them. The port is `Some` when there
