@@ -100,7 +100,10 @@ fn layer_of(module: &str) -> u8 {
 /// file, or in a file of its own.
 fn code<'a>(path: &Path, text: &'a str) -> Vec<(usize, &'a str)> {
     let is_test = path.iter().any(|part| {
-        matches!(part.to_str(), Some("tests" | "tests.rs" | "properties.rs" | "samples.rs"))
+        matches!(
+            part.to_str(),
+            Some("fuzz.rs" | "properties.rs" | "samples.rs" | "tests" | "tests.rs")
+        )
     });
     if is_test {
         return Vec::new();
@@ -171,6 +174,9 @@ fn the_lower_layers_are_pure() {
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
+/// Panics of constants: they stop the build, not the server.
+const AT_COMPILE_TIME: &[&str] = &["a header name is longer than the table allows"];
+
 /// `src/wire` reads what anybody may send: nothing in it may be able to panic on it.
 #[test]
 fn the_wire_cannot_panic() {
@@ -180,6 +186,9 @@ fn the_wire_cannot_panic() {
             continue;
         }
         for (number, line) in code(&path, &text) {
+            if AT_COMPILE_TIME.iter().any(|panic| line.contains(panic)) {
+                continue;
+            }
             for word in [".unwrap()", ".expect(", "panic!", "unreachable!", "todo!"] {
                 if line.contains(word) {
                     wrong.push(format!("{}:{number}: {word}", path.display()));

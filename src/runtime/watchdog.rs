@@ -214,6 +214,7 @@ mod tests {
         pulses.beat(ShardId(0));
         assert_eq!(watch.look(&pulses), [Finding::Back(ShardId(0), LATE)]);
         assert_eq!(pulses.late(), []);
+        pulses.beat(ShardId(0));
         assert_eq!(watch.look(&pulses), []);
     }
 }

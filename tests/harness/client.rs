@@ -340,7 +340,7 @@ impl Client {
     fn user_agent(&self) -> &'static str {
         match self.ms {
             true => "Purple/2.14.12 Sipe/1.25.0 (linux-x86_64)",
-            false => "baresip v1.0.0 (x86_64/linux)",
+            false => "baresip v3.11.0 (x86_64/linux)",
         }
     }
 

@@ -94,7 +94,6 @@ impl Text {
 
     /// The tag of From.
     #[expect(clippy::wrong_self_convention, reason = "From is the header")]
-    #[expect(clippy::wrong_self_convention, reason = "From is the header")]
     pub fn from_tag(&self) -> &str {
         parameter(self.header("From"), "tag")
     }
