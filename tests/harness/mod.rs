@@ -1,14 +1,14 @@
 //! Shards without sockets: a network of them in one thread, and clients that speak to it in
 //! octets. What a test reads of a message it reads with [`text`], not with the server's own parser.
 
-#![allow(dead_code, reason = "each test binary uses its part")]
+#![allow(dead_code, unused_imports, reason = "each test binary uses its part")]
 
 pub mod client;
 pub mod digest;
 pub mod net;
+pub mod rounds;
 pub mod text;
 
-#[allow(unused_imports, reason = "each test binary uses its part")]
 pub use client::{Client, Device, Dialog, established};
 pub use net::Net;
 pub use text::{Request, Text};

@@ -104,10 +104,7 @@ impl Agent {
     /// Writes some texts to somebody, without waiting for the answers if it is in a session.
     pub fn write(&mut self, stage: &mut Stage) {
         let open: Vec<usize> = (0..self.talks.len()).filter(|i| self.talks[*i].open).collect();
-        if !self.client.ms {
-            return self.page(stage);
-        }
-        if open.is_empty() {
+        if open.is_empty() || (!self.client.ms && stage.chance(50)) {
             return self.invite(stage);
         }
         let talk = open[stage.index(open.len())];
@@ -134,9 +131,9 @@ impl Agent {
         self.ask(stage, request, Sent::Text(text));
     }
 
-    /// Invites somebody to a session.
+    /// Invites somebody to a session; a standard client mostly writes in pager mode instead.
     pub fn invite(&mut self, stage: &mut Stage) {
-        if !self.client.ms {
+        if !self.client.ms && stage.chance(85) {
             return self.page(stage);
         }
         let to = self.somebody(stage);
@@ -290,7 +287,12 @@ impl Agent {
         if request.method() == "MESSAGE" && status == 200 {
             stage.oracle.accepted(request.body());
         }
-        self.send(stage, &request.answer(status, "a"));
+        let answer = request.answer(status, "a");
+        self.send(stage, &answer);
+        // Some clients say everything twice.
+        if stage.chance(3) {
+            self.send(stage, &answer);
+        }
     }
 
     fn status_of(&mut self, request: &Text) -> u16 {
@@ -335,14 +337,23 @@ impl Agent {
                 let peer = peer.expect("the caller is one of us");
                 self.talks.push(Talk { dialog, peer, open: true });
                 self.send(stage, &answer);
+                if stage.chance(3) {
+                    self.send(stage, &answer);
+                }
             }
         }
     }
 
-    /// Anybody, now and then oneself.
+    /// Mostly somebody who is there, now and then oneself.
     fn somebody(&mut self, stage: &mut Stage) -> usize {
         let users = stage.users;
-        let other = stage.index(users);
+        let present = stage.present.len();
+        let other = if present > 0 && stage.chance(85) {
+            let chosen = stage.index(present);
+            stage.present[chosen]
+        } else {
+            stage.index(users)
+        };
         if other == self.user && stage.chance(70) { (other + 1) % users } else { other }
     }
 

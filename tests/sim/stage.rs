@@ -23,6 +23,8 @@ pub struct Stage {
     pub oracle: Oracle,
     /// How many of [`USERS`] there are.
     pub users: usize,
+    /// Those of them who are signed in, once for each client.
+    pub present: Vec<usize>,
     dice: Seed,
     told: bool,
     texts: u64,
@@ -31,7 +33,7 @@ pub struct Stage {
 impl Stage {
     /// A stage whose run is told or not.
     pub fn new(net: Net, users: usize, dice: Seed, told: bool) -> Self {
-        Stage { net, oracle: Oracle::default(), users, dice, told, texts: 0 }
+        Stage { net, oracle: Oracle::default(), users, present: Vec::new(), dice, told, texts: 0 }
     }
 
     /// A number below `bound`.

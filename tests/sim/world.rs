@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use mynah::base::limits::Limits;
 use mynah::base::seed::Seed;
 use mynah::shard::input::{Control, Input};
 use mynah::shard::occupancy::Occupancy;
@@ -12,10 +13,13 @@ use crate::oracle::DeviceId;
 use crate::stage::{Stage, USERS};
 
 /// Things that happen in one run.
-const STEPS: u32 = 1_500;
+const STEPS: u32 = 2_500;
 
 /// Of 100 runs those in which the server goes down while everybody talks.
 const ABRUPT_PERCENT: u64 = 12;
+
+/// Of 100 runs those with bounds so tight that they are hit.
+const TIGHT_PERCENT: u64 = 30;
 
 /// A run.
 pub struct World {
@@ -24,6 +28,8 @@ pub struct World {
     devices: Vec<(usize, bool)>,
     /// The clients that are connected. The last of a device that is awake is the one in use.
     agents: Vec<Agent>,
+    /// Users who are removed or disabled.
+    banned: Vec<usize>,
     /// The step at which the server goes down.
     drain_at: Option<u32>,
 }
@@ -34,7 +40,12 @@ impl World {
         let mut dice = Seed::from_u64(seed);
         let shards = 1 + dice.below(4) as u16;
         let users = 6 + dice.below(5) as usize;
-        let mut net = Net::seeded(shards, seed, |_| {});
+        let tight = dice.below(100) < TIGHT_PERCENT;
+        let mut net = Net::seeded(shards, seed, |settings| {
+            if tight {
+                tighten(&mut settings.limits, &mut dice);
+            }
+        });
         for user in &USERS[..users] {
             net.put_user(user, |_| {});
         }
@@ -47,7 +58,7 @@ impl World {
         let abrupt = dice.below(100) < ABRUPT_PERCENT;
         let drain_at = abrupt.then(|| dice.below(u64::from(STEPS)) as u32);
         let stage = Stage::new(net, users, dice, told);
-        World { stage, devices, agents: Vec::new(), drain_at }
+        World { stage, devices, agents: Vec::new(), banned: Vec::new(), drain_at }
     }
 
     /// Everything from the first sign-in to the last record.
@@ -59,6 +70,9 @@ impl World {
             self.step();
         }
         self.calm_down();
+        while !self.banned.is_empty() {
+            self.administer();
+        }
         if self.drain_at.is_none() && self.stage.chance(50) {
             self.drain();
         }
@@ -105,10 +119,10 @@ impl World {
     /// on its way stays there.
     fn pass(&mut self) {
         let ms = match self.stage.below(100) {
-            0..85 => 20 + self.stage.below(500),
-            85..96 => 1_000 + self.stage.below(20_000),
-            96..98 => 40_000,
-            98 => 200_000,
+            0..93 => 20 + self.stage.below(200),
+            93..98 => 1_000 + self.stage.below(15_000),
+            98 => 40_000,
+            _ if self.stage.chance(50) => 200_000,
             _ => 700_000,
         };
         self.stage.net.now = self.stage.net.now.plus(Duration::from_millis(ms));
@@ -138,6 +152,8 @@ impl World {
 
     /// A client that is signed in does something of its own.
     fn act(&mut self) {
+        let present = self.agents.iter().filter(|agent| agent.phase == Phase::In && !agent.asleep);
+        self.stage.present = present.map(|agent| agent.user).collect();
         let what = self.stage.below(100);
         self.with_somebody(|agent, stage| match (agent.phase, what) {
             (Phase::Knocking, _) => {}
@@ -157,12 +173,29 @@ impl World {
         match self.stage.below(100) {
             0..30 => self.vanish(),
             30..45 => self.with_somebody(|agent, _| agent.asleep = true),
-            45..60 => self.with_somebody(|agent, stage| match agent.phase {
+            45..50 => self.administer(),
+            50..60 => self.with_somebody(|agent, stage| match agent.phase {
                 Phase::In => agent.sign_off(stage),
                 Phase::Knocking | Phase::Out => {}
             }),
             60..75 => self.with_somebody(|agent, stage| agent.cancel(stage)),
             _ => self.with_somebody(|agent, stage| agent.signal(stage, "BYE")),
+        }
+    }
+
+    /// A user is removed or disabled; more often one who was is as he was at first.
+    fn administer(&mut self) {
+        let net = &mut self.stage.net;
+        if let Some(user) = self.banned.pop() {
+            return net.put_user(USERS[user], |_| {});
+        }
+        let user = self.stage.index(self.stage.users);
+        self.banned.push(user);
+        let removed = self.stage.chance(50);
+        self.stage.tell(format_args!("{} is gone: {removed}", USERS[user]));
+        match removed {
+            true => self.stage.net.remove_user(USERS[user]),
+            false => self.stage.net.put_user(USERS[user], |user| user.disabled = true),
         }
     }
 
@@ -261,10 +294,23 @@ impl World {
             assert_eq!(held, Occupancy { users: held.users, ..Occupancy::default() }, "at the end");
             users += held.users;
         }
-        assert_eq!(users, self.stage.users.max(3), "everybody is at home once");
+        assert_eq!(users, self.stage.users, "everybody is at home once");
     }
 
     fn occupied(&self) -> Vec<Occupancy> {
         self.stage.net.all().iter().map(|shard| shard.occupancy()).collect()
     }
+}
+
+/// Bounds that a few clients hit.
+fn tighten(limits: &mut Limits, dice: &mut Seed) {
+    let mut few = || 1 + dice.below(6) as usize;
+    limits.endpoints_per_user_max = few();
+    limits.connections_per_user_max = few();
+    limits.sessions_per_shard_max = few();
+    limits.sessions_per_connection_max = few();
+    limits.relays_per_shard_max = 2 * few();
+    limits.relays_per_connection_max = few();
+    limits.pager_conversations_per_shard_max = few();
+    limits.bridge_messages_max = few();
 }

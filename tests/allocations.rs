@@ -1,0 +1,108 @@
+//! How often the heap is asked for each message of a session on its way through the shards.
+
+#![allow(unsafe_code, reason = "an allocator that counts is unsafe to declare")]
+
+#[path = "harness/mod.rs"]
+mod harness;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use harness::rounds::Rounds;
+
+/// Rounds before counting begins: tables and buffers have their size.
+const WARM_UP: u32 = 200;
+/// Rounds counted.
+const ROUNDS: u32 = 1_000;
+
+struct Counting;
+
+thread_local! {
+    static COUNT: Cell<u64> = const { Cell::new(0) };
+    static BYTES: Cell<u64> = const { Cell::new(0) };
+}
+
+fn count(bytes: usize) {
+    COUNT.set(COUNT.get() + 1);
+    BYTES.set(BYTES.get() + bytes as u64);
+}
+
+// SAFETY: everything is the system allocator's; counting touches neither pointers nor layouts, and
+// the counters are plain cells of the thread that need no allocation themselves.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(layout.size());
+        // SAFETY: the caller keeps the contract of `alloc`.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the pointer came from `System` with this layout.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count(size);
+        // SAFETY: the pointer came from `System` with this layout.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Blocks that the outgoing octets of a shard are cut from.
+const BLOCK: u64 = 64 * 1024;
+
+/// What the counted rounds took.
+#[derive(Debug)]
+struct Taken {
+    allocations: u64,
+    allocated: u64,
+    written: u64,
+}
+
+fn taken(mut rounds: Rounds) -> Taken {
+    for _ in 0..WARM_UP {
+        rounds.round();
+    }
+    let (allocations, allocated, written) = (COUNT.get(), BYTES.get(), rounds.written);
+    for _ in 0..ROUNDS {
+        rounds.round();
+    }
+    Taken {
+        allocations: COUNT.get() - allocations,
+        allocated: BYTES.get() - allocated,
+        written: rounds.written - written,
+    }
+}
+
+/// Both ways between two shards, and within one.
+fn ways() -> [Rounds; 3] {
+    [Rounds::new(2, 1, true), Rounds::new(2, 1, false), Rounds::new(1, 0, true)]
+}
+
+/// A block is used again once nothing cut from it is left. Across shards that is so after each
+/// round; within one shard the message is kept until its answer is written.
+#[test]
+fn a_message_and_its_answer_take_nothing_once_they_are_sent() {
+    for (rounds, blocks_max) in ways().into_iter().zip([0, 0, 10]) {
+        let taken = taken(rounds);
+        assert!(taken.allocations <= 2 * blocks_max, "{taken:?}");
+        assert!(taken.allocated <= blocks_max * (BLOCK + 64), "{taken:?}");
+    }
+}
+
+/// What waits to be sent holds its blocks, so new ones are needed: each takes two allocations, the
+/// block and its count of holders, and serves as many messages as fit. The last place of a block
+/// may stay empty by less than two messages. That is less than one allocation in twenty messages.
+#[test]
+fn messages_that_wait_take_the_blocks_they_are_written_to_and_no_more() {
+    for rounds in ways() {
+        let taken = taken(rounds.with_unsent(500));
+        let blocks_max = taken.written / (BLOCK - 2 * 1024) + 2;
+        assert!(taken.allocations <= 2 * blocks_max, "{taken:?}");
+        assert!(taken.allocated <= blocks_max * (BLOCK + 64), "{taken:?}");
+        assert!(taken.allocations * 20 <= 2 * u64::from(ROUNDS), "{taken:?}");
+    }
+}
