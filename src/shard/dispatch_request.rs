@@ -3,11 +3,12 @@
 use super::Shard;
 use super::answer::ALLOW;
 use super::forward;
+use crate::base::aor::Aor;
 use crate::base::ids::ConnId;
 use crate::base::time::Now;
 use crate::dialect::reject::Reject;
 use crate::metrics::counters::CloseReason;
-use crate::wire::sip::{Error, HeaderName, Message, Method, StreamError, Uri};
+use crate::wire::sip::{Error, HeaderName, Message, Method, StreamError, Uri, Via};
 
 impl Shard {
     /// Takes a whole, well-formed request as it came.
@@ -109,7 +110,7 @@ impl Shard {
     /// True if a Via below the top one is ours (RFC 3261 section 16.3): clients are the first hop.
     fn passed_here_before(&self, message: Message<'_>) -> bool {
         message.list(HeaderName::Via).any(|via| {
-            crate::wire::sip::Via::parse(via).is_ok_and(|via| {
+            Via::parse(via).is_ok_and(|via| {
                 via.sent_by == self.sent_by.as_bytes()
                     && via.branch().and_then(forward::relay_of_branch).is_some()
             })
@@ -122,9 +123,9 @@ impl Shard {
     }
 
     /// The user part and domain of a Request-URI that names somebody here.
-    pub(super) fn local_user(&self, uri: &[u8]) -> Result<crate::base::aor::Aor, Reject> {
+    pub(super) fn local_user(&self, uri: &[u8]) -> Result<Aor, Reject> {
         let aor = Uri::parse(uri).ok().and_then(|uri| uri.aor()).ok_or(Reject::UnknownUser)?;
-        let aor = crate::base::aor::Aor::new(&aor);
+        let aor = Aor::new(&aor);
         if self.settings.domains.iter().any(|domain| domain == aor.domain()) {
             Ok(aor)
         } else {
