@@ -1,6 +1,6 @@
 //! An endpoint: a device that is off or on, and what it is in the middle of.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use crate::harness::{Client, Dialog, Request, Text};
 
@@ -21,6 +21,8 @@ pub struct Online {
     /// The REGISTER that has no final answer.
     pub registering: Option<Request>,
     pub dialogs: Vec<Dialog>,
+    /// Local tags of the dialogs whose ACK came, or that are its own.
+    pub acknowledged: BTreeSet<String>,
     /// Invitations of its own that have no final answer.
     pub inviting: Vec<Inviting>,
     /// Invitations that came and have no final answer.
@@ -71,6 +73,7 @@ impl Online {
             outbox: VecDeque::new(),
             registering: None,
             dialogs: Vec::new(),
+            acknowledged: BTreeSet::new(),
             inviting: Vec::new(),
             ringing: Vec::new(),
             owed: Vec::new(),

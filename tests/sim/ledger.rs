@@ -121,7 +121,9 @@ impl Ledger {
         }
         assert!(!message.arrived.contains(&conn), "m{id} came twice");
         message.arrived.push(conn);
-        if let Some(session) = message.session.clone() {
+        // Outside a session order is only kept in a session that it is bridged into.
+        let inside = (!received.to_tag().is_empty()).then(|| received.header("Call-ID").to_owned());
+        if let Some(session) = message.session.clone().or(inside) {
             let last = self.last.insert((conn, message.conn, session), id);
             assert!(last.is_none_or(|last| last < id), "m{id} came after {last:?}");
         }

@@ -25,7 +25,11 @@ pub fn react(endpoint: &mut Endpoint, received: &Text, ledger: &mut Ledger, seed
             }
             online.send(&received.answer(200, ""));
         }
-        "ACK" => {}
+        "ACK" => {
+            if let Some(dialog) = online.dialog_of(received) {
+                online.acknowledged.insert(online.dialogs[dialog].local_tag.clone());
+            }
+        }
         _ => online.send(&received.answer(200, "")),
     }
 }
@@ -34,9 +38,16 @@ fn answered(online: &mut Online, answer: &Text, ledger: &mut Ledger) {
     match answer.method() {
         "REGISTER" => registered(online, answer),
         "INVITE" if answer.status() >= 200 => accepted(online, answer, ledger),
-        "MESSAGE" if matches!(answer.status(), 481 | 408) => {
+        // What the Lync client does: the dialog is given up.
+        "MESSAGE" if matches!(answer.status(), 408 | 480 | 481) => {
             let call_id = answer.header("Call-ID");
-            online.dialogs.retain(|dialog| dialog.call_id != call_id);
+            let place = online.dialogs.iter().position(|dialog| dialog.call_id == call_id);
+            if let Some(place) = place {
+                let mut dialog = online.dialogs.swap_remove(place);
+                let bye = online.client.within(&mut dialog, "BYE");
+                ledger.ask(online.client.conn, &bye, None);
+                online.send(&bye);
+            }
         }
         _ => {}
     }
@@ -77,6 +88,7 @@ fn accepted(online: &mut Online, answer: &Text, ledger: &mut Ledger) {
         ledger.ask(online.client.conn, &bye, None);
         return online.send(&bye);
     }
+    online.acknowledged.insert(dialog.local_tag.clone());
     online.dialogs.push(dialog);
 }
 

@@ -104,6 +104,7 @@ impl World {
             self.come_to_rest();
             self.wait_for_answers();
             self.ledger.check_answered(&self.net);
+            self.fall_silent();
         }
         self.close_all();
         self.ledger.check_records(&self.net, drained);
@@ -422,10 +423,30 @@ impl World {
             online.ringing.clear();
             online.owed.clear();
             assert_eq!(online.inviting.len(), 0, "an invitation without an end");
+            // An INVITE that was accepted after its time is over is never acknowledged.
+            let acknowledged = &online.acknowledged;
+            online.dialogs.retain(|dialog| acknowledged.contains(&dialog.local_tag));
+            let conn = online.client.conn;
+            let known = self.net.all()[usize::from(conn.shard.0)].sessions_of(conn);
+            assert_eq!(online.dialogs.len(), known, "sessions of {conn:?}");
         }
         for shard in self.net.all() {
             let held = shard.occupancy();
             assert_eq!((held.invitations, held.relays, held.pagers), (0, 0, 0), "{held:?}");
+        }
+    }
+
+    /// Connections live, nobody writes: what a pager-mode client is part of ends by itself.
+    fn fall_silent(&mut self) {
+        for _ in 0..3 {
+            self.wait(Duration::from_secs(650));
+            self.come_to_rest();
+        }
+        let (started, ended) = self.net.conversations();
+        let ended: BTreeSet<_> = ended.iter().map(|record| record.id).collect();
+        let open = started.into_iter().filter(|record| !ended.contains(&record.id));
+        for record in open {
+            assert!(record.kind == Kind::Session && !record.bridged, "goes on: {record:?}");
         }
     }
 
