@@ -33,6 +33,18 @@ pub(super) struct PagerFork {
     relays: Vec<Slot>,
 }
 
+impl PagerFork {
+    /// The message.
+    pub(super) fn pager(&self) -> &Pager {
+        &self.pager
+    }
+
+    /// True while its sender waits for an answer.
+    pub(super) fn waits(&self) -> bool {
+        self.fork.is_waiting()
+    }
+}
+
 impl Shard {
     /// Takes a MESSAGE outside any dialog from the user signed in on `conn`.
     pub(super) fn pager_received(&mut self, conn: ConnId, message: Message<'_>) {

@@ -61,6 +61,18 @@ pub(super) struct UserEntry {
     armed: Option<Deadline>,
 }
 
+impl UserEntry {
+    /// Connections signed in as this user.
+    pub(super) fn connections(&self) -> &[ConnId] {
+        &self.connections
+    }
+
+    /// Bridged sessions he holds.
+    pub(super) fn sessions(&self) -> impl Iterator<Item = SessionId> {
+        self.bridges.iter().map(|(_, session)| *session)
+    }
+}
+
 /// The users of a shard.
 #[derive(Debug)]
 pub(super) struct Users {
@@ -166,6 +178,11 @@ impl Users {
     /// Number of their endpoints, counted one by one.
     pub(super) fn endpoints_kept(&self) -> usize {
         self.slab.iter().map(|(_, entry)| entry.registrar.len()).sum()
+    }
+
+    /// The users and what is kept of each.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Aor, &UserEntry)> {
+        self.by_aor.iter().filter_map(|(aor, slot)| Some((aor, self.slab.get(*slot)?)))
     }
 
     /// The requests in flight to all of them.

@@ -62,6 +62,11 @@ impl Invitation {
         Invitation { caller: Some(conn), ..Invitation::for_pager(invite, Vec::new()) }
     }
 
+    /// When its timer looks at it next.
+    pub(super) fn armed(&self) -> Option<Deadline> {
+        self.armed
+    }
+
     /// The invitation to the session in `slot`.
     pub(super) fn into_session(self, slot: Slot) -> Self {
         Invitation { session: slot, ..self }
@@ -121,10 +126,11 @@ impl Shard {
             self.leave_branches(slot);
             return self.end_session(now, session, Ending::ConnectionLost(Side::Caller));
         }
-        let lost = |branch: &Branch| branch.endpoint.conn == conn;
-        let lost: Vec<usize> =
-            (0..).zip(&invitation.branches).filter(|(_, b)| lost(b)).map(|(i, _)| i).collect();
-        for branch in lost {
+        let branches = (0..).zip(&invitation.branches);
+        let lost = branches.filter(|(_, branch)| branch.endpoint.conn == conn);
+        let lost: Vec<(usize, RelayId)> = lost.map(|(i, branch)| (i, branch.relay)).collect();
+        for (branch, relay) in lost {
+            self.relays.remove(relay.slot);
             self.drive(now, slot, fork::Input::Lost { branch }, None);
         }
     }
@@ -454,10 +460,8 @@ impl Shard {
             let cseq = cseq.number.saturating_add(1);
             let stamp = stamp(&shard.hasher, call_id, cseq, b"BYE");
             let conn = endpoint.conn;
-            let Some(relay) = shard.reserve_relay(now, Some(conn), Some(stamp), Purpose::Own)
-            else {
-                return;
-            };
+            let relay = shard.reserve_relay(now, Some(conn), Some(stamp), Purpose::Own);
+            let relay = relay.unwrap_or_else(|| shard.untracked(cseq));
             request(&mut shard.arena, "BYE", &end.target)
                 .line_fmt(
                     "Via",

@@ -28,6 +28,7 @@ mod forward;
 pub mod frame;
 pub mod home;
 pub mod input;
+pub mod invariants;
 mod invitation;
 pub mod occupancy;
 pub mod output;

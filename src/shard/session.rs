@@ -129,8 +129,10 @@ impl Shard {
             cseq: request.cseq,
         };
         let ends = request.method == Method::Bye;
-        let Some(relay) = self.reserve_relay(now, Some(to), Some(request.stamp), purpose) else {
-            return self.refuse_next(slot, side, request, Reject::Overloaded);
+        let relay = match self.reserve_relay(now, Some(to), Some(request.stamp), purpose) {
+            Some(relay) => relay,
+            None if ends => return self.part(now, slot, side, request, to, transport),
+            None => return self.refuse_next(slot, side, request, Reject::Overloaded),
         };
         forward::fill_via(&mut request.bytes, request.via_at, &self.sent_by, transport, relay);
         let bytes = request.bytes.freeze();
@@ -144,6 +146,25 @@ impl Shard {
         if ends {
             self.end_session(now, slot, Ending::Bye(side));
         }
+    }
+
+    /// Passes a goodbye on when there is no place to wait for its answer: it is answered here. Whoever
+    /// wants to leave is not held back.
+    fn part(
+        &mut self,
+        now: Now,
+        slot: Slot,
+        side: Side,
+        mut request: InDialog,
+        to: ConnId,
+        transport: Transport,
+    ) {
+        let (from, relay) = (request.from, self.untracked(request.cseq));
+        forward::fill_via(&mut request.bytes, request.via_at, &self.sent_by, transport, relay);
+        let bytes = request.bytes.freeze();
+        self.deliver(to, bytes.clone(), Cargo::Plain);
+        self.answer_forwarded(from, &bytes, 200);
+        self.end_session(now, slot, Ending::Bye(side));
     }
 
     /// Takes the answer to a request that was relayed in a session.
@@ -290,7 +311,7 @@ impl Shard {
         }
         entry.ack = None;
         if let Leg::Connection(to, transport) = entry.leg(side.other()) {
-            let relay = RelayId::new(self.id, Slot { index: u32::MAX, generation: request.cseq });
+            let relay = self.untracked(request.cseq);
             forward::fill_via(&mut request.bytes, request.via_at, &self.sent_by, transport, relay);
             self.deliver(to, request.bytes.freeze(), Cargo::Plain);
         }
@@ -303,6 +324,12 @@ impl Shard {
             return;
         }
         self.send_in_dialog(now, slot, to, Method::Bye, None, Purpose::Own);
+    }
+
+    /// The name of a request whose answer nobody waits for and that takes no place: an answer is a
+    /// stray one. A goodbye goes out even when there is no place left.
+    pub(super) fn untracked(&self, cseq: u32) -> RelayId {
+        RelayId::new(self.id, Slot { index: u32::MAX, generation: cseq })
     }
 
     /// Takes a place for a request in flight; its octets follow.
@@ -339,7 +366,11 @@ impl Shard {
         let cseq = entry.dialog.as_mut()?.next_cseq(from);
         let dialog = entry.dialog.as_ref()?;
         let stamp = stamp(&self.hasher, &dialog.call_id, cseq, method.as_str().as_bytes());
-        let relay = self.reserve_relay(now, Some(conn), Some(stamp), purpose)?;
+        let own = matches!(purpose, Purpose::Own);
+        let relay = match self.reserve_relay(now, Some(conn), Some(stamp), purpose) {
+            None if own => self.untracked(cseq),
+            relay => relay?,
+        };
         let entry = self.sessions.get(slot)?;
         let dialog = entry.dialog.as_ref()?;
         let writer = request(&mut self.arena, method.as_str(), &dialog.end(to).target)

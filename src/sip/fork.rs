@@ -175,6 +175,11 @@ impl Fork {
         self.caller != Caller::Waits && self.branches.iter().all(ClientTransaction::is_ended)
     }
 
+    /// True while the caller waits for the final answer.
+    pub fn is_waiting(&self) -> bool {
+        self.caller == Caller::Waits
+    }
+
     /// Panics when it breaks a rule of its own. Does nothing in release builds.
     pub fn check_invariants(&self) {
         debug_assert!(self.is_finished() || self.next_deadline().is_some());

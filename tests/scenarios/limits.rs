@@ -94,6 +94,37 @@ fn requests_in_flight_of_a_shard_in_a_session() {
 }
 
 #[test]
+fn a_goodbye_needs_no_place() {
+    let mut net = Net::limited(2, |limits| limits.relays_per_shard_max = 1);
+    let mut alice = Client::lync(&mut net, 0, "alice");
+    let mut bob = Client::lync(&mut net, 1, "bob");
+    let (mut callers, _) = established(&mut net, &mut alice, &mut bob);
+    net.send(alice.conn, &alice.say(&mut callers, "one"));
+    let first = net.recv(bob.conn);
+    let bye = alice.within(&mut callers, "BYE");
+    let answer = net.ask(alice.conn, &bye);
+    assert_eq!((answer.status(), answer.headers("Via")), (200, vec![bye.value("Via")]));
+    let received = net.recv(bob.conn);
+    assert_eq!(received.method(), "BYE");
+    net.send(bob.conn, &received.answer(200, ""));
+    net.send(bob.conn, &first.answer(200, ""));
+    assert_eq!(
+        (net.recv(alice.conn).status(), net.conversation().1.end.messages_from_caller),
+        (200, 1)
+    );
+
+    // The same from the server's side, to the end that is left.
+    let mut net = Net::limited(1, |limits| limits.relays_per_shard_max = 1);
+    let mut alice = Client::lync(&mut net, 0, "alice");
+    let mut bob = Client::lync(&mut net, 0, "bob");
+    let (mut callers, _) = established(&mut net, &mut alice, &mut bob);
+    net.send(alice.conn, &alice.say(&mut callers, "one"));
+    net.recv(bob.conn);
+    net.close(alice.conn);
+    assert_eq!(net.recv(bob.conn).method(), "BYE");
+}
+
+#[test]
 fn requests_in_flight_of_a_shard_for_an_invitation() {
     let mut net = Net::limited(2, |limits| limits.relays_per_shard_max = 1);
     let mut alice = Client::lync(&mut net, 0, "alice");

@@ -1,0 +1,204 @@
+//! The rules that the tables of a shard keep among one another, and those of several shards when
+//! no frame is between them. They hold in debug builds only and walk everything: for tests.
+
+use super::Shard;
+use super::connection::Connection;
+use super::dispatch_message::PagerFork;
+use super::frame::{Origin, Pager};
+use super::relay::{Purpose, Relay};
+use super::session::Leg;
+use crate::base::ids::{ConnId, SessionId};
+use crate::base::side::Side;
+use crate::base::time::Now;
+use crate::sip::fork::Fork;
+
+impl Shard {
+    /// Panics when the tables break a rule among one another. Does nothing in release builds.
+    pub fn check_invariants(&self) {
+        if cfg!(debug_assertions) {
+            self.check_sessions();
+            self.check_invitations();
+            // What is in flight when the server goes down outlives its session.
+            if !self.draining {
+                self.check_relays();
+            }
+            self.users.check_invariants(self.id, self.shards);
+            for relay in self.users.all_in_flight() {
+                let purpose = self.relays.get(relay).map(|relay| &relay.purpose);
+                debug_assert!(matches!(purpose, Some(Purpose::Pager { .. })), "{purpose:?}");
+            }
+        }
+    }
+
+    fn check_sessions(&self) {
+        for (slot, entry) in self.sessions.iter() {
+            for relay in &entry.in_flight {
+                let purpose = self.relays.get(*relay).map(|relay| &relay.purpose);
+                let of_session = match purpose {
+                    Some(
+                        Purpose::InDialog { session, .. }
+                        | Purpose::ToPager { session, .. }
+                        | Purpose::Bridged { session, .. },
+                    ) => *session == slot,
+                    _ => false,
+                };
+                debug_assert!(of_session, "a session waits for {purpose:?}");
+            }
+            let ringing = entry.invitation.and_then(|slot| self.invitations.get(slot));
+            debug_assert_eq!(ringing.is_some(), entry.invitation.is_some());
+            debug_assert!(ringing.is_none_or(|invitation| invitation.session == slot));
+            debug_assert!(entry.dialog.is_none() || entry.invitation.is_none());
+            debug_assert!(
+                entry.dialog.is_some() || entry.invitation.is_some() || entry.closing.is_some(),
+                "a session with neither dialog nor invitation"
+            );
+            debug_assert!(
+                entry.closing.is_none() || !entry.in_flight.is_empty(),
+                "a session that is over and waits for nothing"
+            );
+            if let Leg::Connection(conn, _) = entry.leg(Side::Caller) {
+                debug_assert_eq!(conn.shard, self.id, "the caller's shard owns the session");
+            }
+        }
+    }
+
+    fn check_invitations(&self) {
+        for (slot, invitation) in self.invitations.iter() {
+            for (index, branch) in (0u16..).zip(&invitation.branches) {
+                let Some(relay) = self.relays.get(branch.relay.slot) else { continue };
+                let own = matches!(
+                    relay.purpose,
+                    Purpose::Invite { invitation, branch } if invitation == slot && branch == index
+                );
+                debug_assert!(own, "a branch's relay is {:?}", relay.purpose);
+            }
+            let session = self.sessions.get(invitation.session);
+            let waits = session.is_some_and(|entry| entry.invitation == Some(slot));
+            debug_assert!(waits || invitation.fork.is_some(), "nobody waits for an invitation");
+            let deadline = invitation.fork.as_ref().and_then(|fork| fork.next_deadline());
+            let armed = invitation.armed();
+            debug_assert!(
+                armed.is_some() && deadline.is_none_or(|deadline| armed <= Some(deadline))
+            );
+        }
+    }
+
+    fn check_relays(&self) {
+        for (slot, relay) in self.relays.iter() {
+            let waits = match &relay.purpose {
+                Purpose::InDialog { session, .. }
+                | Purpose::ToPager { session, .. }
+                | Purpose::Bridged { session, .. } => {
+                    let entry = self.sessions.get(*session);
+                    entry.is_some_and(|entry| entry.in_flight.contains(&slot))
+                }
+                Purpose::Invite { invitation, .. } => self.invitations.get(*invitation).is_some(),
+                Purpose::Pager { fork, .. } => self.pagers.get(*fork).is_some(),
+                Purpose::Own => true,
+            };
+            debug_assert!(waits, "nobody waits for {:?}", relay.purpose);
+        }
+    }
+
+    /// Number of sessions that a connection of this shard is a leg of.
+    pub fn sessions_of(&self, conn: ConnId) -> usize {
+        self.connections.get(conn).map_or(0, |connection| connection.legs.len())
+    }
+
+    /// True if somebody waits for the answer, so that the end of the connection it went to must
+    /// be known at once; for any other its timer is soon enough.
+    fn is_awaited(&self, relay: &Relay) -> bool {
+        match relay.purpose {
+            Purpose::InDialog { .. } | Purpose::ToPager { .. } | Purpose::Bridged { .. } => true,
+            Purpose::Invite { invitation, .. } => {
+                let fork = self.invitations.get(invitation).and_then(|i| i.fork.as_ref());
+                fork.is_some_and(Fork::is_waiting)
+            }
+            Purpose::Pager { fork, .. } => self.pagers.get(fork).is_some_and(PagerFork::waits),
+            Purpose::Own => false,
+        }
+    }
+
+    /// The pager-mode messages that wait here for something.
+    fn waiting_pagers(&self) -> impl Iterator<Item = Origin> {
+        let forks =
+            self.pagers.iter().filter(|(_, fork)| fork.waits()).map(|(_, fork)| fork.pager());
+        let waiting = self.invitations.iter().flat_map(|(_, invitation)| &invitation.waiting);
+        let bridged = self.relays.iter().filter_map(|(_, relay)| match relay.purpose {
+            Purpose::Bridged { origin, .. } => Some(origin),
+            _ => None,
+        });
+        forks.chain(waiting).map(|pager: &Pager| pager.origin).chain(bridged)
+    }
+}
+
+/// Panics when shards, between which no frame is on its way, contradict one another at `now`; each
+/// has looked at its deadlines. Does nothing in release builds.
+pub fn check_together(now: Now, shards: &[Shard]) {
+    if cfg!(debug_assertions) {
+        for shard in shards {
+            check_legs(shards, shard);
+            check_users(now, shards, shard);
+            for (_, relay) in shard.relays.iter().filter(|(_, relay)| shard.is_awaited(relay)) {
+                let there = relay.to.is_none_or(|to| connection(shards, to).is_some());
+                debug_assert!(there, "in flight to nobody: {:?}", relay.purpose);
+            }
+            for (conn, connection) in shard.connections.iter() {
+                let origin = Origin::Connection(conn);
+                let waiting = shards.iter().flat_map(Shard::waiting_pagers);
+                let waiting = waiting.filter(|waiting| *waiting == origin).count();
+                debug_assert_eq!(connection.pagers, waiting, "{conn:?} has so many in flight");
+            }
+        }
+    }
+}
+
+/// Sessions and the connections that are their legs know of one another.
+fn check_legs(shards: &[Shard], shard: &Shard) {
+    for (slot, entry) in shard.sessions.iter().filter(|(_, entry)| entry.closing.is_none()) {
+        let session = SessionId::new(shard.id, slot);
+        for leg in entry.legs {
+            let Leg::Connection(conn, _) = leg else { continue };
+            let legs = connection(shards, conn).map(|connection| &connection.legs);
+            let known = legs.is_some_and(|legs| legs.iter().any(|leg| leg.session == session));
+            debug_assert!(known, "{conn:?} does not know its session");
+        }
+    }
+    for (conn, connection) in shard.connections.iter() {
+        for leg in &connection.legs {
+            let owner = shards.get(usize::from(leg.session.shard.0));
+            let session = owner.and_then(|owner| owner.sessions.get(leg.session.slot));
+            debug_assert!(session.is_some(), "{conn:?} is a leg of no session");
+        }
+    }
+}
+
+/// A user's home and his connections know of one another.
+fn check_users(now: Now, shards: &[Shard], shard: &Shard) {
+    for (aor, entry) in shard.users.iter() {
+        for conn in entry.connections() {
+            let user = connection(shards, *conn).and_then(|connection| connection.user.as_ref());
+            debug_assert_eq!(user, Some(aor), "{conn:?} is not his");
+        }
+        for binding in entry.registrar.all() {
+            debug_assert!(entry.connections().contains(&binding.conn), "{binding:?} of a stranger");
+            debug_assert!(!now.reached(binding.expires_at), "{binding:?} outlived its time");
+        }
+        for session in entry.sessions() {
+            let owner = shards.get(usize::from(session.shard.0));
+            let bridge = owner.and_then(|owner| owner.sessions.get(session.slot));
+            debug_assert!(bridge.is_some_and(|entry| entry.session.is_bridged()), "no bridge");
+        }
+    }
+    for (conn, connection) in shard.connections.iter() {
+        let Some(aor) = connection.user.as_ref() else { continue };
+        let home = shards.get(usize::from(aor.home(shard.shards).0));
+        let entry = home.and_then(|home| home.users.get(home.users.slot(aor)?));
+        // One who was removed is being signed out.
+        debug_assert!(entry.is_none_or(|entry| entry.connections().contains(&conn)), "{conn:?}");
+    }
+}
+
+fn connection(shards: &[Shard], conn: ConnId) -> Option<&Connection> {
+    shards.get(usize::from(conn.shard.0))?.connections.get(conn)
+}
