@@ -93,7 +93,7 @@ impl Text {
     }
 
     /// The tag of From.
-    #[expect(clippy::wrong_self_convention, reason = "From is the header")]
+    #[allow(clippy::wrong_self_convention, reason = "From is the header")]
     pub fn from_tag(&self) -> &str {
         parameter(self.header("From"), "tag")
     }
