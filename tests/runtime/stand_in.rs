@@ -110,7 +110,7 @@ impl StandIn {
             "probe" => {
                 let hogs = self.hogs(next).load(Ordering::SeqCst);
                 let bytes = [PROBE, &hogs.to_be_bytes(), &answer].concat();
-                let frame = Frame::Deliver { conn, bytes: bytes.into(), relay: None };
+                let frame = Frame::Deliver { conn, bytes: bytes.into(), cargo: Cargo::Plain };
                 self.outputs.push_back(Output::Frame { to: next, frame });
             }
             "shard" => {
@@ -152,7 +152,7 @@ impl Machine for StandIn {
                 let before = u64::from_be_bytes(bytes[..8].try_into().unwrap());
                 let hogs = self.hogs(self.seat.shard).load(Ordering::SeqCst);
                 self.notes.delays.lock().unwrap().push(hogs - before);
-                let frame = Frame::Deliver { conn, bytes: bytes.slice(8..), relay: None };
+                let frame = Frame::Deliver { conn, bytes: bytes.slice(8..), cargo: Cargo::Plain };
                 self.outputs.push_back(Output::Frame { to: conn.shard, frame });
             }
             Input::Frame(Frame::Deliver { conn, bytes, .. }) => match bytes.strip_prefix(RETURN) {
