@@ -214,7 +214,7 @@ mod tests {
         pulses.beat(ShardId(0));
         assert_eq!(watch.look(&pulses), [Finding::Back(ShardId(0), LATE)]);
         assert_eq!(pulses.late(), []);
-        pulses.beat(ShardId(0));
-        assert_eq!(watch.look(&pulses), []);
+        assert_eq!(watch.look(&pulses), [Finding::Still(ShardId(0))]);
+        assert_eq!(pulses.nudges(ShardId(0)), u64::from(LATE) + 1);
     }
 }
