@@ -52,11 +52,11 @@ pub(super) struct UserEntry {
     pub(super) registrar: Registrar,
     /// Connections signed in as this user, with an endpoint or without: what a user who may not
     /// be signed in any more is signed out of.
-    connections: Vec<ConnId>,
+    pub(super) connections: Vec<ConnId>,
     /// Bridged sessions this user holds, by the pager-mode user at their other end.
-    bridges: Vec<(Aor, SessionId)>,
+    pub(super) bridges: Vec<(Aor, SessionId)>,
     /// Requests in flight to this user's endpoints.
-    in_flight: Vec<Slot>,
+    pub(super) in_flight: Vec<Slot>,
     /// The timer that looks at the endpoints is armed for this time.
     armed: Option<Deadline>,
 }
@@ -175,9 +175,9 @@ impl Users {
         self.slab.len()
     }
 
-    /// Number of their endpoints, counted one by one.
-    pub(super) fn endpoints_kept(&self) -> usize {
-        self.slab.iter().map(|(_, entry)| entry.registrar.len()).sum()
+    /// What there is of something, counted user by user.
+    pub(super) fn sum(&self, of: impl Fn(&UserEntry) -> usize) -> usize {
+        self.slab.iter().map(|(_, entry)| of(entry)).sum()
     }
 
     /// The users and what is kept of each.
@@ -194,7 +194,7 @@ impl Users {
     /// builds.
     pub(super) fn check_invariants(&self, id: ShardId, shards: u16) {
         debug_assert_eq!(self.by_aor.len(), self.slab.len());
-        debug_assert_eq!(self.endpoints, self.endpoints_kept() as u64);
+        debug_assert_eq!(self.endpoints, self.sum(|entry| entry.registrar.len()) as u64);
         let mut signed_in = 0;
         for (aor, slot) in &self.by_aor {
             debug_assert_eq!(aor.home(shards), id, "{aor} is at home elsewhere");

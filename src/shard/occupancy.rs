@@ -7,10 +7,18 @@ use super::Shard;
 pub struct Occupancy {
     /// Open connections.
     pub connections: usize,
+    /// Sessions they are legs of, one by one.
+    pub legs: usize,
     /// Users whose home this is.
     pub users: usize,
     /// Their endpoints.
     pub endpoints: usize,
+    /// Connections signed in as one of them.
+    pub signed_in: usize,
+    /// Bridged sessions by which they are reached.
+    pub bridges: usize,
+    /// Pager-mode messages on their way to their endpoints.
+    pub in_flight: usize,
     /// Two-party sessions, those included that ring or wait for a last answer.
     pub sessions: usize,
     /// Invitations some endpoint of which has not answered.
@@ -30,8 +38,12 @@ impl Shard {
     pub fn occupancy(&self) -> Occupancy {
         Occupancy {
             connections: self.connections.len(),
+            legs: self.connections.iter().map(|(_, connection)| connection.legs.len()).sum(),
             users: self.users.len(),
-            endpoints: self.users.endpoints_kept(),
+            endpoints: self.users.sum(|entry| entry.registrar.len()),
+            signed_in: self.users.sum(|entry| entry.connections.len()),
+            bridges: self.users.sum(|entry| entry.bridges.len()),
+            in_flight: self.users.sum(|entry| entry.in_flight.len()),
             sessions: self.sessions.len(),
             invitations: self.invitations.len(),
             relays: self.relays.len(),

@@ -243,12 +243,21 @@ impl World {
             self.stage.net.pass_s(10);
             self.come_to_rest();
         }
+        self.check_legs();
         for agent in &self.agents {
             if self.stage.net.is_open(agent.conn()) {
                 let left = agent.unanswered();
                 assert!(left.is_empty(), "{agent} got no answer to {left:?}");
             }
         }
+    }
+
+    /// No connection is the leg of a session that is over.
+    fn check_legs(&self) {
+        let held = self.occupied();
+        let sum = |of: fn(&Occupancy) -> usize| held.iter().map(of).sum::<usize>();
+        let (legs, sessions) = (sum(|held| held.legs), sum(|held| held.sessions));
+        assert!(legs <= 2 * sessions, "{legs} legs of {sessions} sessions");
     }
 
     fn come_to_rest(&mut self) {
