@@ -82,7 +82,8 @@ fn a_closed_loop_keeps_its_window_full() {
     let registrar = Registrar::start(Faults::default());
     let report = conduct(Settings { load: Load::Window(4), ..settings(&registrar) });
     assert!(report.passed, "{report}");
-    assert!(report.operations["message"].succeeded > 500, "{report}");
+    // More than one window for each pair, however slow the machine.
+    assert!(report.operations["message"].succeeded > 16, "{report}");
     let sent = registrar.log().iter().filter(|r| r.starts_with("MESSAGE")).count();
     assert!(sent as u64 >= report.operations["message"].succeeded);
 }
