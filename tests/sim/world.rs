@@ -221,11 +221,15 @@ impl World {
         }
     }
 
-    /// The server is told to go down.
+    /// The server is told to go down, one shard after the other.
     fn drain(&mut self) {
         self.stage.tell(format_args!("the server goes down"));
         for shard in 0..self.stage.net.shards() {
             self.stage.net.handle(shard, Input::Control(Control::Drain));
+            for _ in 0..5 {
+                self.carry();
+                self.read();
+            }
         }
     }
 
