@@ -1,6 +1,6 @@
 //! One client on one connection: what it remembers, and what it does with what it reads.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mynah::base::ids::ConnId;
 
@@ -17,6 +17,7 @@ type Key = (String, String);
 enum Sent {
     Register,
     Invite(Request, usize),
+    Cancel,
     Text(String),
     Other,
 }
@@ -55,6 +56,8 @@ pub struct Agent {
     owed: Vec<Text>,
     talks: Vec<Talk>,
     overtaken: u32,
+    /// Invitations that the server agreed to take back, by Call-ID.
+    cancelled: BTreeSet<String>,
 }
 
 impl Agent {
@@ -72,6 +75,7 @@ impl Agent {
             owed: Vec::new(),
             talks: Vec::new(),
             overtaken: 0,
+            cancelled: BTreeSet::new(),
         }
     }
 
@@ -83,6 +87,13 @@ impl Agent {
     /// What its requests wait for.
     pub fn unanswered(&self) -> Vec<&Key> {
         self.waiting.keys().collect()
+    }
+
+    /// True if it waits for the end of an invitation that was taken back.
+    pub fn cancelled_in_vain(&self) -> bool {
+        self.waiting.iter().any(|((call_id, _), sent)| {
+            matches!(sent, Sent::Invite(..)) && self.cancelled.contains(call_id)
+        })
     }
 
     /// Signs in, or refreshes its endpoint.
@@ -156,7 +167,7 @@ impl Agent {
         }
         let cancel = self.client.cancel(&invites[stage.index(invites.len())]);
         if !self.waiting.contains_key(&key(&cancel)) {
-            self.ask(stage, cancel, Sent::Other);
+            self.ask(stage, cancel, Sent::Cancel);
         }
     }
 
@@ -218,7 +229,10 @@ impl Agent {
             Some(Sent::Register) => self.knocked(stage, answer),
             Some(Sent::Invite(request, to)) => self.invited(stage, &request, to, answer),
             Some(Sent::Text(text)) => stage.oracle.answered(&text, answer.status()),
-            Some(Sent::Other) | None => {}
+            Some(Sent::Cancel) if answer.status() == 200 => {
+                self.cancelled.insert(answer.header("Call-ID").to_owned());
+            }
+            Some(Sent::Cancel | Sent::Other) | None => {}
         }
     }
 

@@ -221,11 +221,15 @@ impl World {
         }
     }
 
-    /// The server is told to go down.
+    /// The server is told to go down, one shard after the other.
     fn drain(&mut self) {
         self.stage.tell(format_args!("the server goes down"));
         for shard in 0..self.stage.net.shards() {
             self.stage.net.handle(shard, Input::Control(Control::Drain));
+            for _ in 0..5 {
+                self.carry();
+                self.read();
+            }
         }
     }
 
@@ -239,9 +243,12 @@ impl World {
             let ended = |held: &Occupancy| (held.sessions, held.conversations) == (0, 0);
             assert!(self.occupied().iter().all(ended), "the server is down: {:?}", self.occupied());
         }
-        for _ in 0..60 {
+        for round in 0..60 {
             self.stage.net.pass_s(10);
             self.come_to_rest();
+            let in_vain =
+                |agent: &Agent| self.stage.net.is_open(agent.conn()) && agent.cancelled_in_vain();
+            assert!(round < 7 || !self.agents.iter().any(in_vain), "a CANCEL has no effect");
         }
         self.check_legs();
         for agent in &self.agents {
