@@ -10,7 +10,7 @@
 //! 5  net store admin  sockets and TLS; durable rows; HTTP
 //! 4  shard            the owner of users and sessions: Input -> Output
 //! 3  dialect          ms, simple: wire + sip <-> domain
-//! 2  sip auth directory registrar immcu records
+//! 2  sip auth directory registrar contacts presence immcu records
 //!                     state machines: handle(now, input), next_output(), next_deadline()
 //! 1  config wire      settings; bytes <-> values
 //! 0  base metrics     limits, ids, time, wheel, slab, seed; counters
@@ -29,6 +29,7 @@ pub mod wire;
 pub mod auth;
 pub mod directory;
 pub mod immcu;
+pub mod presence;
 pub mod records;
 pub mod registrar;
 pub mod sip;

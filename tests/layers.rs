@@ -14,6 +14,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("auth", 2),
     ("directory", 2),
     ("immcu", 2),
+    ("presence", 2),
     ("records", 2),
     ("registrar", 2),
     ("sip", 2),

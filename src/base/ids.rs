@@ -70,6 +70,10 @@ owned_key! {
     /// branch of our Via, so a response names its owner.
     RelayId
 }
+owned_key! {
+    /// A subscription, with its dialog; the shard is that of its connection.
+    SubscriptionId
+}
 
 /// The dialect an endpoint speaks: decides which of two renderings of one thing it is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
