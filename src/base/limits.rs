@@ -151,6 +151,33 @@ limits! {
     /// Text messages that wait in the bridge while the session to the other side is set up.
     BridgeMessages, bridge_messages_max: usize = 32;
 
+    /// Subscriptions of the connections of one shard.
+    Subscriptions, subscriptions_per_shard_max: usize = 2_000_000;
+    /// Subscriptions of one connection (`MaxSubscriptions` of the product).
+    SubscriptionsPerConnection, subscriptions_per_connection_max: usize = 200;
+    /// Users one batch or list may watch. A client asks for the rest one by one.
+    BatchResources, batch_resources_max: usize = 200;
+    /// Categories one batch may watch, all its users together (`MaxCategorySubscription`).
+    CategorySubscriptions, category_subscriptions_max: usize = 1_000;
+    /// A subscription that names no time.
+    SubscriptionTime, subscription_time_default: Duration = Duration::from_secs(28_800);
+    /// Longest subscription granted.
+    SubscriptionTimeMax, subscription_time_max: Duration = Duration::from_secs(43_200);
+    /// Shortest subscription or publication granted; a shorter wish gets 423.
+    SubscriptionTimeMin, subscription_time_min: Duration = Duration::from_secs(60);
+    /// Longest life of a publication of a standard client (RFC 3903).
+    PublicationTime, publication_time_max: Duration = Duration::from_secs(3600);
+    /// Publications of standard clients one user may have: one for each endpoint and some that
+    /// were left behind.
+    EntityTags, entity_tags_per_user_max: usize = 16;
+    /// Wait for the homes of the users that a subscription or a search asks for; then it is
+    /// answered with what is there.
+    HomeAnswerTime, home_answer_time_max: Duration = Duration::from_secs(5);
+    /// Searches of the directory in progress on one shard.
+    Searches, searches_per_shard_max: usize = 4096;
+    /// Changes of one user's contacts and containers that wait for the one being written.
+    EditsWaiting, edits_waiting_per_user_max: usize = 64;
+
     /// Rows in one group commit of the store.
     CommitRows, commit_rows_max: usize = 512;
     /// Longest a row waits for its group commit.

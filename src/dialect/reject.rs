@@ -87,6 +87,12 @@ rejects! {
     UnsupportedMedia 415 52034 "The content type is not supported";
     /// An offer without instant messaging.
     NotAcceptable 488 52035 "Only instant-messaging sessions are offered here";
+    /// A body that breaks its format.
+    BadBody 400 52037 "The body cannot be read";
+    /// Somebody else's contacts, presence or list.
+    NotYours 403 52038 "Only the user himself may ask for this";
+    /// SIP-If-Match names no publication (RFC 3903 section 6).
+    UnknownEntityTag 412 52039 "The publication does not exist any more";
     /// A Contact that cannot be read.
     BadContact 400 52036 "The Contact cannot be read";
 
@@ -96,6 +102,14 @@ rejects! {
     TooManyConnections 403 52045 "The user is signed in on too many connections";
     /// The registration asked for is too short.
     IntervalTooBrief 423 52041 "The registration interval is too brief";
+    /// The subscription or publication asked for is too short.
+    SubscriptionTooBrief 423 52046 "The interval is too brief";
+    /// The connection has all the subscriptions it may have.
+    TooManySubscriptions 403 52047 "Too many subscriptions";
+    /// The user has published all he may.
+    TooMuchPresence 413 52048 "Too much is published";
+    /// The store cannot take a change now.
+    StoreBusy 503 52049 "The change cannot be stored now: try again later";
     /// A bound of the server is reached.
     Overloaded 503 52042 "The server is busy: try again later";
     /// A bound of the connection is reached.

@@ -129,6 +129,28 @@ label_set! {
         AddressFailed = "address_failed",
         /// An address is locked out.
         AddressLocked = "address_locked",
+        /// A wish to see users.
+        Watch = "watch",
+        /// What is seen at first.
+        Watched = "watched",
+        /// A watcher looks away.
+        Unwatch = "unwatch",
+        /// A user who is watched has changed.
+        Notice = "notice",
+        /// A subscription to something of one's own.
+        Subscribe = "subscribe",
+        /// Its answer.
+        Subscribed = "subscribed",
+        /// Its end.
+        Unsubscribe = "unsubscribe",
+        /// Something of the subscriber's own has changed.
+        OwnNotice = "own_notice",
+        /// What a user says about himself.
+        Service = "service",
+        /// A search of the directory.
+        Search = "search",
+        /// Its answer.
+        Found = "found",
     }
 }
 

@@ -31,6 +31,8 @@ pub struct Connection {
     pub pagers: usize,
     /// Invitations from it that have no final answer, or whose final answer is not acknowledged.
     pub invites: Vec<Invite>,
+    /// Its subscriptions.
+    pub subscriptions: Vec<Slot>,
 }
 
 /// An INVITE from a connection: its server transaction.
@@ -64,6 +66,7 @@ impl Connection {
             legs: Vec::new(),
             pagers: 0,
             invites: Vec::new(),
+            subscriptions: Vec::new(),
         }
     }
 

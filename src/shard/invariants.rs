@@ -94,6 +94,10 @@ impl Shard {
                 }
                 Purpose::Invite { invitation, .. } => self.invitations.get(*invitation).is_some(),
                 Purpose::Pager { fork, .. } => self.pagers.get(*fork).is_some(),
+                Purpose::Notification { subscription } => {
+                    let entry = self.subscriptions.get(*subscription);
+                    entry.is_some_and(|entry| entry.in_flight == Some(slot))
+                }
                 Purpose::Own => true,
             };
             debug_assert!(waits, "nobody waits for {:?}", relay.purpose);
@@ -115,7 +119,7 @@ impl Shard {
                 fork.is_some_and(Fork::is_waiting)
             }
             Purpose::Pager { fork, .. } => self.pagers.get(fork).is_some_and(PagerFork::waits),
-            Purpose::Own => false,
+            Purpose::Notification { .. } | Purpose::Own => false,
         }
     }
 

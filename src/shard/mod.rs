@@ -13,6 +13,16 @@
 //! | `dispatch_message` | pager mode |
 //! | `bridge` | between a session and pager mode |
 //! | `dispatch_response` | answers |
+//!
+//! | file | what of presence it holds |
+//! |---|---|
+//! | `dispatch_subscribe` | SUBSCRIBE at the edge |
+//! | `subscription`, `notify` | its answer, its end, and how the subscriber is told |
+//! | `watching` | the homes of those who are watched: first views and fan-out |
+//! | `roaming` | what is a user's own: contacts, publications, containers |
+//! | `service`, `publish` | SERVICE and PUBLISH at the user's home |
+//! | `edit` | changes that must be durable before they are answered |
+//! | `search` | the directory |
 
 mod answer;
 mod bridge;
@@ -23,17 +33,26 @@ mod dispatch_message;
 mod dispatch_register;
 mod dispatch_request;
 mod dispatch_response;
+mod dispatch_subscribe;
 mod drain;
+mod edit;
 mod forward;
 pub mod frame;
 pub mod home;
 pub mod input;
 pub mod invariants;
 mod invitation;
+mod notify;
 pub mod occupancy;
 pub mod output;
+mod publish;
 mod relay;
+mod roaming;
+mod search;
+mod service;
 mod session;
+mod subscription;
+mod watching;
 
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, Hasher};
@@ -66,7 +85,11 @@ use input::{Control, Input};
 use invitation::Invitation;
 use output::Output;
 use relay::Relays;
+use edit::Edit;
+use search::SearchEntry;
 use session::SessionEntry;
+use subscription::SubscriptionEntry;
+use watching::Watches;
 
 /// What a core drives: the shard, or a stand-in for it in tests of the layers above.
 pub trait Machine {
@@ -116,6 +139,12 @@ enum Timer {
     Session(Slot),
     /// An invitation may have been unanswered for too long.
     Invitation(Slot),
+    /// A subscription may have run out.
+    Subscription(Slot),
+    /// The presence of the user in this slot may change by itself.
+    Presence(Slot),
+    /// A search may have waited for too long.
+    Search(Slot),
 }
 
 /// Width of a slot of the timer wheel: one tick of the core.
@@ -149,6 +178,13 @@ pub struct Shard {
     relays: Relays,
     pagers: Slab<PagerFork>,
     conversations: Conversations,
+    /// Subscriptions of our connections.
+    subscriptions: Slab<SubscriptionEntry>,
+    /// Whom each subscription watches, of the users whose home this is.
+    watches: Watches,
+    /// Changes that the store is writing.
+    edits: Slab<Edit>,
+    searches: Slab<SearchEntry>,
     /// Failed sign-ins by user, for the users whose home this is.
     failed_users: Lockout,
     /// Failed sign-ins by address, for the addresses this shard watches.
@@ -244,6 +280,10 @@ impl Shard {
                 limits.pager_idle_timeout,
                 limits.pager_conversations_per_shard_max,
             ),
+            subscriptions: Slab::new(limits.subscriptions_per_shard_max),
+            watches: Watches::with_hasher(hasher.clone()),
+            edits: Slab::new(limits.writes_in_flight_per_shard_max),
+            searches: Slab::new(limits.searches_per_shard_max),
             failed_users: lockout(limits.auth_failures_per_user_max),
             failed_addresses: lockout(limits.auth_failures_per_address_max),
             // One word of the shard that counts is enough.
@@ -301,6 +341,19 @@ impl Shard {
             Frame::AddressLocked { ip } => {
                 self.locked_addresses.failure(now, ip);
             }
+            Frame::Watch(watch) => self.watch(now, *watch),
+            Frame::Watched(watched) => self.watched(now, *watched),
+            Frame::Unwatch { subscription, aors } => self.unwatch(subscription, aors.as_deref()),
+            Frame::Notice(notice) => self.noticed(now, &notice),
+            Frame::Subscribe(subscribe) => self.subscribe_own(now, *subscribe),
+            Frame::Subscribed(subscribed) => self.subscribed(now, *subscribed),
+            Frame::Unsubscribe { subscription, aor } => self.unsubscribe_own(&aor, subscription),
+            Frame::OwnNotice { subscription, content } => {
+                self.own_noticed(now, subscription, content);
+            }
+            Frame::Service(service) => self.serve(now, *service),
+            Frame::Search(search) => self.search(*search),
+            Frame::Found(found) => self.found(*found),
         }
     }
 
@@ -355,6 +408,9 @@ impl Shard {
     /// A connection is gone: its legs' sessions and its user's home are told.
     fn connection_closed(&mut self, _now: Now, conn: ConnId) {
         let Some(connection) = self.connections.remove(conn) else { return };
+        for subscription in connection.subscriptions {
+            self.forget_subscription(subscription);
+        }
         for leg in connection.legs {
             let session = leg.session;
             self.send_frame(session.shard, Frame::LegLost { session, conn });
@@ -379,6 +435,9 @@ impl Shard {
                 Timer::Registration(slot) => self.expire_endpoints(now, slot),
                 Timer::Session(slot) => self.session_due(now, slot),
                 Timer::Invitation(slot) => self.invitation_due(now, slot),
+                Timer::Subscription(slot) => self.subscription_due(now, slot),
+                Timer::Presence(slot) => self.presence_due(now, slot),
+                Timer::Search(slot) => self.answer_search(slot),
             }
         }
         self.due = due;
