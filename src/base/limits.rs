@@ -151,6 +151,15 @@ limits! {
     /// Text messages that wait in the bridge while the session to the other side is set up.
     BridgeMessages, bridge_messages_max: usize = 32;
 
+    /// Contacts of one user: the most a Lync client policy can allow.
+    Contacts, contacts_per_user_max: usize = 1000;
+    /// Groups of one contact list, "Other Contacts" included. The groups of a contact are one word
+    /// of bits, so this may not exceed 64.
+    ContactGroups, contact_groups_per_user_max: usize = 64;
+    /// Address, name and external URI of one contact together, or those of a group. Real ones are
+    /// under 200.
+    ContactBytes, contact_bytes_max: usize = 1024;
+
     /// Rows in one group commit of the store.
     CommitRows, commit_rows_max: usize = 512;
     /// Longest a row waits for its group commit.
