@@ -160,6 +160,12 @@ limits! {
     /// under 200.
     ContactBytes, contact_bytes_max: usize = 1024;
 
+    /// Users in one answer to a search of the directory; who searches is told that there are more.
+    SearchResults, directory_search_results_max: usize = 100;
+    /// Users one search looks at on each shard, so that a search for what is in every name does
+    /// not hold up the messages of others.
+    SearchCandidates, directory_search_candidates_max: usize = 10_000;
+
     /// Rows in one group commit of the store.
     CommitRows, commit_rows_max: usize = 512;
     /// Longest a row waits for its group commit.
