@@ -60,6 +60,12 @@ limits! {
     SipHeaderCount, sip_header_count_max: usize = 120;
     /// Body of one message: a batch subscription of 1,000 contacts fits, a file does not.
     SipBodyBytes, sip_body_bytes_max: usize = 256 * 1024;
+    /// Elements within elements of one XML document. Real ones are at most 12 deep.
+    XmlDepth, xml_depth_max: usize = 32;
+    /// Elements of one XML document: a batch subscription of 1,000 contacts has some 2,000.
+    XmlElements, xml_elements_max: usize = 16_384;
+    /// Attributes of one XML element, and namespace prefixes in scope at it.
+    XmlAttributes, xml_attributes_max: usize = 64;
     /// Keep-alive CRLFs a connection may send a second before it is closed as a flood.
     KeepAliveRate, keep_alives_per_second_max: u32 = 100;
 
