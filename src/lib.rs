@@ -27,6 +27,7 @@ pub mod config;
 pub mod wire;
 
 pub mod auth;
+pub mod contacts;
 pub mod directory;
 pub mod immcu;
 pub mod presence;

@@ -12,6 +12,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("config", 1),
     ("wire", 1),
     ("auth", 2),
+    ("contacts", 2),
     ("directory", 2),
     ("immcu", 2),
     ("presence", 2),

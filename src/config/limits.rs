@@ -14,6 +14,9 @@ use crate::base::limits::{Amount, Limit, Limits};
 /// Places of the head index of `wire::sip`; its offsets are 16 bits wide.
 const SIP_HEADER_COUNT_CEILING: u64 = 128;
 const SIP_HEAD_BYTES_CEILING: u64 = u16::MAX as u64;
+/// The bits of `contacts::Groups`, and the lengths of a packed contact.
+const CONTACT_GROUPS_CEILING: u64 = 64;
+const CONTACT_BYTES_CEILING: u64 = u16::MAX as u64;
 /// Tables are indexed with 32 bits.
 const COUNT_CEILING: u64 = u32::MAX as u64;
 /// A bound longer than this is a slip of the pen.
@@ -84,6 +87,12 @@ fn range(limit: Limit, amount: Amount) -> (Amount, Amount) {
         // Here 0 means no bound.
         (Amount::Count(_), Limit::ConnectionsPerAddress) => {
             (Amount::Count(0), Amount::Count(COUNT_CEILING))
+        }
+        (Amount::Count(_), Limit::ContactBytes) => {
+            (Amount::Count(1), Amount::Count(CONTACT_BYTES_CEILING))
+        }
+        (Amount::Count(_), Limit::ContactGroups) => {
+            (Amount::Count(1), Amount::Count(CONTACT_GROUPS_CEILING))
         }
         (Amount::Count(_), Limit::SipHeaderCount) => {
             (Amount::Count(1), Amount::Count(SIP_HEADER_COUNT_CEILING))
