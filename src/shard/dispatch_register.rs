@@ -209,6 +209,7 @@ impl Shard {
         match outcome {
             Ok(changes) => {
                 self.registered(before, after, &changes);
+                self.endpoints_of_presence(now, slot);
                 self.watch_endpoints(slot);
                 Ok(Registered { bindings: Some(bindings) })
             }

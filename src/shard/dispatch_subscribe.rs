@@ -233,7 +233,7 @@ impl Shard {
                 let (aor, package, poll) = (aor.clone(), *package, expires == 0);
                 let home = aor.home(self.shards);
                 let request = request_kept;
-                let subscribe = Subscribe { aor, subscription, package, poll, request };
+                let subscribe = Subscribe { aor, conn, subscription, package, poll, request };
                 frames.push((home, Frame::Subscribe(Box::new(subscribe))));
             }
             (Topic::Presence(presence), Some(asked)) => {

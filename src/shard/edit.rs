@@ -23,8 +23,8 @@ use crate::sip::subscription::Content;
 pub(super) struct Edit {
     /// Whose data it changes.
     user: Slot,
-    /// The request that asked for it.
-    service: Service,
+    /// The request that asked for it, if somebody did.
+    service: Option<Service>,
     /// What to do once it is written.
     change: Change,
 }
@@ -36,15 +36,17 @@ pub(super) enum Change {
     Contacts(Box<ContactList>, Box<Delta>, Content),
     /// Members of containers, or acknowledged subscribers.
     Presence(Vec<Row>),
-    /// Nothing: it is in force already. The answer.
-    Published(Answer),
+    /// Nothing: it is in force already, and this is the answer.
+    Published(Content),
+    /// Nothing: nobody asked for it.
+    Nothing,
 }
 
-/// The answer to a publication.
-#[derive(Debug)]
-pub(super) enum Answer {
-    /// To SERVICE.
-    Content(Content),
+impl Change {
+    /// True if the next change of the user is made on what this one leaves.
+    fn is_exclusive(&self) -> bool {
+        matches!(self, Change::Contacts(..) | Change::Presence(_))
+    }
 }
 
 /// The requests of one user that wait for the one the store is writing.
@@ -71,15 +73,21 @@ impl Shard {
     }
 
     /// Hands rows to the store. `change` comes into force when they are written.
-    pub(super) fn write(&mut self, user: Slot, service: Service, rows: Rows, change: Change) {
-        let exclusive = !matches!(change, Change::Published(_));
+    pub(super) fn write(
+        &mut self,
+        user: Slot,
+        service: Option<Service>,
+        rows: Rows,
+        change: Change,
+    ) {
+        let exclusive = change.is_exclusive();
         let Some(entry) = self.users.get_mut(user) else { return };
         let aor = Aor::new(&entry.user.aor);
         let ticket = match self.edits.insert(Edit { user, service, change }) {
             Ok(ticket) => ticket,
             Err(edit) => {
                 self.counters.hit(Limit::WritesInFlight);
-                return self.refuse_service(&edit.service, Reject::StoreBusy);
+                return self.refuse_edit(edit.service.as_ref(), Reject::StoreBusy);
             }
         };
         if exclusive {
@@ -92,11 +100,14 @@ impl Shard {
     /// The store has answered.
     pub(super) fn written(&mut self, now: Now, ticket: Slot, result: Result<(), NotWritten>) {
         let Some(Edit { user, service, change }) = self.edits.remove(ticket) else { return };
-        let exclusive = !matches!(change, Change::Published(_));
-        match result {
-            Ok(()) => self.put_in_force(now, user, &service, change),
-            Err(NotWritten::NoSuchUser) => self.refuse_service(&service, Reject::UnknownUser),
-            Err(_) => self.refuse_service(&service, Reject::StoreBusy),
+        let exclusive = change.is_exclusive();
+        match (result, &service) {
+            (Ok(()), Some(service)) => self.put_in_force(now, user, service, change),
+            (Ok(()), None) => {}
+            (Err(NotWritten::NoSuchUser), _) => {
+                self.refuse_edit(service.as_ref(), Reject::UnknownUser);
+            }
+            (Err(_), _) => self.refuse_edit(service.as_ref(), Reject::StoreBusy),
         }
         if exclusive {
             self.next_edit(now, user);
@@ -116,13 +127,18 @@ impl Shard {
             Change::Presence(rows) => {
                 self.answer_service(service, None);
                 if let Some(presentity) = self.presentity(now, user) {
-                    presentity.apply(now, rows);
+                    presentity.commit(rows);
                 }
                 self.presence_changed(now, user, None);
             }
-            Change::Published(Answer::Content(content)) => {
-                self.answer_service(service, Some(&content));
-            }
+            Change::Published(content) => self.answer_service(service, Some(&content)),
+            Change::Nothing => {}
+        }
+    }
+
+    fn refuse_edit(&mut self, service: Option<&Service>, reject: Reject) {
+        if let Some(service) = service {
+            self.refuse_service(service, reject);
         }
     }
 

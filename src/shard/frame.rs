@@ -164,7 +164,7 @@ pub enum Frame {
     /// To every shard: who of its users is meant? Lost: answered without them.
     Search(Box<watch::Search>),
     /// Back to the shard that asked. Lost: the same.
-    Found(Box<watch::Found>),
+    Found(Box<watch::SearchFound>),
 }
 
 impl Frame {

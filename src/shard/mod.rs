@@ -226,7 +226,7 @@ impl Machine for Shard {
                 self.frame(now, frame);
             }
             Input::Control(Control::Drain) => self.drain(now),
-            Input::Control(Control::PutUser(user)) => self.put_user(user),
+            Input::Control(Control::PutUser(user)) => self.put_user(now, user),
             Input::Control(Control::RemoveUser(aor)) => self.remove_user(now, &aor),
             Input::Tick => self.tick(now),
         }

@@ -1,6 +1,8 @@
 //! PUBLISH (RFC 3903): a standard client's state, under an entity tag, in the same document as all
 //! else the user publishes.
 
+use std::sync::Arc;
+
 use super::Shard;
 use super::frame::watch::Service;
 use crate::base::ids::Slot;
@@ -9,8 +11,8 @@ use crate::base::time::Now;
 use crate::dialect::reject::Reject;
 use crate::dialect::simple;
 use crate::metrics::names::Series;
-use crate::presence::presentity::{Operation, PublishError};
-use crate::presence::publication::Life;
+use crate::presence::document::PublishError;
+use crate::presence::publication::{Life, Operation};
 use crate::wire::sip::{HeaderName, Message};
 
 /// The state one standard endpoint has published.
@@ -63,7 +65,7 @@ impl Shard {
         let expires = self.publication_time(message)?;
         let seconds = now.unix_ms / 1000;
         let fresh = (self.seed.next_u64(), self.seed.next_u64() as u32);
-        let settings = std::sync::Arc::clone(&self.settings);
+        let settings = Arc::clone(&self.settings);
         let limits = &settings.limits;
         self.presentity(now, user).ok_or(Reject::UnknownUser)?;
         let entry = self.users.get_mut(user).ok_or(Reject::UnknownUser)?;

@@ -2,9 +2,12 @@
 //! who added him, who watches him, how the server is used (MS-PRES roaming-self, MS-SIP
 //! roaming-contacts, provisioning, wpending; RFC 3857).
 
+use std::sync::Arc;
+
 use super::Shard;
 use super::frame::Frame;
 use super::frame::watch::{OwnPackage, Subscribe, Subscribed};
+use super::service::content;
 use crate::base::aor::Aor;
 use crate::base::ids::{ConnId, Slot, SubscriptionId};
 use crate::base::time::Now;
@@ -75,7 +78,7 @@ impl Shard {
         wants: RoamingList,
         body: &[u8],
     ) -> Result<Content, Reject> {
-        let settings = std::sync::Arc::clone(&self.settings);
+        let settings = Arc::clone(&self.settings);
         self.presentity(now, slot).ok_or(Reject::UnknownUser)?;
         let entry = self.users.get(slot).ok_or(Reject::UnknownUser)?;
         let presentity = entry.presence.as_ref().map(|presence| &presence.presentity);
@@ -174,8 +177,4 @@ impl Shard {
             self.send_frame(subscription.shard, Frame::OwnNotice { subscription: slot, content });
         }
     }
-}
-
-fn content(media_type: &'static str, body: String) -> Content {
-    Content { media_type: media_type.into(), body: body.into() }
 }

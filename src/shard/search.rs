@@ -5,15 +5,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::frame::Frame;
-use super::frame::watch::{Found, Search};
+use super::frame::watch::{Search, SearchFound};
 use super::{Shard, Timer};
 use crate::base::ids::{ConnId, ShardId, Slot};
 use crate::base::limits::Limit;
 use crate::base::time::Now;
 use crate::dialect::ms;
 use crate::dialect::reject::Reject;
-use crate::directory::search::Query;
-use crate::directory::User;
+use crate::directory::{Found, Query};
 use crate::metrics::names::Series;
 
 /// A search that waits for the shards.
@@ -24,7 +23,7 @@ pub(super) struct SearchEntry {
     query: Arc<Query>,
     /// Shards that have not answered.
     left: u16,
-    users: Vec<Arc<User>>,
+    users: Vec<Found>,
     more: bool,
 }
 
@@ -63,15 +62,16 @@ impl Shard {
     /// Looks among the users whose home this is.
     pub(super) fn search(&mut self, search: Search) {
         let Search { from, search, query } = search;
-        let (users, more) = self.users.search(&query);
-        self.send_frame(from, Frame::Found(Box::new(Found { search, users, more })));
+        let findings = self.users.search(&query, &self.settings.limits);
+        findings.limit.into_iter().for_each(|limit| self.counters.hit(limit));
+        self.send_frame(from, Frame::Found(Box::new(SearchFound { search, findings })));
     }
 
     /// A shard has looked.
-    pub(super) fn found(&mut self, found: Found) {
+    pub(super) fn found(&mut self, found: SearchFound) {
         let Some(entry) = self.searches.get_mut(found.search) else { return };
-        entry.users.extend(found.users);
-        entry.more |= found.more;
+        entry.users.extend(found.findings.users);
+        entry.more |= found.findings.more;
         entry.left = entry.left.saturating_sub(1);
         if entry.left == 0 {
             self.answer_search(found.search);
@@ -83,8 +83,8 @@ impl Shard {
         let Some(entry) = self.searches.remove(search) else { return };
         let SearchEntry { conn, request, query, mut users, more, .. } = entry;
         users.sort_by(|a, b| (&a.display_name, &a.aor).cmp(&(&b.display_name, &b.aor)));
-        let more = more || users.len() > query.max;
-        users.truncate(query.max);
+        let more = more || users.len() > query.max();
+        users.truncate(query.max());
         let body = ms::search::answer(&users, more);
         self.with_message(&request, |shard, message| {
             shard.respond(conn, message, 200, |writer| {

@@ -1,21 +1,25 @@
 //! SERVICE and PUBLISH: what a user says about himself, carried out at his home.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use super::Shard;
 use super::durable::Rows;
-use super::edit::{Answer, Change};
+use super::edit::Change;
 use super::frame::Frame;
 use super::frame::watch::Service;
 use crate::base::aor::Aor;
 use crate::base::ids::{ConnId, Slot};
 use crate::base::time::Now;
-use crate::contacts::{Delta, EditError};
+use crate::contacts::{self, Delta, EditError};
 use crate::dialect::ms;
 use crate::dialect::ms::roaming_self::Parts;
 use crate::dialect::reject::Reject;
 use crate::metrics::names::Series;
-use crate::presence::presentity::{PublishError, Published};
+use crate::presence::document::PublishError;
+use crate::presence::presentity::Published;
+use crate::presence::row::Row;
 use crate::sip::subscription::Content;
 use crate::wire::sip::{Message, Method, Uri};
 
@@ -89,8 +93,8 @@ impl Shard {
     /// Takes publications in the Lync client's form.
     fn publish(&mut self, now: Now, user: Slot, service: Service, body: &[u8]) {
         self.counters.count(Series::Publications);
-        let limits = std::sync::Arc::clone(&self.settings);
-        let limits = &limits.limits;
+        let settings = Arc::clone(&self.settings);
+        let limits = &settings.limits;
         let operations = match ms::publish::read(body, &service.aor, service.conn, now, limits) {
             Ok(operations) => operations,
             Err(error) => return self.refuse_body(&service, error.reason()),
@@ -105,8 +109,8 @@ impl Shard {
                 if rows.is_empty() {
                     self.answer_service(&service, Some(&answer));
                 } else {
-                    let change = Change::Published(Answer::Content(answer));
-                    self.write(user, service, Rows::Presence(rows), change);
+                    let change = Change::Published(answer);
+                    self.write(user, Some(service), Rows::Presence(rows), change);
                 }
                 self.presence_changed(now, user, Some(conn));
             }
@@ -136,14 +140,14 @@ impl Shard {
     }
 
     fn set_members(&mut self, now: Now, user: Slot, service: Service, body: &[u8]) {
-        let limits = std::sync::Arc::clone(&self.settings);
-        let changes = match ms::members::read(body, &limits.limits) {
+        let settings = Arc::clone(&self.settings);
+        let changes = match ms::members::read(body, &settings.limits) {
             Ok(changes) => changes,
             Err(error) => return self.refuse_body(&service, error.reason()),
         };
         let Some(presentity) = self.presentity(now, user) else { return };
-        match presentity.plan_members(&changes, &limits.limits) {
-            Ok(rows) => self.write_rows(now, user, service, rows),
+        match presentity.plan_members(&changes, &settings.limits) {
+            Ok(rows) => self.write_rows(user, service, rows),
             Err(error) => {
                 error.limit().into_iter().for_each(|limit| self.counters.hit(limit));
                 let fault = content(ms::fault::MEDIA_TYPE, ms::fault::members(&error));
@@ -153,51 +157,49 @@ impl Shard {
     }
 
     fn acknowledge(&mut self, now: Now, user: Slot, service: Service, body: &[u8]) {
-        let limits = std::sync::Arc::clone(&self.settings);
-        let acknowledged = match ms::subscribers::read(body, &limits.limits) {
+        let settings = Arc::clone(&self.settings);
+        let acknowledged = match ms::subscribers::read(body, &settings.limits) {
             Ok(acknowledged) => acknowledged,
             Err(error) => return self.refuse_body(&service, error.reason()),
         };
         let Some(presentity) = self.presentity(now, user) else { return };
-        let rows = presentity.plan_acknowledged(&acknowledged);
-        self.write_rows(now, user, service, rows);
+        let rows = presentity.plan_acknowledge(&acknowledged);
+        self.write_rows(user, service, rows);
     }
 
     fn write_rows(
         &mut self,
-        now: Now,
         user: Slot,
         service: Service,
-        rows: Vec<crate::presence::row::Row>,
+        rows: Vec<Row>,
     ) {
         if rows.is_empty() {
             return self.answer_service(&service, None);
         }
-        let _ = now;
         let change = Change::Presence(rows.clone());
-        self.write(user, service, Rows::Presence(rows), change);
+        self.write(user, Some(service), Rows::Presence(rows), change);
     }
 
     fn edit_contacts(&mut self, user: Slot, service: Service, body: &[u8]) {
-        let limits = std::sync::Arc::clone(&self.settings);
-        let wish = match ms::contacts::read(body, &limits.limits) {
+        let settings = Arc::clone(&self.settings);
+        let wish = match ms::contacts::read(body, &settings.limits) {
             Ok(wish) => wish,
             Err(error) => return self.refuse_body(&service, error.reason()),
         };
         let Some(entry) = self.users.get(user) else { return };
         let mut list = entry.contacts.clone();
-        match list.apply(wish.edit.clone(), &limits.limits) {
+        match list.apply(wish.edit.clone(), &settings.limits) {
             Ok(delta) => {
                 let answer = content(ms::contacts::SOAP, ms::contacts::answer(&wish, &delta));
                 let rows = Rows::Contacts(delta.rows());
                 let change = Change::Contacts(Box::new(list), Box::new(delta), answer);
-                self.write(user, service, rows, change);
+                self.write(user, Some(service), rows, change);
             }
-            Err(error) => self.refuse_edit(&service, error),
+            Err(error) => self.refuse_contacts_edit(&service, error),
         }
     }
 
-    fn refuse_edit(&mut self, service: &Service, error: EditError) {
+    fn refuse_contacts_edit(&mut self, service: &Service, error: EditError) {
         error.limit().into_iter().for_each(|limit| self.counters.hit(limit));
         let fault = content(ms::contacts::SOAP, ms::contacts::fault(error));
         self.answer_service_with(service, ms::contacts::status(error), Some(&fault));
@@ -205,10 +207,17 @@ impl Shard {
 
     /// Whom a user has in his list has changed: in privacy mode that decides what they see.
     pub(super) fn contacts_changed(&mut self, now: Now, user: Slot, delta: &Delta) {
-        for (aor, is_contact) in delta.members() {
-            let Some(entry) = self.users.get_mut(user) else { return };
-            if let Some(presence) = entry.presence.as_mut() {
-                presence.presentity.contact_changed(now, aor, is_contact);
+        let Some(entry) = self.users.get_mut(user) else { return };
+        let Some(presence) = entry.presence.as_mut() else { return };
+        for change in &delta.changes {
+            match change {
+                contacts::Change::ContactAdded(contact) => {
+                    presence.presentity.contact_changed(&contact.address, true);
+                }
+                contacts::Change::ContactDeleted(aor) => {
+                    presence.presentity.contact_changed(aor, false);
+                }
+                _ => {}
             }
         }
         self.presence_changed(now, user, None);
@@ -216,8 +225,7 @@ impl Shard {
 
     /// True if the user has `other` in his list.
     pub(super) fn is_contact(&self, user: Slot, other: &Aor) -> bool {
-        let Some(entry) = self.users.get(user) else { return false };
-        !self.settings.policy(&entry.user.policy).privacy || entry.contacts.contains(other.as_str())
+        self.users.get(user).is_some_and(|entry| entry.contacts.contains(other.as_str()))
     }
 
     /// Answers a request of a user about himself.

@@ -120,7 +120,7 @@ impl Shard {
     }
 
     /// Answers a SUBSCRIBE: all homes have answered, or the time is up.
-    fn answer_subscribe(&mut self, now: Now, slot: Slot) {
+    pub(super) fn answer_subscribe(&mut self, now: Now, slot: Slot) {
         let Some(entry) = self.subscriptions.get_mut(slot) else { return };
         let Some(awaiting) = entry.awaiting.take() else { return };
         let Awaiting { request, expires, views, apart, .. } = *awaiting;

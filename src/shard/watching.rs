@@ -2,18 +2,24 @@
 //! changes. A body is made once for all who see the same; one frame goes to each shard.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::durable::Rows;
+use super::edit::Change;
 use super::frame::Frame;
 use super::frame::watch::{Notice, View, Watch, Watched};
+use super::publish::EntityTag;
 use super::{Shard, Timer};
 use crate::base::aor::Aor;
 use crate::base::ids::{ConnId, ShardId, Slot, SubscriptionId};
 use crate::base::limits::Limit;
 use crate::base::time::{Deadline, Now};
 use crate::dialect::{ms, simple};
+use crate::directory::User;
 use crate::metrics::names::Series;
+use crate::presence::card::{Card, Phone, PhoneKind, Photo};
 use crate::presence::category::CategorySet;
 use crate::presence::container::ContainerId;
 use crate::presence::presentity::{Output, Presentity};
@@ -26,6 +32,17 @@ pub(super) struct PresenceEntry {
     pub(super) presentity: Presentity,
     /// The timer is armed for this time.
     armed: Option<Deadline>,
+    /// What standard endpoints have published.
+    pub(super) tags: Vec<EntityTag>,
+}
+
+impl PresenceEntry {
+    /// What there is of a user at first.
+    fn new(now: Now, user: &User, contacts_only: bool) -> Self {
+        let mut presentity = Presentity::new(now, card(user));
+        presentity.set_contacts_only(contacts_only);
+        PresenceEntry { presentity, armed: None, tags: Vec::new() }
+    }
 }
 
 /// Whom each subscription watches at this home, so that it can be taken back.
@@ -61,7 +78,7 @@ impl Shard {
         let slot = self.users.slot(aor)?;
         if !watch.poll {
             let is_contact = self.is_contact(slot, &watch.watcher);
-            let limits = std::sync::Arc::clone(&self.settings);
+            let settings = Arc::clone(&self.settings);
             let presentity = self.presentity(now, slot)?;
             let wish = watch::Watch {
                 subscription: watch.subscription,
@@ -71,9 +88,15 @@ impl Shard {
                 categories: watch.categories,
                 format: watch.format,
             };
-            if presentity.watch(now, wish, prompt, &limits.limits).is_err() {
+            let Ok(admitted) = presentity.watch(wish, prompt, &settings.limits) else {
                 self.counters.hit(Limit::Watchers);
                 return None;
+            };
+            if admitted.is_prompt_refused {
+                self.counters.hit(Limit::PromptedSubscribers);
+            }
+            if !admitted.rows.is_empty() {
+                self.write(slot, None, Rows::Presence(admitted.rows), Change::Nothing);
             }
             let slots = self.watches.entry(watch.subscription).or_default();
             if !slots.contains(&slot) {
@@ -90,7 +113,7 @@ impl Shard {
         let container = self.presentity(now, slot).map_or(ContainerId::DEFAULT, |presentity| {
             presentity.level_of(&watch.watcher, watch.relation, is_contact)
         });
-        self.render(now, slot, container, watch.format, watch.categories, CategorySet::ALL)
+        self.render(slot, container, watch.format, watch.categories, CategorySet::ALL)
     }
 
     /// A watcher is gone, or looks away from some.
@@ -110,30 +133,90 @@ impl Shard {
             if let Some(presence) = entry.presence.as_mut() {
                 presence.presentity.unwatch(subscription);
             }
-            self.presence_changed_quietly(slot);
         }
     }
 
     /// The document of a user, made when it is first needed.
     pub(super) fn presentity(&mut self, now: Now, slot: Slot) -> Option<&mut Presentity> {
         let entry = self.users.get_mut(slot)?;
-        if entry.presence.is_none() {
-            let mut presentity = Presentity::new(ms::card::of_user(&entry.user));
+        let settings = &self.settings;
+        let presence = entry.presence.get_or_insert_with(|| {
+            let contacts_only = settings.policy(&entry.user.policy).privacy;
+            let mut presence = PresenceEntry::new(now, &entry.user, contacts_only);
             for binding in entry.registrar.bindings(now) {
-                presentity.endpoint_added(now, binding.conn);
+                presence.presentity.endpoint_added(now, binding.conn, &settings.limits);
             }
-            while presentity.next_output().is_some() {}
-            entry.presence = Some(Box::new(PresenceEntry { presentity, armed: None }));
+            // There is nobody to be told yet.
+            while presence.presentity.next_output().is_some() {}
+            Box::new(presence)
+        });
+        Some(&mut presence.presentity)
+    }
+
+    /// The store has kept this of a user.
+    pub(super) fn restore(&mut self, now: Now, aor: &Aor, rows: Rows) {
+        let Some(slot) = self.users.slot(aor) else { return };
+        match rows {
+            Rows::Contacts(rows) => {
+                let Some(entry) = self.users.get_mut(slot) else { return };
+                rows.into_iter().for_each(|row| entry.contacts.restore(row));
+            }
+            Rows::Presence(rows) => {
+                let Some(presentity) = self.presentity(now, slot) else { return };
+                rows.into_iter().for_each(|row| presentity.restore(row));
+            }
         }
-        entry.presence.as_mut().map(|presence| &mut presence.presentity)
+    }
+
+    /// What the directory says of a user has changed.
+    pub(super) fn card_changed(&mut self, now: Now, slot: Slot) {
+        let settings = Arc::clone(&self.settings);
+        let Some(entry) = self.users.get_mut(slot) else { return };
+        let Some(presence) = entry.presence.as_mut() else { return };
+        presence.presentity.set_card(now, card(&entry.user), &settings.limits);
+        presence.presentity.set_contacts_only(settings.policy(&entry.user.policy).privacy);
+        self.presence_changed(now, slot, None);
+    }
+
+    /// A user is removed: to his watchers he is offline for good.
+    pub(super) fn forget_presence(&mut self, slot: Slot) {
+        let Some(presence) = self.users.get(slot).and_then(|entry| entry.presence.as_ref()) else {
+            return;
+        };
+        let watches: Vec<watch::Watch> = presence.presentity.watches().map(|w| w.watch()).collect();
+        let mut groups: Vec<(Format, CategorySet, Vec<SubscriptionId>)> = Vec::new();
+        for watch in watches {
+            if let Some(slots) = self.watches.get_mut(&watch.subscription) {
+                slots.retain(|known| *known != slot);
+            }
+            let alike = |g: &&mut (Format, CategorySet, Vec<SubscriptionId>)| {
+                (g.0, g.1) == (watch.format, watch.categories)
+            };
+            match groups.iter_mut().find(alike) {
+                Some((_, _, subscriptions)) => subscriptions.push(watch.subscription),
+                None => groups.push((watch.format, watch.categories, vec![watch.subscription])),
+            }
+        }
+        for (format, categories, subscriptions) in groups {
+            let container = ContainerId::BLOCKED;
+            let body = self.render(slot, container, format, categories, CategorySet::ALL);
+            self.fan_out(slot, format, &body, &subscriptions);
+        }
     }
 
     /// The endpoints of a user have changed.
     pub(super) fn endpoints_of_presence(&mut self, now: Now, slot: Slot) {
+        let limits = &self.settings.limits;
         let Some(entry) = self.users.get_mut(slot) else { return };
         let Some(presence) = entry.presence.as_mut() else { return };
         let conns: Vec<ConnId> = entry.registrar.bindings(now).map(|b| b.conn).collect();
-        presence.presentity.set_endpoints(now, &conns);
+        let gone: Vec<ConnId> = presence.presentity.endpoints().to_vec();
+        for conn in gone.into_iter().filter(|conn| !conns.contains(conn)) {
+            presence.presentity.endpoint_removed(now, conn, limits);
+        }
+        for conn in conns {
+            presence.presentity.endpoint_added(now, conn, limits);
+        }
         self.presence_changed(now, slot, None);
     }
 
@@ -148,13 +231,13 @@ impl Shard {
         {
             match output {
                 Output::Notice { container, format, categories, changed, watches } => {
-                    let body = self.render(now, slot, container, format, categories, changed);
+                    let body = self.render(slot, container, format, categories, changed);
                     self.fan_out(slot, format, &body, &watches);
                 }
                 Output::OwnCategories(categories) => {
                     self.tell_own_categories(now, slot, &categories, origin);
                 }
-                Output::OwnContainers => self.tell_own_containers(now, slot),
+                Output::OwnContainers(_) => self.tell_own_containers(now, slot),
                 Output::OwnSubscribers => self.tell_own_subscribers(now, slot),
             }
         }
@@ -164,7 +247,6 @@ impl Shard {
     /// Renders what the members of a container see of a user.
     fn render(
         &mut self,
-        now: Now,
         slot: Slot,
         container: ContainerId,
         format: Format,
@@ -174,7 +256,7 @@ impl Shard {
         self.counters.count(Series::PresenceRenderings);
         let Some(entry) = self.users.get(slot) else { return Bytes::new() };
         let Some(presence) = entry.presence.as_ref() else { return Bytes::new() };
-        let view = presence.presentity.view(now, container);
+        let view = presence.presentity.view(container);
         let aor = &entry.user.aor;
         match format {
             Format::Categories => ms::categories::document(aor, &view, categories, changed).into(),
@@ -208,7 +290,7 @@ impl Shard {
             return;
         }
         presence.armed = None;
-        presence.presentity.expire(now);
+        presence.presentity.expire(now, &self.settings.limits);
         self.presence_changed(now, slot, None);
     }
 
@@ -223,5 +305,45 @@ impl Shard {
             presence.armed = Some(next);
             self.wheel.arm(next, Timer::Presence(slot));
         }
+    }
+}
+
+/// What the directory knows of a user, as he is shown to others.
+fn card(user: &User) -> Card {
+    let person = &user.person;
+    let phones = [
+        (PhoneKind::Work, &person.phone_work),
+        (PhoneKind::Mobile, &person.phone_mobile),
+        (PhoneKind::Home, &person.phone_home),
+    ];
+    let dialled = |text: &str| -> String {
+        text.chars().filter(|c| c.is_ascii_digit() || *c == '+').collect()
+    };
+    let phone = |(kind, text): (PhoneKind, &Box<str>)| {
+        (!text.is_empty()).then(|| Phone {
+            kind,
+            display: (**text).into(),
+            uri: format!("tel:{}", dialled(text)).into(),
+        })
+    };
+    let photo = || Photo {
+        uri: (*person.photo_url).into(),
+        hash: (*person.photo_hash).into(),
+    };
+    Card {
+        display_name: match user.display_name.as_str() {
+            "" => user.aor.as_str().into(),
+            name => name.into(),
+        },
+        email: match &*person.email {
+            "" => user.aor.as_str().into(),
+            email => email.into(),
+        },
+        title: (*person.title).into(),
+        company: (*person.company).into(),
+        department: (*person.department).into(),
+        office: (*person.office).into(),
+        phones: phones.into_iter().filter_map(phone).collect(),
+        photo: (!person.photo_url.is_empty()).then(photo),
     }
 }

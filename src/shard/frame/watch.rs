@@ -7,8 +7,7 @@ use bytes::Bytes;
 use crate::base::aor::Aor;
 use crate::base::ids::{ConnId, ShardId, Slot, SubscriptionId};
 use crate::dialect::reject::Reject;
-use crate::directory::User;
-use crate::directory::search::Query;
+use crate::directory::{Findings, Query};
 use crate::presence::category::CategorySet;
 use crate::presence::container::Relation;
 use crate::presence::watch::Format;
@@ -140,11 +139,9 @@ pub struct Search {
 
 /// What one shard found.
 #[derive(Debug)]
-pub struct Found {
+pub struct SearchFound {
     /// The search.
     pub search: Slot,
-    /// The users.
-    pub users: Vec<Arc<User>>,
-    /// There are more.
-    pub more: bool,
+    /// Its users among them.
+    pub findings: Findings,
 }
