@@ -16,4 +16,5 @@ pub mod card;
 pub mod category;
 pub mod container;
 pub mod publication;
+pub mod row;
 pub mod state;

@@ -24,6 +24,7 @@ mod dispatch_register;
 mod dispatch_request;
 mod dispatch_response;
 mod drain;
+pub mod durable;
 mod forward;
 pub mod frame;
 pub mod home;
@@ -192,6 +193,7 @@ impl Machine for Shard {
             Input::Control(Control::Drain) => self.drain(now),
             Input::Control(Control::PutUser(user)) => self.put_user(user),
             Input::Control(Control::RemoveUser(aor)) => self.remove_user(now, &aor),
+            Input::Control(Control::PutRows(..) | Control::Written { .. }) => {}
             Input::Tick => self.tick(now),
         }
         while let Some(frame) = self.local.pop_front() {
