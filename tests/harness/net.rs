@@ -316,7 +316,8 @@ impl Net {
     /// Carries frames until none is on its way; the store answers unless it is held.
     pub fn settle(&mut self) {
         for _ in 0..100_000 {
-            if let Some(link) = self.busy().next() {
+            let next = self.busy().next();
+            if let Some(link) = next {
                 self.carry(link);
             } else if self.shelf.held || !self.answer_write() {
                 return self.check_together();
