@@ -60,6 +60,12 @@ limits! {
     SipHeaderCount, sip_header_count_max: usize = 120;
     /// Body of one message: a batch subscription of 1,000 contacts fits, a file does not.
     SipBodyBytes, sip_body_bytes_max: usize = 256 * 1024;
+    /// Elements within elements of one XML document. Real ones are at most 12 deep.
+    XmlDepth, xml_depth_max: usize = 32;
+    /// Elements of one XML document: a batch subscription of 1,000 contacts has some 2,000.
+    XmlElements, xml_elements_max: usize = 16_384;
+    /// Attributes of one XML element, and namespace prefixes in scope at it.
+    XmlAttributes, xml_attributes_max: usize = 64;
     /// Keep-alive CRLFs a connection may send a second before it is closed as a flood.
     KeepAliveRate, keep_alives_per_second_max: u32 = 100;
 
@@ -159,6 +165,12 @@ limits! {
     /// Address, name and external URI of one contact together, or those of a group. Real ones are
     /// under 200.
     ContactBytes, contact_bytes_max: usize = 1024;
+
+    /// Users in one answer to a search of the directory; who searches is told that there are more.
+    SearchResults, directory_search_results_max: usize = 100;
+    /// Users one search looks at on each shard, so that a search for what is in every name does
+    /// not hold up the messages of others.
+    SearchCandidates, directory_search_candidates_max: usize = 10_000;
 
     /// Publications of one user: a dozen of each of eight endpoints, and the static ones.
     Publications, publications_per_user_max: usize = 256;

@@ -4,6 +4,8 @@ pub mod aor;
 pub mod host_name;
 pub mod ids;
 pub mod limits;
+pub mod plain_text;
+pub mod policy_name;
 pub mod seed;
 pub mod side;
 pub mod slab;

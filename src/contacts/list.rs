@@ -5,6 +5,7 @@ use super::group::{Group, GroupId, Groups};
 use super::packed::Packed;
 use crate::base::aor::Aor;
 use crate::base::limits::Limits;
+use crate::base::plain_text::is_plain_text;
 
 /// The name by which clients know "Other Contacts".
 const OTHERS_NAME: &str = "~";
@@ -237,10 +238,9 @@ fn check(texts: &[&str], limits: &Limits) -> Result<(), EditError> {
     if texts.iter().map(|text| text.len()).sum::<usize>() > limits.contact_bytes_max {
         return Err(EditError::TooLong);
     }
-    let forbidden = |c: char| c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}');
-    match texts.iter().any(|text| text.contains(forbidden)) {
-        true => Err(EditError::Text),
-        false => Ok(()),
+    match texts.iter().all(|text| is_plain_text(text)) {
+        true => Ok(()),
+        false => Err(EditError::Text),
     }
 }
 

@@ -1,9 +1,13 @@
 //! Layer 2: the users and what is known of them.
 
 pub mod address;
+pub mod person;
+pub mod search;
 pub mod secret;
 pub mod user;
 
 pub use address::{Address, AddressError};
+pub use person::Person;
+pub use search::{Field, Findings, Found, Index, Query};
 pub use secret::Secret;
 pub use user::{User, UserError};

@@ -6,7 +6,10 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::address::{Address, AddressError};
+use super::person::Person;
 use super::secret::Secret;
+use crate::base::plain_text::is_plain_text;
+use crate::base::policy_name::is_policy_name;
 
 /// Longest login name, display name or password, in octets.
 pub const TEXT_LEN_MAX: usize = 256;
@@ -26,6 +29,15 @@ pub enum UserError {
     /// No password, or one longer than any client sends.
     #[error("the password must be 1 to 256 octets")]
     Password,
+    /// A text of the person is too long or would not survive XML.
+    #[error("the {0} must be at most {1} octets without control characters")]
+    Person(&'static str, usize),
+    /// The picture is not where a client can fetch it.
+    #[error("the photo url must begin with https:// or http://, and the photo hash needs one")]
+    Photo,
+    /// The name of the policy could not stand in the configuration.
+    #[error("the policy must be 1 to 64 lower-case letters, digits or -")]
+    Policy,
 }
 
 /// A user of the directory. Holds no password, but its hashes are as good as one to whoever reads
@@ -46,6 +58,10 @@ pub struct User {
     pub nt_hash: Secret<16>,
     /// A disabled user cannot sign in; the account and its records stay.
     pub disabled: bool,
+    /// What else is known.
+    pub person: Person,
+    /// The policy of the configuration that governs the user; empty for the default one.
+    pub policy: String,
 }
 
 impl User {
@@ -66,9 +82,7 @@ impl User {
         {
             return Err(UserError::Login);
         }
-        if display_name.len() > TEXT_LEN_MAX || display_name.chars().any(char::is_control) {
-            return Err(UserError::DisplayName);
-        }
+        check_display_name(display_name)?;
         let mut user = User {
             login: login.to_owned(),
             display_name: display_name.to_owned(),
@@ -76,6 +90,8 @@ impl User {
             ha1_sha256: Secret::new([0; 32]),
             nt_hash: Secret::new([0; 16]),
             disabled: false,
+            person: Person::default(),
+            policy: String::new(),
             aor: address.into_string(),
         };
         user.set_password(realm, password)?;
@@ -96,9 +112,39 @@ impl User {
         Ok(())
     }
 
+    /// Gives the user another name.
+    pub fn set_display_name(&mut self, display_name: &str) -> Result<(), UserError> {
+        check_display_name(display_name)?;
+        display_name.clone_into(&mut self.display_name);
+        Ok(())
+    }
+
+    /// Replaces what else is known.
+    pub fn set_person(&mut self, person: Person) -> Result<(), UserError> {
+        person.check()?;
+        self.person = person;
+        Ok(())
+    }
+
+    /// Puts the user under another policy; empty for the default one.
+    pub fn set_policy(&mut self, policy: &str) -> Result<(), UserError> {
+        if !policy.is_empty() && !is_policy_name(policy) {
+            return Err(UserError::Policy);
+        }
+        policy.clone_into(&mut self.policy);
+        Ok(())
+    }
+
     /// The domain of the address-of-record: the realm of the hashes.
     pub fn realm(&self) -> &str {
         self.aor.split_once('@').map_or("", |(_, domain)| domain)
+    }
+}
+
+fn check_display_name(text: &str) -> Result<(), UserError> {
+    match text.len() > TEXT_LEN_MAX || !is_plain_text(text) {
+        true => Err(UserError::DisplayName),
+        false => Ok(()),
     }
 }
 
@@ -158,6 +204,18 @@ mod tests {
         for password in ["", long.as_str()] {
             assert_eq!(make("a@b.test", None, "", password), UserError::Password);
         }
+    }
+
+    #[test]
+    fn name_and_policy_can_change() {
+        let mut user = User::with_password("a@b.test", None, "", "r", "secret").unwrap();
+        user.set_display_name("Alice \u{e9}").unwrap();
+        user.set_policy("sales-2").unwrap();
+        assert_eq!((user.display_name.as_str(), user.policy.as_str()), ("Alice \u{e9}", "sales-2"));
+        assert_eq!(user.set_display_name("a\nb"), Err(UserError::DisplayName));
+        assert_eq!(user.set_policy("No Such"), Err(UserError::Policy));
+        user.set_policy("").unwrap();
+        assert_eq!(user.policy, "");
     }
 
     #[test]

@@ -53,6 +53,18 @@ const STEPS: &[&str] = &[
     CREATE INDEX cdr_by_caller ON cdr (caller);
     CREATE INDEX cdr_by_callee ON cdr (callee);
     CREATE INDEX cdr_open ON cdr (id) WHERE ending IS NULL;",
+    // What is known of a user besides what proves it; empty for unknown.
+    "ALTER TABLE user ADD COLUMN title TEXT NOT NULL DEFAULT '';
+    ALTER TABLE user ADD COLUMN department TEXT NOT NULL DEFAULT '';
+    ALTER TABLE user ADD COLUMN company TEXT NOT NULL DEFAULT '';
+    ALTER TABLE user ADD COLUMN office TEXT NOT NULL DEFAULT '';
+    ALTER TABLE user ADD COLUMN email TEXT NOT NULL DEFAULT '';
+    ALTER TABLE user ADD COLUMN phone_work TEXT NOT NULL DEFAULT '';
+    ALTER TABLE user ADD COLUMN phone_mobile TEXT NOT NULL DEFAULT '';
+    ALTER TABLE user ADD COLUMN phone_home TEXT NOT NULL DEFAULT '';
+    ALTER TABLE user ADD COLUMN photo_url TEXT NOT NULL DEFAULT '';
+    ALTER TABLE user ADD COLUMN photo_hash TEXT NOT NULL DEFAULT '';
+    ALTER TABLE user ADD COLUMN policy TEXT NOT NULL DEFAULT '';",
     // What a shard keeps of a user goes with him. `contact_list` and `presence` have a row as soon
     // as anything is kept, so that a start looks at no user of whom nothing is.
     "CREATE TABLE contact_list (
@@ -154,4 +166,29 @@ pub fn is_ours(connection: &Connection) -> rusqlite::Result<bool> {
 
 fn version(connection: &Connection) -> rusqlite::Result<i64> {
     connection.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_of_the_first_version_survives_the_later_steps() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(STEPS[0]).unwrap();
+        connection
+            .execute_batch(
+                "INSERT INTO user VALUES ('a@b.test', 'a', 'A', x'01', x'02', x'03', 0, 7);
+                 PRAGMA user_version = 1;",
+            )
+            .unwrap();
+        assert_eq!(migrate(&mut connection).unwrap(), Ok(()));
+        assert_eq!(super::version(&connection).unwrap(), VERSION);
+        let kept: (String, i64, String, String) = connection
+            .query_row("SELECT display_name, version, title, policy FROM user", (), |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+            })
+            .unwrap();
+        assert_eq!(kept, ("A".to_owned(), 7, String::new(), String::new()));
+    }
 }

@@ -5,10 +5,12 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::database::Database;
 use super::error::{Fault, StoreError};
 use super::request::UserChange;
-use crate::directory::{Secret, User};
+use crate::directory::{Person, Secret, User};
 
 const COLUMNS: &str =
-    "SELECT aor, login, display_name, ha1_md5, ha1_sha256, nt_hash, disabled FROM user";
+    "SELECT aor, login, display_name, ha1_md5, ha1_sha256, nt_hash, disabled, title, department,
+     company, office, email, phone_work, phone_mobile, phone_home, photo_url, photo_hash, policy
+     FROM user";
 
 /// What happened to the users after some version of the directory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -112,19 +114,30 @@ fn insert(connection: &Connection, user: &User) -> rusqlite::Result<usize> {
         return Ok(0);
     }
     connection.prepare_cached("DELETE FROM removed_user WHERE aor = ?1")?.execute([&user.aor])?;
-    write(connection, "INSERT INTO user VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)", user)
+    write(
+        connection,
+        "INSERT INTO user (aor, login, display_name, ha1_md5, ha1_sha256, nt_hash, disabled,
+         version, title, department, company, office, email, phone_work, phone_mobile, phone_home,
+         photo_url, photo_hash, policy)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,
+         ?19)",
+        user,
+    )
 }
 
 fn update(connection: &Connection, user: &User) -> rusqlite::Result<usize> {
     write(
         connection,
         "UPDATE user SET login = ?2, display_name = ?3, ha1_md5 = ?4, ha1_sha256 = ?5,
-         nt_hash = ?6, disabled = ?7, version = ?8 WHERE aor = ?1",
+         nt_hash = ?6, disabled = ?7, version = ?8, title = ?9, department = ?10, company = ?11,
+         office = ?12, email = ?13, phone_work = ?14, phone_mobile = ?15, phone_home = ?16,
+         photo_url = ?17, photo_hash = ?18, policy = ?19 WHERE aor = ?1",
         user,
     )
 }
 
 fn write(connection: &Connection, sql: &str, user: &User) -> rusqlite::Result<usize> {
+    let person = &user.person;
     connection.prepare_cached(sql)?.execute(params![
         user.aor,
         user.login,
@@ -134,6 +147,17 @@ fn write(connection: &Connection, sql: &str, user: &User) -> rusqlite::Result<us
         user.nt_hash.as_ref(),
         user.disabled,
         next_version(connection)?,
+        person.title,
+        person.department,
+        person.company,
+        person.office,
+        person.email,
+        person.phone_work,
+        person.phone_mobile,
+        person.phone_home,
+        person.photo_url,
+        person.photo_hash,
+        user.policy,
     ])
 }
 
@@ -186,5 +210,18 @@ fn user(row: &Row<'_>) -> rusqlite::Result<User> {
         ha1_sha256: Secret::new(row.get(4)?),
         nt_hash: Secret::new(row.get(5)?),
         disabled: row.get(6)?,
+        person: Person {
+            title: row.get(7)?,
+            department: row.get(8)?,
+            company: row.get(9)?,
+            office: row.get(10)?,
+            email: row.get(11)?,
+            phone_work: row.get(12)?,
+            phone_mobile: row.get(13)?,
+            phone_home: row.get(14)?,
+            photo_url: row.get(15)?,
+            photo_hash: row.get(16)?,
+        },
+        policy: row.get(17)?,
     })
 }

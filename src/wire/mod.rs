@@ -2,3 +2,4 @@
 
 pub mod mime;
 pub mod sip;
+pub mod xml;

@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 
 use super::super::{CdrQuery, Database, StoreError, UserChange, cdr};
 use super::*;
+use crate::directory::Person;
 
 fn aors(users: &[User]) -> Vec<&str> {
     users.iter().map(|user| user.aor.as_str()).collect()
@@ -236,4 +237,31 @@ fn a_query_by_user_uses_the_indices_and_sorts_nothing() {
     let plan = plan.join("; ");
     assert!(plan.contains("cdr_by_caller") && plan.contains("cdr_by_callee"), "{plan}");
     assert!(!plan.contains("TEMP B-TREE") && !plan.contains("SCAN"), "{plan}");
+}
+
+#[test]
+fn what_is_known_of_a_user_is_kept_and_can_change() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut database = open(folder.path());
+    let mut alice = user("alice@example.test", "a");
+    let person = |n: u8| Person {
+        title: format!("title {n}").into(),
+        department: format!("department {n}").into(),
+        company: format!("company {n}").into(),
+        office: format!("office {n}").into(),
+        email: format!("email {n}").into(),
+        phone_work: format!("work {n}").into(),
+        phone_mobile: format!("mobile {n}").into(),
+        phone_home: format!("home {n}").into(),
+        photo_url: format!("https://example.test/{n}").into(),
+        photo_hash: format!("hash {n}").into(),
+    };
+    alice.set_person(person(1)).unwrap();
+    alice.set_policy("sales").unwrap();
+    database.change_user(&UserChange::Add(alice.clone())).unwrap();
+    assert_eq!(database.user(&alice.aor).unwrap(), Some(alice.clone()));
+    alice.set_person(person(2)).unwrap();
+    alice.set_policy("").unwrap();
+    database.change_user(&UserChange::Update(alice.clone())).unwrap();
+    assert_eq!(database.user(&alice.aor).unwrap(), Some(alice));
 }
