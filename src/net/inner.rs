@@ -26,7 +26,7 @@ use crate::base::wheel::Wheel;
 use crate::metrics::counters::CloseReason;
 use crate::metrics::names::Series;
 use crate::shard::Machine;
-use crate::shard::input::Input;
+use crate::shard::input::{Control, Input};
 use crate::shard::output::Output;
 use crate::wire::sip::Head;
 
@@ -154,8 +154,17 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
         self.settling = false;
     }
 
-    /// Handles at most `max` frames of other shards. Returns how many there were.
+    /// Handles at most `max` frames of other shards, and as many answers of the store. Returns how
+    /// many there were, of what there were more of.
     pub fn pull(&mut self, max: usize, now: Now) -> usize {
+        let mut written = 0;
+        while written < max
+            && let Some((ticket, result)) = self.carrier.next_written(self.machine.counters())
+        {
+            written += 1;
+            let control = Control::Written { ticket, result };
+            self.caught(|inner| inner.handle(now, Input::Control(control)));
+        }
         let mut handled = 0;
         while handled < max
             && let Some(frame) = self.carrier.next_arrived()
@@ -165,7 +174,7 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
         }
         self.machine.counters().add(Series::FramesReceived, handled as u64);
         self.pulled = Instant::now();
-        handled
+        handled.max(written)
     }
 
     /// True when frames should not wait for the task of the inbox: while connections keep the

@@ -160,13 +160,14 @@ where
         limits: limits.clone(),
         port,
     });
+    let carrier = Courier::new(shard, &mesh, plan.ledger, &limits);
     let partition = Rc::new(Partition::new(Parts {
         shard,
         shards: mesh.shards(),
         limits,
         clock,
         machine,
-        carrier: Courier::new(shard, &mesh, plan.ledger),
+        carrier,
         tls: plan.tls,
     }));
     let core = Rc::new(Core {

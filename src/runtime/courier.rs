@@ -1,18 +1,21 @@
 //! The way out of one core and into it: frames to other shards and from them, frames to itself,
-//! records to the store.
+//! records and rows to the store.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::ledger::Ledger;
 use super::mesh::{Inbox, Mesh, Outbox};
-use crate::base::ids::ShardId;
-use crate::base::limits::Limit;
+use super::returns::{Returns, Written};
+use crate::base::ids::{ShardId, Slot};
+use crate::base::limits::{Limit, Limits};
 use crate::metrics::counters::Counters;
 use crate::net::carrier::Carrier;
 use crate::records::Record;
+use crate::shard::durable::{NotWritten, Write};
 use crate::shard::frame::Frame;
 use crate::shard::output::Output;
+use crate::store::Receipt;
 
 /// Carries the effects of one core's machine.
 pub struct Courier {
@@ -24,13 +27,44 @@ pub struct Courier {
     /// Records that the store could not take yet, oldest first. The core reads no connection
     /// meanwhile, so few are added.
     records: VecDeque<Record>,
+    /// Writes that the store has not answered, or whose answer was not taken: at most
+    /// `writes_max`, for which `returns` has room.
+    writes: usize,
+    writes_max: usize,
+    returns: Arc<Returns>,
+    /// Tickets of writes that were one too many.
+    refused: VecDeque<Slot>,
 }
 
 impl Courier {
     /// The courier of `shard`.
-    pub fn new(shard: ShardId, mesh: &Arc<Mesh>, ledger: Arc<dyn Ledger>) -> Self {
+    pub fn new(shard: ShardId, mesh: &Arc<Mesh>, ledger: Arc<dyn Ledger>, limits: &Limits) -> Self {
+        let writes_max = limits.writes_in_flight_per_shard_max;
         let (outbox, inbox) = (mesh.outbox(shard), mesh.inbox(shard));
-        Courier { shard, outbox, inbox, local: VecDeque::new(), ledger, records: VecDeque::new() }
+        Courier {
+            shard,
+            outbox,
+            inbox,
+            local: VecDeque::new(),
+            ledger,
+            records: VecDeque::new(),
+            writes: 0,
+            writes_max,
+            returns: Returns::new(shard, mesh.clone(), writes_max),
+            refused: VecDeque::new(),
+        }
+    }
+
+    fn write(&mut self, write: Write, counters: &mut Counters) {
+        if self.writes < self.writes_max {
+            self.writes += 1;
+            let receipt = Receipt::new(write.ticket, self.returns.clone());
+            self.ledger.write(write, receipt);
+        } else {
+            counters.hit(Limit::WritesInFlight);
+            self.refused.push_back(write.ticket);
+            self.returns.ring();
+        }
     }
 
     fn record(&mut self, record: Record, counters: &mut Counters) {
@@ -49,6 +83,7 @@ impl Carrier for Courier {
             Output::Frame { to, frame } if to == self.shard => self.local.push_back(frame),
             Output::Frame { to, frame } => self.outbox.send(to, frame, counters),
             Output::Record(record) => self.record(record, counters),
+            Output::Write(write) => self.write(write, counters),
             // The partition carries these out itself.
             Output::Send { .. } | Output::Close { .. } => {}
         }
@@ -60,6 +95,17 @@ impl Carrier for Courier {
 
     fn next_arrived(&mut self) -> Option<Frame> {
         self.inbox.pop()
+    }
+
+    fn next_written(&mut self, counters: &mut Counters) -> Option<Written> {
+        let Some((ticket, result)) = self.returns.take() else {
+            return self.refused.pop_front().map(|ticket| (ticket, Err(NotWritten::Full)));
+        };
+        self.writes = self.writes.saturating_sub(1);
+        if result == Err(NotWritten::Full) {
+            counters.hit(Limit::StoreWrites);
+        }
+        Some((ticket, result))
     }
 
     fn flush(&mut self, counters: &mut Counters) {
@@ -74,7 +120,10 @@ impl Carrier for Courier {
 
     fn has_work(&self) -> bool {
         // The store does not ring; records are tried again with the tick.
-        !self.inbox.is_empty() || self.outbox.has_room()
+        !self.inbox.is_empty()
+            || self.outbox.has_room()
+            || !self.returns.is_empty()
+            || !self.refused.is_empty()
     }
 
     fn congested(&self) -> bool {

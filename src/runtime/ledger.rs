@@ -1,13 +1,18 @@
-//! Where the records of conversations go.
+//! Where the records of conversations and the rows of users go.
 
 use crate::metrics::store::StoreCounters;
 use crate::records::Record;
-use crate::store::{Full, StoreHandle};
+use crate::shard::durable::Write;
+use crate::store::{Full, Receipt, StoreHandle};
 
-/// Takes records on any core.
+/// Takes records and rows on any core.
 pub trait Ledger: Send + Sync {
     /// Takes a record without waiting, or gives it back when there is no room.
     fn record(&self, record: Record) -> Result<(), Record>;
+
+    /// Takes rows of a user without waiting. `receipt` is answered once they are durable, or at once
+    /// when there is no room.
+    fn write(&self, write: Write, receipt: Receipt);
 
     /// How it does.
     fn counters(&self) -> StoreCounters;
@@ -16,6 +21,10 @@ pub trait Ledger: Send + Sync {
 impl Ledger for StoreHandle {
     fn record(&self, record: Record) -> Result<(), Record> {
         self.try_record(record).map_err(|Full(record)| record)
+    }
+
+    fn write(&self, write: Write, receipt: Receipt) {
+        StoreHandle::write(self, write, receipt);
     }
 
     fn counters(&self) -> StoreCounters {

@@ -12,5 +12,6 @@ pub mod logging;
 pub mod mesh;
 pub mod orders;
 pub mod ready;
+pub mod returns;
 pub mod serve;
 pub mod watchdog;

@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use super::durable::{NotWritten, Rows};
 use super::frame::Frame;
 use crate::base::aor::Aor;
-use crate::base::ids::ConnId;
+use crate::base::ids::{ConnId, Slot};
 pub use crate::base::transport::Transport;
 use crate::directory::User;
 use crate::metrics::counters::CloseReason;
@@ -68,8 +69,17 @@ pub enum Input<'a> {
 pub enum Control {
     /// A user of the directory is new or has changed. Only his home takes note.
     PutUser(Arc<User>),
-    /// A user was removed: he is signed out.
+    /// What the store keeps of a user who was put before; only at start, some rows at a time.
+    PutRows(Aor, Rows),
+    /// A user was removed: he is signed out, and all that was kept of him is forgotten.
     RemoveUser(Aor),
+    /// The answer of the store to a [`Write`](super::durable::Write); each gets exactly one.
+    Written {
+        /// The ticket of the write.
+        ticket: Slot,
+        /// `Ok` when the rows are durable.
+        result: Result<(), NotWritten>,
+    },
     /// The server goes down: refuse new work, end sessions, write their records. The connections
     /// are closed by the partition.
     Drain,

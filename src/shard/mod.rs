@@ -35,6 +35,7 @@ mod dispatch_request;
 mod dispatch_response;
 mod dispatch_subscribe;
 mod drain;
+pub mod durable;
 mod edit;
 mod forward;
 pub mod frame;
@@ -228,6 +229,10 @@ impl Machine for Shard {
             Input::Control(Control::Drain) => self.drain(now),
             Input::Control(Control::PutUser(user)) => self.put_user(now, user),
             Input::Control(Control::RemoveUser(aor)) => self.remove_user(now, &aor),
+            Input::Control(Control::PutRows(aor, rows)) => self.restore(now, &aor, rows),
+            Input::Control(Control::Written { ticket, result }) => {
+                self.written(now, ticket, result);
+            }
             Input::Tick => self.tick(now),
         }
         while let Some(frame) = self.local.pop_front() {

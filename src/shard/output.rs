@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::durable::Write;
 use super::frame::Frame;
 use crate::base::ids::{ConnId, ShardId};
 use crate::metrics::counters::CloseReason;
@@ -35,4 +36,7 @@ pub enum Output {
     },
     /// Hand a record to the store. Never dropped: when the way there is full, reading stops.
     Record(Record),
+    /// Have the store keep rows. Answered with [`Control::Written`](super::input::Control::Written)
+    /// once they are durable, or when they cannot be.
+    Write(Write),
 }

@@ -13,7 +13,7 @@ use super::{folder, migrations};
 /// disk for ever.
 const LOG_BYTES_KEPT: i64 = 64 << 20;
 /// Statements kept prepared; there are fewer.
-const STATEMENTS_CACHED: usize = 32;
+const STATEMENTS_CACHED: usize = 64;
 
 /// The database of a data folder, opened by this process: by the store's thread in the server, by
 /// a command on the command line. Several may be open at a time, in any number of processes.
@@ -84,5 +84,7 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "journal_size_limit", LOG_BYTES_KEPT)?;
     // A removed user's hashes do not stay behind in free pages.
     connection.pragma_update(None, "secure_delete", "ON")?;
+    // What is kept of a user is deleted with him.
+    connection.pragma_update(None, "foreign_keys", "ON")?;
     connection.pragma_update(None, "trusted_schema", "OFF")
 }

@@ -11,12 +11,14 @@ use super::cdr::CdrQuery;
 use super::database::Database;
 use super::error::StoreError;
 use super::folder::Lock;
+use super::receipt::Receipt;
 use super::request::{Answer, Reply, Request, UserChange};
 use super::users::UserChanges;
-use super::writer::Writer;
+use super::writer::{Queues, Writer};
 use crate::base::limits::Limits;
 use crate::metrics::store::StoreCounters;
 use crate::records::{Cdr, Record};
+use crate::shard::durable::{NotWritten, Write};
 
 /// The server's store: its thread and its hold on the data folder. Drop it last.
 #[derive(Debug)]
@@ -36,15 +38,18 @@ impl Store {
         let mut database = Database::open(folder, limits.store_busy_timeout)?;
         let lost = database.end_lost_cdrs()?;
         let (records, records_out) = channel::bounded(limits.control_queue_max);
+        let (writes, writes_out) = channel::bounded(limits.store_writes_max);
         let (requests, requests_out) = channel::bounded(limits.store_requests_max);
         let shared = Arc::new(Shared::default());
-        let writer = Writer::new(database, records_out, requests_out, Arc::clone(&shared), limits);
+        let queues = Queues { records: records_out, writes: writes_out, requests: requests_out };
+        let writer = Writer::new(database, queues, Arc::clone(&shared), limits);
         let thread = std::thread::Builder::new()
             .name("store".to_owned())
             .spawn(move || writer.run())
             .map_err(StoreError::Thread)?;
         let handle = StoreHandle {
             records,
+            writes,
             requests,
             shared,
             cdr_query_rows_max: limits.cdr_query_rows_max,
@@ -101,6 +106,7 @@ impl Drop for Store {
 #[derive(Clone, Debug)]
 pub struct StoreHandle {
     records: Sender<Record>,
+    writes: Sender<(Write, Receipt)>,
     requests: Sender<Request>,
     shared: Arc<Shared>,
     cdr_query_rows_max: usize,
@@ -119,6 +125,17 @@ impl StoreHandle {
             self.shared.refused.fetch_add(1, Ordering::Relaxed);
             Full(error.into_inner())
         })
+    }
+
+    /// Hands rows of a user over; never blocks. `receipt` is answered once they are durable, or at
+    /// once when there is no room for them.
+    pub fn write(&self, write: Write, receipt: Receipt) {
+        let (error, (_, receipt)) = match self.writes.try_send((write, receipt)) {
+            Ok(()) => return,
+            Err(channel::TrySendError::Full(back)) => (NotWritten::Full, back),
+            Err(channel::TrySendError::Disconnected(back)) => (NotWritten::Stopped, back),
+        };
+        receipt.answer(Err(error));
     }
 
     /// Asks to commit all records handed over before. The answer is an error while the disk

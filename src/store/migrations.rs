@@ -65,6 +65,69 @@ const STEPS: &[&str] = &[
     ALTER TABLE user ADD COLUMN photo_url TEXT NOT NULL DEFAULT '';
     ALTER TABLE user ADD COLUMN photo_hash TEXT NOT NULL DEFAULT '';
     ALTER TABLE user ADD COLUMN policy TEXT NOT NULL DEFAULT '';",
+    // What a shard keeps of a user goes with him. `contact_list` and `presence` have a row as soon
+    // as anything is kept, so that a start looks at no user of whom nothing is.
+    "CREATE TABLE contact_list (
+        owner TEXT PRIMARY KEY NOT NULL REFERENCES user (aor) ON DELETE CASCADE,
+        delta INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE contact_group (
+        owner TEXT NOT NULL REFERENCES contact_list (owner) ON DELETE CASCADE,
+        id INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        external_uri TEXT NOT NULL,
+        PRIMARY KEY (owner, id)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE contact (
+        owner TEXT NOT NULL REFERENCES contact_list (owner) ON DELETE CASCADE,
+        address TEXT NOT NULL,
+        name TEXT NOT NULL,
+        group_ids TEXT NOT NULL,
+        subscribed INTEGER NOT NULL,
+        external_uri TEXT NOT NULL,
+        PRIMARY KEY (owner, address)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE presence (
+        owner TEXT PRIMARY KEY NOT NULL REFERENCES user (aor) ON DELETE CASCADE,
+        version_floor INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE publication (
+        owner TEXT NOT NULL REFERENCES presence (owner) ON DELETE CASCADE,
+        container INTEGER NOT NULL,
+        category TEXT NOT NULL,
+        instance INTEGER NOT NULL,
+        version INTEGER NOT NULL,
+        published_unix_ms INTEGER,
+        meaning TEXT,
+        source TEXT,
+        PRIMARY KEY (owner, container, category, instance)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE container (
+        owner TEXT NOT NULL REFERENCES presence (owner) ON DELETE CASCADE,
+        id INTEGER NOT NULL,
+        version INTEGER NOT NULL,
+        PRIMARY KEY (owner, id)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE container_member (
+        owner TEXT NOT NULL REFERENCES presence (owner) ON DELETE CASCADE,
+        container INTEGER NOT NULL,
+        kind TEXT NOT NULL,
+        value TEXT NOT NULL,
+        PRIMARY KEY (owner, container, kind, value)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE subscriber (
+        owner TEXT NOT NULL REFERENCES presence (owner) ON DELETE CASCADE,
+        address TEXT NOT NULL,
+        acknowledged INTEGER NOT NULL,
+        PRIMARY KEY (owner, address)
+    ) STRICT, WITHOUT ROWID;",
 ];
 
 /// The schema version this program writes.

@@ -16,11 +16,16 @@
 //! knows.
 
 mod cdr;
+mod contacts;
 mod database;
+mod durable;
 mod error;
 mod folder;
 mod handle;
+mod meaning;
 mod migrations;
+mod presence;
+mod receipt;
 mod request;
 mod users;
 mod writer;
@@ -29,6 +34,7 @@ pub use cdr::CdrQuery;
 pub use database::Database;
 pub use error::{Fault, StoreError};
 pub use handle::{Full, Store, StoreHandle};
+pub use receipt::{Receipt, WayBack};
 pub use request::{Reply, UserChange};
 pub use users::UserChanges;
 

@@ -9,24 +9,41 @@ use crossbeam::channel::{self, Receiver};
 use super::database::Database;
 use super::error::{Fault, StoreError};
 use super::handle::Shared;
+use super::receipt::Receipt;
 use super::request::{Answer, Request, UserChange};
-use super::{cdr, users};
+use super::{cdr, durable, users};
 use crate::base::limits::Limits;
 use crate::metrics::store::{Alarm, StoreCounters};
 use crate::records::Record;
+use crate::shard::durable::{NotWritten, Write};
+
+/// What feeds the store.
+#[derive(Debug)]
+pub struct Queues {
+    /// Call detail records.
+    pub records: Receiver<Record>,
+    /// Rows of users.
+    pub writes: Receiver<(Write, Receipt)>,
+    /// All else.
+    pub requests: Receiver<Request>,
+}
 
 /// Collects rows and commits them together.
 #[derive(Debug)]
 pub struct Writer {
     pub(super) database: Database,
-    records: Receiver<Record>,
-    requests: Receiver<Request>,
+    queues: Queues,
     shared: Arc<Shared>,
     rows_max: usize,
     commit_time_max: Duration,
     retry_time: Duration,
     /// Rows of the next commit; kept when it fails, and then no more are taken.
     pending: Vec<Record>,
+    /// Rows of users for the next commit, answered whatever becomes of it; none while a fault
+    /// stands.
+    writes: Vec<(Write, Receipt)>,
+    /// Rows in them.
+    rows_written: usize,
     changes: Vec<(UserChange, Answer<()>)>,
     /// When the next commit, or the next try, is due.
     due: Option<Instant>,
@@ -39,29 +56,25 @@ pub struct Writer {
 enum Event {
     Due,
     Record(Record),
+    Write(Write, Receipt),
     Request(Request),
     /// Every handle is gone.
     Orphaned,
 }
 
 impl Writer {
-    /// A writer on `database` that is fed by the two queues.
-    pub fn new(
-        database: Database,
-        records: Receiver<Record>,
-        requests: Receiver<Request>,
-        shared: Arc<Shared>,
-        limits: &Limits,
-    ) -> Self {
+    /// A writer on `database` that is fed by the queues.
+    pub fn new(database: Database, queues: Queues, shared: Arc<Shared>, limits: &Limits) -> Self {
         Writer {
             database,
-            records,
-            requests,
+            queues,
             shared,
             rows_max: limits.commit_rows_max,
             commit_time_max: limits.commit_time_max,
             retry_time: limits.store_retry_time,
             pending: Vec::new(),
+            writes: Vec::new(),
+            rows_written: 0,
             changes: Vec::new(),
             due: None,
             fault: None,
@@ -83,7 +96,13 @@ impl Writer {
                 true
             }
             Event::Record(record) => {
-                self.take(record);
+                self.pending.push(record);
+                self.gather();
+                true
+            }
+            Event::Write(write, receipt) => {
+                self.take(write, receipt);
+                self.gather();
                 true
             }
             Event::Request(request) => self.serve(request),
@@ -103,11 +122,14 @@ impl Writer {
     fn wait(&self) -> Event {
         // With a whole batch in hand records stay where they are: the queue is their bound.
         let never = channel::never();
-        let records = if self.has_room() { &self.records } else { &never };
+        let records = if self.has_room() { &self.queues.records } else { &never };
         let due = self.due.map_or_else(channel::never, channel::at);
         channel::select_biased! {
             recv(due) -> _ => Event::Due,
-            recv(self.requests) -> request => request.map_or(Event::Orphaned, Event::Request),
+            recv(self.queues.requests) -> request => request.map_or(Event::Orphaned, Event::Request),
+            recv(self.queues.writes) -> write => {
+                write.map_or(Event::Orphaned, |(write, receipt)| Event::Write(write, receipt))
+            }
             recv(records) -> record => record.map_or(Event::Orphaned, Event::Record),
         }
     }
@@ -128,7 +150,7 @@ impl Writer {
             }
             Request::Stop(answer) => {
                 self.flush();
-                let records = self.pending.len() + self.records.len();
+                let records = self.pending.len() + self.queues.records.len();
                 answer.send(match self.fault {
                     Some(fault) if records > 0 => Err(StoreError::Unwritten { records, fault }),
                     _ => Ok(()),
@@ -142,49 +164,75 @@ impl Writer {
         true
     }
 
-    fn take(&mut self, record: Record) {
-        self.pending.push(record);
+    /// Takes what else waits, so that neither queue keeps the other waiting for long.
+    fn gather(&mut self) {
         while self.has_room() {
-            let Ok(record) = self.records.try_recv() else { break };
+            let Ok(record) = self.queues.records.try_recv() else { break };
             self.pending.push(record);
         }
+        while self.rows_written < self.rows_max {
+            let Ok((write, receipt)) = self.queues.writes.try_recv() else { break };
+            self.take(write, receipt);
+        }
         self.arm(self.commit_time_max);
+    }
+
+    /// Takes rows of a user. While a fault stands they are refused at once: somebody waits for the
+    /// answer, and the retry of the rest tells when writing works again.
+    fn take(&mut self, write: Write, receipt: Receipt) {
+        if self.fault.is_some() {
+            return receipt.answer(Err(NotWritten::Failing));
+        }
+        self.rows_written += write.rows.len();
+        self.writes.push((write, receipt));
     }
 
     /// Commits what was handed over before now, in as many batches as it takes; ends at the first
     /// that fails.
     fn flush(&mut self) {
-        let mut left = self.records.len();
+        let mut records = self.queues.records.len();
+        let mut writes = self.queues.writes.len();
         loop {
-            while left > 0 && self.has_room() {
-                left -= 1;
-                self.pending.extend(self.records.try_recv());
+            while records > 0 && self.has_room() {
+                records -= 1;
+                self.pending.extend(self.queues.records.try_recv());
+            }
+            while writes > 0 && self.rows_written < self.rows_max {
+                writes -= 1;
+                if let Ok((write, receipt)) = self.queues.writes.try_recv() {
+                    self.take(write, receipt);
+                }
             }
             self.commit();
-            if left == 0 || self.fault.is_some() {
+            if records + writes == 0 || self.fault.is_some() {
                 return;
             }
         }
     }
 
-    /// Commits what waits. Changes of users are answered either way; records are kept when the
-    /// database refuses, and tried again.
+    /// Commits what waits. Changes and rows of users are answered either way; records are kept
+    /// when the database refuses, and tried again.
     fn commit(&mut self) {
         self.due = None;
         let changes = mem::take(&mut self.changes);
-        if self.pending.is_empty() && changes.is_empty() && self.fault.is_none() {
+        let writes = mem::take(&mut self.writes);
+        let rows = self.pending.len() + changes.len() + mem::take(&mut self.rows_written);
+        if rows + writes.len() == 0 && self.fault.is_none() {
             return;
         }
         let began = Instant::now();
-        match write(&mut self.database, &self.pending, &changes) {
+        match write(&mut self.database, &self.pending, &changes, &writes) {
             Ok(written) => {
                 self.counters.commits.observe(began.elapsed());
-                self.counters.rows += (self.pending.len() + changes.len()) as u64;
+                self.counters.rows += rows as u64;
                 self.counters.strays += written.strays;
                 self.pending.clear();
                 self.set_fault(None);
                 for ((_, answer), outcome) in changes.into_iter().zip(written.outcomes) {
                     answer.send(outcome);
+                }
+                for ((_, receipt), outcome) in writes.into_iter().zip(written.receipts) {
+                    receipt.answer(outcome);
                 }
             }
             Err(fault) => {
@@ -193,6 +241,9 @@ impl Writer {
                 self.arm(self.retry_time);
                 for (_, answer) in changes {
                     answer.send(Err(fault.into()));
+                }
+                for (_, receipt) in writes {
+                    receipt.answer(Err(NotWritten::Failing));
                 }
             }
         }
@@ -221,7 +272,7 @@ impl Writer {
     }
 
     fn rows_waiting(&self) -> usize {
-        self.pending.len() + self.changes.len()
+        self.pending.len() + self.changes.len() + self.rows_written
     }
 }
 
@@ -230,6 +281,8 @@ struct Written {
     strays: u64,
     /// One for each change, in order.
     outcomes: Vec<Result<(), StoreError>>,
+    /// One for each write, in order.
+    receipts: Vec<Result<(), NotWritten>>,
 }
 
 /// Writes everything in one transaction, or nothing. With nothing to write it tries whether the
@@ -238,9 +291,11 @@ fn write(
     database: &mut Database,
     records: &[Record],
     changes: &[(UserChange, Answer<()>)],
+    writes: &[(Write, Receipt)],
 ) -> Result<Written, Fault> {
-    let mut written = Written { strays: 0, outcomes: Vec::with_capacity(changes.len()) };
-    if records.is_empty() && changes.is_empty() {
+    let outcomes = Vec::with_capacity(changes.len());
+    let mut written = Written { strays: 0, outcomes, receipts: Vec::with_capacity(writes.len()) };
+    if records.is_empty() && changes.is_empty() && writes.is_empty() {
         database.probe()?;
         return Ok(written);
     }
@@ -252,6 +307,9 @@ fn write(
     }
     for (change, _) in changes {
         written.outcomes.push(users::apply(&transaction, change)?);
+    }
+    for (write, _) in writes {
+        written.receipts.push(durable::apply(&transaction, write)?);
     }
     transaction.commit()?;
     Ok(written)

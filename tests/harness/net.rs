@@ -22,6 +22,7 @@ use mynah::shard::output::Output;
 use mynah::shard::{Keys, Machine, Options, Shard};
 use mynah::wire::sip::{Framed, Framer, Head, Message};
 
+use super::shelf::Shelf;
 use super::text::{Request, Text};
 use super::{DOMAIN, PASSWORD, SENT_BY};
 
@@ -35,12 +36,18 @@ pub type Link = (u16, u16);
 pub struct Net {
     pub now: Now,
     shards: Vec<Shard>,
+    settings: Arc<Settings>,
+    seed: u64,
     limits: Limits,
     links: BTreeMap<Link, VecDeque<Frame>>,
     streams: BTreeMap<ConnId, Stream>,
     slots: Vec<u32>,
-    /// What went to the store, in order.
+    /// Records that went to the store, in order.
     pub records: Vec<Record>,
+    /// Rows that went to the store.
+    pub shelf: Shelf,
+    /// The directory.
+    users: BTreeMap<Aor, Arc<User>>,
     /// Frames that left a shard for another.
     pub hops: usize,
     /// Frames were lost, or the server goes down: shards may contradict one another.
@@ -79,23 +86,18 @@ impl Net {
         let limits = settings.limits.clone();
         let settings = Arc::new(settings);
         let now = Now { mono_ms: 1_000, unix_ms: START_UNIX_MS };
-        let made = (0..shards).map(|id| {
-            let mut own = [0; 32];
-            own[..8].copy_from_slice(&seed.to_be_bytes());
-            own[8..10].copy_from_slice(&id.to_be_bytes());
-            let keys = Keys { hash: [seed, 2, 3, 4], nonce: [9; 32] };
-            let (id, settings) = (ShardId(id), settings.clone());
-            let sent_by = SENT_BY.to_owned();
-            Shard::new(now, Options { id, shards, seed: Seed::new(own), keys, settings, sent_by })
-        });
         let mut net = Net {
             now,
-            shards: made.collect(),
+            shards: make(now, shards, seed, &settings),
+            settings,
+            seed,
             limits,
             links: BTreeMap::new(),
             streams: BTreeMap::new(),
             slots: vec![0; usize::from(shards)],
             records: Vec::new(),
+            shelf: Shelf::default(),
+            users: BTreeMap::new(),
             hops: 0,
             torn: false,
         };
@@ -126,13 +128,47 @@ impl Net {
         let mut user = User::with_password(&aor, None, "", DOMAIN, PASSWORD).expect("a user");
         change(&mut user);
         let user = Arc::new(user);
+        self.users.insert(Aor::new(&aor), user.clone());
         self.control(|| Control::PutUser(user.clone()));
     }
 
     /// The user is gone from the directory.
     pub fn remove_user(&mut self, user: &str) {
         let aor = Aor::new(&format!("{user}@{DOMAIN}"));
+        self.users.remove(&aor);
+        self.shelf.remove(&aor);
         self.control(|| Control::RemoveUser(aor.clone()));
+    }
+
+    /// The process dies and starts again: connections, what was on its way and all that was not
+    /// written are gone.
+    pub fn restart(&mut self) {
+        for stream in self.streams.values_mut() {
+            stream.closed.get_or_insert(CloseReason::Reset);
+        }
+        self.links.clear();
+        self.shelf.crash();
+        self.seed += 1;
+        self.shards = make(self.now, self.shards(), self.seed, &self.settings);
+        self.torn = false;
+        for (aor, user) in self.users.clone() {
+            self.control(|| Control::PutUser(user.clone()));
+            let home = aor.home(self.shards()).0;
+            for rows in self.shelf.rows(&aor) {
+                self.handle(home, Input::Control(Control::PutRows(aor.clone(), rows)));
+            }
+        }
+        self.settle();
+    }
+
+    /// The store answers its oldest write; false when none waits.
+    pub fn answer_write(&mut self) -> bool {
+        let Some((shard, ticket, result)) = self.shelf.answer(|aor| self.users.contains_key(aor))
+        else {
+            return false;
+        };
+        self.handle(shard, Input::Control(Control::Written { ticket, result }));
+        true
     }
 
     /// A word of the control thread to every shard; frames are carried.
@@ -277,11 +313,15 @@ impl Net {
         self.pass(Duration::from_secs(seconds));
     }
 
-    /// Carries frames until none is on its way.
+    /// Carries frames until none is on its way; the store answers unless it is held.
     pub fn settle(&mut self) {
         for _ in 0..100_000 {
-            let Some(link) = self.busy().next() else { return self.check_together() };
-            self.carry(link);
+            let next = self.busy().next();
+            if let Some(link) = next {
+                self.carry(link);
+            } else if self.shelf.held || !self.answer_write() {
+                return self.check_together();
+            }
         }
         panic!("the shards never come to rest");
     }
@@ -341,6 +381,7 @@ impl Net {
                 self.links.entry((id, to.0)).or_default().push_back(frame);
             }
             Output::Record(record) => self.records.push(record),
+            Output::Write(write) => self.shelf.take(id, write),
         }
     }
 
@@ -405,6 +446,20 @@ impl Net {
         assert!(held.iter().all(|h| (h.invitations, h.relays, h.pagers) == (0, 0, 0)), "{held:?}");
         assert_eq!(held.iter().map(|h| h.sessions).sum::<usize>(), sessions, "{held:?}");
     }
+}
+
+/// New shards.
+fn make(now: Now, shards: u16, seed: u64, settings: &Arc<Settings>) -> Vec<Shard> {
+    let one = |id: u16| {
+        let mut own = [0; 32];
+        own[..8].copy_from_slice(&seed.to_be_bytes());
+        own[8..10].copy_from_slice(&id.to_be_bytes());
+        let keys = Keys { hash: [seed, 2, 3, 4], nonce: [9; 32] };
+        let (id, settings) = (ShardId(id), settings.clone());
+        let sent_by = SENT_BY.to_owned();
+        Shard::new(now, Options { id, shards, seed: Seed::new(own), keys, settings, sent_by })
+    };
+    (0..shards).map(one).collect()
 }
 
 /// Whatever a shard writes, a client can read.

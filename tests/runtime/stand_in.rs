@@ -24,9 +24,11 @@ use mynah::runtime::ledger::Ledger;
 use mynah::runtime::orders::{Cores, Order};
 use mynah::runtime::ready::Ready;
 use mynah::shard::Machine;
+use mynah::shard::durable::Write;
 use mynah::shard::frame::{Cargo, Frame};
 use mynah::shard::input::Input;
 use mynah::shard::output::Output;
+use mynah::store::Receipt;
 
 /// A bound on every wait of a test: far beyond anything but a hang.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -213,6 +215,8 @@ impl Ledger for Pages {
         self.records.lock().unwrap().push(record);
         Ok(())
     }
+
+    fn write(&self, _: Write, _: Receipt) {}
 
     fn counters(&self) -> StoreCounters {
         StoreCounters::default()

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use mynah::base::limits::Limits;
 use mynah::base::seed::Seed;
+use mynah::shard::durable::NotWritten;
 use mynah::shard::input::{Control, Input};
 use mynah::shard::occupancy::Occupancy;
 
@@ -20,6 +21,9 @@ const ABRUPT_PERCENT: u64 = 12;
 
 /// Of 100 runs those with bounds so tight that they are hit.
 const TIGHT_PERCENT: u64 = 30;
+
+/// Of 100 writes to the store those that fail.
+const STORE_FAILS_PERCENT: u64 = 8;
 
 /// A run.
 pub struct World {
@@ -95,12 +99,21 @@ impl World {
         }
     }
 
-    /// One frame arrives, in its turn on its link.
+    /// One frame arrives, in its turn on its link, or the store answers a write.
     fn carry(&mut self) {
         let busy: Vec<_> = self.stage.net.busy().collect();
-        if !busy.is_empty() {
-            let link = busy[self.stage.index(busy.len())];
-            self.stage.net.carry(link);
+        let writes = usize::from(self.stage.net.shelf.waiting() > 0);
+        if busy.len() + writes == 0 {
+            return;
+        }
+        match busy.get(self.stage.index(busy.len() + writes)) {
+            Some(link) => self.stage.net.carry(*link),
+            None => {
+                let fails = self.stage.chance(STORE_FAILS_PERCENT);
+                self.stage.net.shelf.fails = fails.then_some(NotWritten::Failing);
+                self.stage.net.answer_write();
+                self.stage.net.shelf.fails = None;
+            }
         }
     }
 

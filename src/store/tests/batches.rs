@@ -7,15 +7,17 @@ use futures_lite::future::{block_on, poll_once};
 
 use super::super::handle::Shared;
 use super::super::request::{Reply, Request};
-use super::super::writer::Writer;
-use super::super::{CdrQuery, Full, Store, StoreError, UserChange};
+use super::super::writer::{Queues, Writer};
+use super::super::{CdrQuery, Full, Receipt, Store, StoreError, UserChange};
 use super::*;
 use crate::metrics::store::{Alarm, StoreCounters};
+use crate::shard::durable::Write;
 
 /// A writer that a test steps by hand, and the other ends of its queues.
 struct Bench {
     writer: Writer,
     records: Sender<Record>,
+    writes: Sender<(Write, Receipt)>,
     requests: Sender<Request>,
     shared: Arc<Shared>,
 }
@@ -24,10 +26,12 @@ impl Bench {
     fn new(folder: &Path, limits: &Limits) -> Self {
         let database = Database::open(folder, limits.store_busy_timeout).unwrap();
         let (records, records_out) = channel::bounded(limits.control_queue_max);
+        let (writes, writes_out) = channel::bounded(limits.store_writes_max);
         let (requests, requests_out) = channel::bounded(limits.store_requests_max);
         let shared = Arc::new(Shared::default());
-        let writer = Writer::new(database, records_out, requests_out, Arc::clone(&shared), limits);
-        Bench { writer, records, requests, shared }
+        let queues = Queues { records: records_out, writes: writes_out, requests: requests_out };
+        let writer = Writer::new(database, queues, Arc::clone(&shared), limits);
+        Bench { writer, records, writes, requests, shared }
     }
 
     fn flush(&mut self) -> Result<(), StoreError> {
