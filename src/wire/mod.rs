@@ -1,4 +1,5 @@
 //! Layer 1: bytes to values and back, no memory of earlier messages.
 
 pub mod mime;
+pub mod ntlm;
 pub mod sip;
