@@ -120,6 +120,9 @@ limits! {
     /// Challenges in answer to a stale, foreign or used nonce on one connection between two good
     /// sign-ins; beyond it 403. An honest client needs one for each request in its pipeline.
     AuthRechallenges, auth_rechallenges_per_connection_max: u32 = 32;
+    /// Messages to a client that wait while it makes new keys by NTLM: signed with the old ones,
+    /// they would end the connection. A handshake takes one round trip.
+    HeldMessages, held_messages_per_connection_max: usize = 64;
     /// Failed sign-ins on one connection before 403 instead of a new challenge. The Lync client
     /// would try 31 times without telling the user.
     AuthFailuresPerConnection, auth_failures_per_connection_max: u32 = 2;

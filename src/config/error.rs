@@ -36,6 +36,9 @@ pub enum Problem {
          tls = \"none\" under [listen]"
     )]
     NoCertificate,
+    /// `auth.lync` and `auth.standard` are both empty.
+    #[error("nobody can sign in: name a method, as in lync = [\"ntlm\"] or standard = [\"digest\"]")]
+    NoAuth,
     /// `auth.digest` is empty.
     #[error("name at least one algorithm, as in digest = [\"SHA-256\", \"MD5\"]")]
     NoDigest,

@@ -17,4 +17,6 @@ mod tests;
 pub use error::{Error, Problem};
 pub use parse::parse;
 pub use reload::{Setting, changes};
-pub use settings::{Certificate, DigestAlgorithm, Listen, Log, LogFormat, Settings};
+pub use settings::{
+    AuthMethod, Certificate, DigestAlgorithm, Listen, Log, LogFormat, NtlmVersion, Settings,
+};

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error, Unexpected, Visitor};
 use toml::Spanned;
 
-use super::settings::{DigestAlgorithm, LogFormat};
+use super::settings::{AuthMethod, DigestAlgorithm, LogFormat, NtlmVersion};
 use crate::base::host_name::is_host_name;
 
 /// Most executors; far above any machine.
@@ -67,7 +67,10 @@ pub struct Certificate {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Auth {
+    pub lync: Option<Spanned<Vec<Spanned<LyncMethod>>>>,
+    pub standard: Option<Vec<Spanned<StandardMethod>>>,
     pub digest: Option<Spanned<Vec<Spanned<Algorithm>>>>,
+    pub ntlm_version: Option<Version>,
 }
 
 /// `[log]`
@@ -139,6 +142,38 @@ text!(Algorithm, "\"SHA-256\" or \"MD5\"", |text| {
         .find(|algorithm| algorithm.name().eq_ignore_ascii_case(text))
         .map(Algorithm)
 });
+
+/// A way to sign in that Lync clients know.
+#[derive(Clone, Copy, Debug)]
+pub struct LyncMethod(pub AuthMethod);
+text!(LyncMethod, "\"ntlm\" or \"digest\"", |text| match text {
+    "digest" => Some(LyncMethod(AuthMethod::Digest)),
+    "ntlm" => Some(LyncMethod(AuthMethod::Ntlm)),
+    _ => None,
+});
+
+/// A way to sign in that standard clients know.
+#[derive(Clone, Copy, Debug)]
+pub struct StandardMethod(pub AuthMethod);
+text!(StandardMethod, "\"digest\"", |text| match text {
+    "digest" => Some(StandardMethod(AuthMethod::Digest)),
+    _ => None,
+});
+
+/// A version of NTLM signatures.
+#[derive(Clone, Copy, Debug)]
+pub struct Version(pub NtlmVersion);
+
+impl<'de> Deserialize<'de> for Version {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = i64::deserialize(deserializer)?;
+        match number {
+            3 => Ok(Version(NtlmVersion::V3)),
+            4 => Ok(Version(NtlmVersion::V4)),
+            _ => Err(D::Error::invalid_value(Unexpected::Signed(number), &"3 or 4")),
+        }
+    }
+}
 
 /// What is logged.
 #[derive(Debug)]

@@ -58,7 +58,10 @@ fn every_key_is_read() {
         [tls]
         certificates = [{ chain = "ec.pem", key = "ec.key" }, { chain = "/rsa.pem", key = "rsa.key" }]
         [auth]
+        lync = ["ntlm", "digest"]
+        standard = []
         digest = ["md5", "sha-256"]
+        ntlm_version = 3
         [log]
         filter = "warn,mynah::net=debug,glommio=off"
         format = "json"
@@ -80,6 +83,9 @@ fn every_key_is_read() {
     assert_eq!(settings.listen.http, None);
     assert_eq!(settings.certificates.len(), 2);
     assert_eq!(settings.digest, [DigestAlgorithm::Md5, DigestAlgorithm::Sha256]);
+    assert_eq!(settings.lync_auth, [AuthMethod::Ntlm, AuthMethod::Digest]);
+    assert_eq!(settings.standard_auth, []);
+    assert_eq!(settings.ntlm_version, NtlmVersion::V3);
     assert_eq!(settings.log.filter, "warn,mynah::net=debug,glommio=off");
     assert_eq!(settings.log.format, LogFormat::Json);
     assert_eq!(settings.limits.handshake_timeout, Duration::from_secs(5));
@@ -156,6 +162,15 @@ fn faults_of_form_name_the_place_and_what_is_expected() {
             "2:11: invalid value: string \"SHA-1\", expected \"SHA-256\" or \"MD5\"",
         ),
         (
+            "[auth]\nlync = [\"kerberos\"]\n",
+            "2:9: invalid value: string \"kerberos\", expected \"ntlm\" or \"digest\"",
+        ),
+        (
+            "[auth]\nstandard = [\"ntlm\"]\n",
+            "2:13: invalid value: string \"ntlm\", expected \"digest\"",
+        ),
+        ("[auth]\nntlm_version = 2\n", "2:16: invalid value: integer `2`, expected 3 or 4"),
+        (
             "[log]\nformat = \"xml\"\n",
             "2:10: invalid value: string \"xml\", expected \"text\" or \"json\"",
         ),
@@ -193,6 +208,11 @@ fn faults_of_content_say_what_to_write_instead() {
             "2:10: name at least one algorithm, as in digest = [\"SHA-256\", \"MD5\"]",
         ),
         ("[auth]\ndigest = ['MD5', 'md5']\n", "2:18: \"MD5\" stands here twice: remove one"),
+        ("[auth]\nlync = ['ntlm', 'ntlm']\n", "2:17: \"ntlm\" stands here twice: remove one"),
+        (
+            "[auth]\nlync = []\nstandard = []\n",
+            "2:8: nobody can sign in: name a method, as in lync = [\"ntlm\"] or standard = [\"digest\"]",
+        ),
         (
             "[listen]\ntls = 'none'\n",
             "2:7: nothing listens for SIP: give tls or tcp an address such as \"0.0.0.0:5061\"",

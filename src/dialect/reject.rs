@@ -61,6 +61,8 @@ rejects! {
     Disabled 403 52014 "The account is disabled";
     /// Too many failed sign-ins.
     LockedOut 403 52015 "Too many failed sign-ins: try again later";
+    /// No way to sign in is configured for clients of this kind.
+    NoSignIn 403 52018 "Clients of this kind cannot sign in here";
     /// Credentials that cannot be read.
     BadCredentials 400 52017 "The credentials cannot be read";
 

@@ -55,6 +55,8 @@ label_set! {
         Panic = "panic",
         /// Refused by authentication policy.
         Policy = "policy",
+        /// A message without the signature it must have, or with one that does not hold.
+        Signature = "signature",
         /// The server is going down.
         Drain = "drain",
     }
@@ -73,6 +75,8 @@ label_set! {
         UserLocked = "user_locked",
         /// The address is locked out.
         AddressLocked = "address_locked",
+        /// The password was right and the signature that belongs to it was not.
+        BadSignature = "bad_signature",
         /// The nonce is not ours, or was made for another connection.
         ForeignNonce = "foreign_nonce",
         /// Our nonce, too old: answered with `stale=true`.

@@ -4,20 +4,25 @@ use bytes::Bytes;
 
 use super::Shard;
 use super::frame::{Frame, Registered, SignIn, SignInError, SignedIn};
-use crate::auth::digest::{Algorithm, DigestPolicy, DigestProof, DigestResponse, Ha1, challenge};
+use super::signing;
+use crate::auth::digest::{Algorithm, DigestPolicy, DigestResponse, Ha1, challenge};
 use crate::auth::gate::{Refusal, Terms};
 use crate::auth::judge::{Account, judge};
 use crate::auth::lockout::network;
+use crate::auth::ntlm::{Handshake, NtlmCredentials, SIGNS_REGISTER, offer};
+use crate::auth::proof::{Proof, Scheme, Secrets};
+use crate::auth::security_association::SecurityAssociation;
 use crate::base::aor::{Aor, home};
 use crate::base::ids::{ConnId, Dialect};
 use crate::base::limits::Limit;
 use crate::base::time::Now;
+use crate::config::AuthMethod;
 use crate::dialect::reject::Reject;
 use crate::dialect::{ms, simple};
 use crate::metrics::counters::AuthFailure;
 use crate::metrics::names::Series;
 use crate::registrar::{Contact, Contacts, Register, RegisterError};
-use crate::wire::sip::{Credentials, HeaderName, Message, Method, Uri};
+use crate::wire::sip::{Credentials, HeaderName, Message, Method, SignedParts, Uri};
 
 impl Shard {
     /// Takes a REGISTER.
@@ -32,6 +37,7 @@ impl Shard {
             connection.dialect = Dialect::Ms;
         }
         let user = connection.user.clone();
+        let makes_new_keys = connection.makes_new_keys(message);
         let register = match asked(conn, connection.dialect, connection.transport, message) {
             Ok(register) => register,
             Err(reject) => return self.reject(conn, message, reject),
@@ -40,9 +46,11 @@ impl Shard {
             return self.reject(conn, message, Reject::GoingDown);
         }
         let proof = match user {
-            Some(user) if user == aor => None,
-            Some(_) => return self.reject(conn, message, Reject::AnotherUser),
-            None => match self.examine(now, conn, &aor, message, &limits) {
+            Some(user) if user != aor => {
+                return self.reject(conn, message, Reject::AnotherUser);
+            }
+            Some(_) if !makes_new_keys => None,
+            Some(_) | None => match self.examine(now, conn, &aor, message, &limits) {
                 Some(proof) => Some(proof),
                 None => return,
             },
@@ -74,7 +82,7 @@ impl Shard {
         aor: &Aor,
         message: Message<'_>,
         limits: &crate::base::limits::Limits,
-    ) -> Option<DigestProof> {
+    ) -> Option<Proof> {
         let connection = self.connections.get_mut(conn)?;
         let ip = network(connection.peer.ip());
         if self.locked_addresses.locked(now, ip).is_some() {
@@ -88,23 +96,43 @@ impl Shard {
             self.forbid(conn, message, cause);
             return None;
         }
+        let methods = match connection.dialect {
+            Dialect::Ms => &self.settings.lync_auth,
+            Dialect::Simple => &self.settings.standard_auth,
+        };
+        if methods.is_empty() {
+            self.reject(conn, message, Reject::NoSignIn);
+            return None;
+        }
         let values = message
             .headers(HeaderName::ProxyAuthorization)
             .chain(message.headers(HeaderName::Authorization));
         let credentials = values.filter_map(|value| Credentials::parse(value).ok());
         let mut unreadable = message.header(HeaderName::ProxyAuthorization).is_some()
             || message.header(HeaderName::Authorization).is_some();
-        let mut response = None;
+        let (mut response, mut ntlm) = (None, None);
+        let takes_digest = methods.contains(&AuthMethod::Digest) && !connection.signs();
+        let takes_ntlm =
+            methods.contains(&AuthMethod::Ntlm) && message.method() == Method::Register;
         for credentials in credentials {
             unreadable = false;
-            if let Some(found) = digest_response(&credentials, aor.domain()) {
+            if takes_digest && let Some(found) = digest_response(&credentials, aor.domain()) {
                 response = Some(found);
+            }
+            if takes_ntlm
+                && let Some(found) = NtlmCredentials::read(&credentials)
+                && found.is_handshake()
+            {
+                ntlm = Some(found);
             }
         }
         if unreadable {
             self.counters.auth_failure(AuthFailure::Malformed);
             self.reject(conn, message, Reject::BadCredentials);
             return None;
+        }
+        if let Some(credentials) = ntlm {
+            return self.examine_ntlm(now, conn, aor, message, &credentials);
         }
         let terms = Terms {
             key: &self.nonces,
@@ -117,12 +145,53 @@ impl Shard {
             limits,
         };
         match connection.gate.examine(now, message.method_text(), response.as_ref(), &terms) {
-            Ok(proof) => Some(proof),
+            Ok(proof) => Some(Proof::Digest(proof)),
             Err(refusal) => {
-                self.refuse_sign_in(now, conn, message, aor, refusal);
+                self.refuse_sign_in(now, conn, message, aor, Scheme::Digest, refusal);
                 None
             }
         }
+    }
+
+    /// Takes a step of an NTLM handshake: empty data asks for a challenge, anything else answers
+    /// one.
+    fn examine_ntlm(
+        &mut self,
+        now: Now,
+        conn: ConnId,
+        aor: &Aor,
+        message: Message<'_>,
+        credentials: &NtlmCredentials<'_>,
+    ) -> Option<Proof> {
+        if credentials.gssapi_data == Some(b"") {
+            self.challenge_ntlm(now, conn, message, aor);
+            return None;
+        }
+        let connection = self.connections.get_mut(conn)?;
+        let signing = connection.signing.get_or_insert_default();
+        let handshake = signing.answered();
+        let limits = &self.settings.limits;
+        match connection.gate.examine_ntlm(handshake, credentials, limits) {
+            Ok(proof) => Some(Proof::Ntlm(proof)),
+            Err(refusal) => {
+                self.settle_keys(conn, None);
+                self.refuse_sign_in(now, conn, message, aor, Scheme::Ntlm, refusal);
+                self.release(conn);
+                None
+            }
+        }
+    }
+
+    /// Answers with the challenge of an NTLM handshake.
+    fn challenge_ntlm(&mut self, now: Now, conn: ConnId, message: Message<'_>, aor: &Aor) {
+        let handshake = Handshake::new(&mut self.seed);
+        let version = self.settings.ntlm_version.number();
+        let value = handshake.challenge(aor.domain(), &self.settings.name, version);
+        self.makes_keys(now, conn, Some(handshake));
+        self.counters.count(Series::Challenges);
+        self.respond(conn, message, 401, |writer| {
+            writer.line("WWW-Authenticate", &value).finish();
+        });
     }
 
     /// Sends a sign-in to the user's home.
@@ -130,7 +199,7 @@ impl Shard {
         &mut self,
         conn: ConnId,
         aor: Aor,
-        proof: Option<DigestProof>,
+        proof: Option<Proof>,
         register: Option<Register>,
         message: Message<'_>,
     ) {
@@ -143,40 +212,65 @@ impl Shard {
     /// Judges a sign-in of a user whose home this is.
     pub(super) fn sign_in(&mut self, now: Now, sign_in: SignIn) {
         let SignIn { aor, conn, proof, register, request } = sign_in;
-        let outcome = self.judged(now, &aor, proof.as_ref()).and_then(|()| {
+        let mut association = None;
+        let outcome = self.judged(now, &aor, proof.as_ref(), &request).and_then(|made| {
+            association = made;
             self.admit(&aor, conn)?;
             let Some(register) = register else { return Ok(Registered { bindings: None }) };
             self.bind(now, &aor, &register).map_err(SignInError::Register)
         });
-        let signed_in = SignedIn { aor, conn, request, proof: proof.is_some(), outcome };
+        let proof = proof.map(|proof| proof.scheme());
+        let signed_in = SignedIn { aor, conn, request, proof, association, outcome };
         self.send_frame(conn.shard, Frame::SignedIn(Box::new(signed_in)));
     }
 
+    /// The verdict on a proof, and the security association it makes.
     fn judged(
         &mut self,
         now: Now,
         aor: &Aor,
-        proof: Option<&DigestProof>,
-    ) -> Result<(), SignInError> {
+        proof: Option<&Proof>,
+        request: &Bytes,
+    ) -> Result<Option<Box<SecurityAssociation>>, SignInError> {
         let user = self.users.slot(aor).and_then(|slot| self.users.get(slot));
         let user = user.map(|entry| &entry.user);
         let Some(proof) = proof else {
             // The connection is his already; he may have been disabled or removed since.
             return match user {
-                Some(user) if !user.disabled => Ok(()),
+                Some(user) if !user.disabled => Ok(None),
                 Some(_) => Err(SignInError::Auth(AuthFailure::Disabled)),
                 None => Err(SignInError::Auth(AuthFailure::UnknownUser)),
             };
         };
         // A name that is not this user's login is as good as no account.
-        let named = user.filter(|user| {
-            proof.username() == user.login || proof.username().eq_ignore_ascii_case(&user.aor)
-        });
-        let account = named.map(|user| Account {
-            ha1: Ha1 { md5: &user.ha1_md5, sha256: &user.ha1_sha256 },
+        let account = user.filter(|user| proof.names(&user.login, &user.aor)).map(|user| Account {
+            secrets: Secrets {
+                ha1: Ha1 { md5: &user.ha1_md5, sha256: &user.ha1_sha256 },
+                nt_hash: &user.nt_hash,
+            },
             disabled: user.disabled,
         });
-        judge(now, proof, aor.as_str(), account, &mut self.failed_users).map_err(SignInError::Auth)
+        let session_key = judge(now, proof, aor.as_str(), account, &mut self.failed_users)
+            .map_err(SignInError::Auth)?;
+        let (Proof::Ntlm(proof), Some(session_key)) = (proof, session_key) else {
+            return Ok(None);
+        };
+        let mut association = SecurityAssociation::new(&session_key, proof.opaque());
+        if self.settings.ntlm_version.number() >= SIGNS_REGISTER {
+            let mut holds = false;
+            self.with_message(request, |shard, message| {
+                let target = &shard.settings.name;
+                holds = signing::signature(message)
+                    .zip(SignedParts::of(message))
+                    .is_some_and(|(signature, parts)| {
+                        association.verify(&signature, &parts, target)
+                    });
+            });
+            if !holds {
+                return Err(SignInError::Auth(AuthFailure::BadSignature));
+            }
+        }
+        Ok(Some(Box::new(association)))
     }
 
     /// Takes note of a connection whose identity holds.
@@ -222,7 +316,7 @@ impl Shard {
 
     /// Takes the home's word on a sign-in.
     pub(super) fn signed_in(&mut self, now: Now, signed_in: SignedIn) {
-        let SignedIn { aor, conn, request, proof, outcome } = signed_in;
+        let SignedIn { aor, conn, request, proof, association, outcome } = signed_in;
         let limits = self.settings.limits.clone();
         let mut refusal = None;
         self.note_failure(conn, &outcome);
@@ -230,7 +324,7 @@ impl Shard {
             // Gone meanwhile: what was bound must not stay.
             return self.send_frame(aor.home(self.shards), Frame::SignedOff { aor, conn });
         };
-        if proof {
+        if proof.is_some() {
             let verdict = match &outcome {
                 Err(SignInError::Auth(cause)) => Err(*cause),
                 Ok(_) | Err(SignInError::Register(_) | SignInError::TooManyConnections) => Ok(()),
@@ -242,16 +336,22 @@ impl Shard {
         if connection.user.as_ref().is_some_and(|user| *user != aor) {
             // Two sign-ins raced and the other one won: what this one bound must not stay.
             self.send_frame(aor.home(self.shards), Frame::SignedOff { aor, conn });
-            return self.with_message(&request, |shard, message| {
+            self.settle_keys(conn, None);
+            self.with_message(&request, |shard, message| {
                 shard.reject(conn, message, Reject::AnotherUser);
             });
+            return self.release(conn);
         }
         let full = matches!(outcome, Err(SignInError::TooManyConnections));
         if refusal.is_none() && !full {
             connection.user = Some(aor.clone());
         }
+        if proof == Some(Scheme::Ntlm) {
+            self.settle_keys(conn, association.map(|association| *association));
+        }
+        let scheme = proof.unwrap_or(Scheme::Digest);
         self.with_message(&request, |shard, message| match (refusal, outcome) {
-            (Some(refusal), _) => shard.refuse_sign_in(now, conn, message, &aor, refusal),
+            (Some(refusal), _) => shard.refuse_sign_in(now, conn, message, &aor, scheme, refusal),
             (None, Ok(Registered { bindings: Some(bindings) })) => {
                 shard.accept_registration(now, conn, &aor, message, &bindings);
             }
@@ -264,6 +364,9 @@ impl Shard {
             }
             (None, Err(SignInError::Auth(_))) => {}
         });
+        if proof == Some(Scheme::Ntlm) {
+            self.release(conn);
+        }
     }
 
     /// Reports a wrong guess at a password to the shard that watches the address it came from.
@@ -305,6 +408,7 @@ impl Shard {
         conn: ConnId,
         message: Message<'_>,
         aor: &Aor,
+        scheme: Scheme,
         refusal: Refusal,
     ) {
         let cause = match refusal {
@@ -316,6 +420,12 @@ impl Shard {
             self.counters.auth_failure(cause);
         }
         match refusal {
+            // The Lync client takes a challenge after its answer for the end, and says nothing of
+            // the reason; nor would it ask its user for another password.
+            Refusal::Challenge {
+                cause: Some(cause @ (AuthFailure::UnknownUser | AuthFailure::WrongPassword)),
+                ..
+            } if scheme == Scheme::Ntlm => self.forbid(conn, message, cause),
             Refusal::Challenge { stale, .. } => self.challenge(now, conn, message, aor, stale),
             Refusal::Forbid(cause) => self.forbid(conn, message, cause),
         }
@@ -323,18 +433,32 @@ impl Shard {
 
     fn challenge(&mut self, now: Now, conn: ConnId, message: Message<'_>, aor: &Aor, stale: bool) {
         let Some(connection) = self.connections.get(conn) else { return };
+        let (dialect, signs) = (connection.dialect, connection.signs());
+        let offers = |method| dialect == Dialect::Ms && self.settings.lync_auth.contains(&method);
+        let offers_ntlm = offers(AuthMethod::Ntlm);
+        let offers_digest = dialect == Dialect::Simple || offers(AuthMethod::Digest) && !signs;
         // The Lync client knows Digest only from a proxy, standard clients only from a registrar.
-        let from_proxy = connection.dialect == Dialect::Ms || message.method() != Method::Register;
+        let from_proxy =
+            !offers_ntlm && (dialect == Dialect::Ms || message.method() != Method::Register);
         let (status, header) = match from_proxy {
             true => (407, "Proxy-Authenticate"),
             false => (401, "WWW-Authenticate"),
         };
-        let realm = aor.domain();
-        let nonce = self.nonces.mint(now, &mut self.seed, conn, realm);
-        let challenges: Vec<String> = offered(connection.dialect, message, &self.algorithms)
-            .iter()
-            .map(|algorithm| challenge(realm, nonce.as_str(), *algorithm, stale))
-            .collect();
+        let mut challenges = Vec::new();
+        if offers_ntlm {
+            challenges.push(offer(&self.settings.name, self.settings.ntlm_version.number()));
+        }
+        if offers_digest {
+            let realm = aor.domain();
+            let nonce = self.nonces.mint(now, &mut self.seed, conn, realm);
+            let algorithms = offered(dialect, message, &self.algorithms).iter();
+            challenges.extend(
+                algorithms.map(|algorithm| challenge(realm, nonce.as_str(), *algorithm, stale)),
+            );
+        }
+        if signs && message.method() == Method::Register {
+            self.makes_keys(now, conn, None);
+        }
         self.counters.count(Series::Challenges);
         self.respond(conn, message, status, |writer| {
             challenges.iter().fold(writer, |writer, value| writer.line(header, value)).finish();

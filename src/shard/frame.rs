@@ -8,7 +8,8 @@ use std::net::IpAddr;
 use bytes::{Bytes, BytesMut};
 
 use super::home::Endpoint;
-use crate::auth::digest::DigestProof;
+use crate::auth::proof::{Proof, Scheme};
+use crate::auth::security_association::SecurityAssociation;
 use crate::base::aor::Aor;
 use crate::base::ids::{ConnId, RelayId, SessionId, ShardId, Slot, SubscriptionId};
 use crate::immcu::pager::Talk;
@@ -289,7 +290,7 @@ pub struct SignIn {
     /// On this connection.
     pub conn: ConnId,
     /// What proves it; `None` when the connection is his already.
-    pub proof: Option<DigestProof>,
+    pub proof: Option<Proof>,
     /// The endpoints to add, refresh or remove; `None` only proves the identity.
     pub register: Option<Register>,
     /// The whole request, which comes back with the answer.
@@ -305,8 +306,10 @@ pub struct SignedIn {
     pub conn: ConnId,
     /// The request that asked.
     pub request: Bytes,
-    /// It came with a proof, whose verdict the connection's gate waits for.
-    pub proof: bool,
+    /// It came with a proof of this scheme, whose verdict the connection's gate waits for.
+    pub proof: Option<Scheme>,
+    /// What signs the connection's messages from now on, if the proof held and makes one.
+    pub association: Option<Box<SecurityAssociation>>,
     /// What came of it.
     pub outcome: Result<Registered, SignInError>,
 }

@@ -13,6 +13,7 @@
 //! | `dispatch_message` | pager mode |
 //! | `bridge` | between a session and pager mode |
 //! | `dispatch_response` | answers |
+//! | `signing` | signatures of clients that signed in by NTLM, verified and made |
 //!
 //! | file | what of presence it holds |
 //! |---|---|
@@ -52,6 +53,7 @@ mod roaming;
 mod search;
 mod service;
 mod session;
+mod signing;
 mod subscription;
 mod watching;
 
@@ -203,6 +205,8 @@ pub struct Shard {
     arena: BytesMut,
     lines: BytesMut,
     scratch: Option<Box<Head>>,
+    /// For the messages to be signed, which another message may have led to.
+    signing_head: Box<Head>,
     due: Vec<Timer>,
     due_relays: Vec<Slot>,
 }
@@ -215,6 +219,7 @@ impl Machine for Shard {
                 let deadline = now.after(self.settings.limits.authenticate_timeout);
                 self.wheel.arm(deadline, Timer::Authenticate(conn));
             }
+            Input::Message { conn, message } if !self.is_genuine(now, conn, message) => {}
             Input::Message { conn, message } if message.is_request() => {
                 self.request_received(now, conn, message);
             }
@@ -301,6 +306,7 @@ impl Shard {
             arena: BytesMut::with_capacity(ARENA_BYTES),
             lines: BytesMut::with_capacity(256),
             scratch: Some(Box::default()),
+            signing_head: Box::default(),
             due: Vec::new(),
             due_relays: Vec::new(),
             seed,
@@ -382,7 +388,7 @@ impl Shard {
                 if cargo == Cargo::PagerAnswer {
                     connection.pagers = connection.pagers.saturating_sub(1);
                 }
-                self.outputs.push_back(Output::Send { conn, bytes });
+                self.send(conn, bytes);
             }
             (None, Cargo::Request(relay)) => {
                 self.send_frame(relay.shard, Frame::Undeliverable { relay });
@@ -431,7 +437,7 @@ impl Shard {
         for timer in due.drain(..) {
             match timer {
                 Timer::Authenticate(conn) => {
-                    let late = |c: &Connection| c.user.is_none();
+                    let late = |c: &Connection| c.user.is_none() || c.is_late_with_keys(now);
                     if self.connections.get(conn).is_some_and(late) {
                         self.counters.hit(Limit::AuthenticateTime);
                         self.close(now, conn, CloseReason::AuthenticateTimeout);

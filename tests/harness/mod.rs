@@ -6,6 +6,7 @@
 pub mod client;
 pub mod digest;
 pub mod net;
+pub mod ntlm;
 pub mod rounds;
 pub mod shelf;
 pub mod text;

@@ -10,6 +10,7 @@ mod identity;
 mod limits;
 mod lockout;
 mod malformed;
+mod ntlm;
 mod pager;
 mod registration;
 mod responses;
