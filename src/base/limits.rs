@@ -66,6 +66,8 @@ limits! {
     XmlElements, xml_elements_max: usize = 16_384;
     /// Attributes of one XML element, and namespace prefixes in scope at it.
     XmlAttributes, xml_attributes_max: usize = 64;
+    /// Parts of one multipart body: a whole contact list of 1,000.
+    MimeParts, mime_parts_max: usize = 1024;
     /// Keep-alive CRLFs a connection may send a second before it is closed as a flood.
     KeepAliveRate, keep_alives_per_second_max: u32 = 100;
 
@@ -162,15 +164,29 @@ limits! {
     /// Groups of one contact list, "Other Contacts" included. The groups of a contact are one word
     /// of bits, so this may not exceed 64.
     ContactGroups, contact_groups_per_user_max: usize = 64;
-    /// Address, name and external URI of one contact together, or those of a group. Real ones are
-    /// under 200.
-    ContactBytes, contact_bytes_max: usize = 1024;
+    /// Address, name and external URI of one contact together, or name and external URI of a
+    /// group. Lync keeps 454, 256 and 2,048 characters; real ones have under 200 in all.
+    ContactBytes, contact_bytes_max: usize = 3 * 1024;
 
     /// Users in one answer to a search of the directory; who searches is told that there are more.
     SearchResults, directory_search_results_max: usize = 100;
     /// Users one search looks at on each shard, so that a search for what is in every name does
     /// not hold up the messages of others.
     SearchCandidates, directory_search_candidates_max: usize = 10_000;
+
+    /// Publications of one user: a dozen of each of eight endpoints, and the static ones.
+    Publications, publications_per_user_max: usize = 256;
+    /// Octets of all publications of one user together: the presence document of the product.
+    PublicationBytes, publication_bytes_max: usize = 25 * 1024;
+    /// Subscriptions to the presence of one user.
+    Watchers, watchers_per_user_max: usize = 10_000;
+    /// Users of whom one user is told, or was told, that they added him.
+    PromptedSubscribers, prompted_subscribers_max: usize = 200;
+    /// Members of one container: every contact fits.
+    Members, members_per_container_max: usize = 1_000;
+    /// Changes of a presence document within this time of a notice leave together at its end; 0
+    /// means that each leaves at once. The first change never waits.
+    PresenceDamping, presence_damping_time: Duration = Duration::from_millis(100);
 
     /// Rows in one group commit of the store.
     CommitRows, commit_rows_max: usize = 512;

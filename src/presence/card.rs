@@ -85,4 +85,13 @@ impl Card {
         });
         card
     }
+
+    /// Octets of its texts.
+    pub fn octets(&self) -> usize {
+        let Card { display_name, email, title, company, department, office, phones, photo } = self;
+        let texts = [display_name, email, title, company, department, office];
+        let photo = photo.iter().map(|photo| photo.uri.len() + photo.hash.len());
+        let phones = phones.iter().map(|phone| phone.display.len() + phone.uri.len());
+        texts.iter().map(|text| text.len()).chain(photo).chain(phones).sum()
+    }
 }

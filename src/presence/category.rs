@@ -32,6 +32,11 @@ macro_rules! categories {
                     .map_or_else(|| Category::Other(name.into()), |(_, category)| category.clone())
             }
 
+            /// The categories that watchers may see.
+            pub fn remote() -> impl Iterator<Item = &'static Category> {
+                Category::KNOWN.iter().map(|(_, category)| category).filter(|one| one.is_remote())
+            }
+
             /// The bit of this category in a [`CategorySet`]; all others share one.
             const fn bit(&self) -> u16 {
                 #[allow(clippy::items_after_statements, reason = "numbers the variants")]
@@ -108,6 +113,21 @@ impl CategorySet {
     /// True if it is in the set.
     pub fn contains(self, category: &Category) -> bool {
         self.0 & category.bit() != 0
+    }
+
+    /// What is in both.
+    pub const fn and(self, other: CategorySet) -> CategorySet {
+        CategorySet(self.0 & other.0)
+    }
+
+    /// What is in either.
+    pub const fn or(self, other: CategorySet) -> CategorySet {
+        CategorySet(self.0 | other.0)
+    }
+
+    /// The set of that one.
+    pub const fn only(category: &Category) -> CategorySet {
+        CategorySet(category.bit())
     }
 
     /// True for the set of nothing.

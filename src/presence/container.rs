@@ -35,6 +35,11 @@ impl ContainerId {
         ContainerId::PUBLIC,
         ContainerId::DEFAULT,
     ];
+
+    /// Position in [`LEVELS`](Self::LEVELS); `None` for a container that no watcher is in.
+    pub fn level(self) -> Option<u8> {
+        ContainerId::LEVELS.iter().position(|level| *level == self).map(|at| at as u8)
+    }
 }
 
 /// Whom a container has as a member.

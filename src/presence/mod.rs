@@ -10,10 +10,26 @@
 //! | `publication` | a category instance in a container: key, version, life, payload |
 //! | `state` | what a `state` or `note` says |
 //! | `card` | what a `contactCard` says |
-//! | `container` | access levels: membership and which one a watcher is in |
+//! | `container` | access levels and kinds of members |
+//! | `document` | the publications of one user, their versions and their ends |
+//! | `aggregate` | one state of the user from the statements of all his endpoints |
+//! | `membership` | who is in which container, and so which level a watcher is at |
+//! | `view` | what a container sees |
+//! | `watch` | who watches, in groups that are told the same |
+//! | `subscribers` | who has added the user to his contacts |
+//! | `row` | what the store keeps |
+//! | `presentity` | the machine that holds all of it for one user |
 
+pub mod aggregate;
 pub mod card;
 pub mod category;
 pub mod container;
+pub mod document;
+pub mod membership;
+pub mod presentity;
 pub mod publication;
+pub mod row;
 pub mod state;
+pub mod subscribers;
+pub mod view;
+pub mod watch;

@@ -42,6 +42,19 @@ pub struct Payload {
     pub source: Arc<str>,
 }
 
+impl Payload {
+    /// Octets of text, for the bound on a presence document.
+    pub fn octets(&self) -> usize {
+        let meaning = match &self.meaning {
+            Meaning::State(state) => state.octets(),
+            Meaning::Note(note) => note.text.len(),
+            Meaning::Card(card) => card.octets(),
+            Meaning::Opaque => 0,
+        };
+        self.source.len().saturating_add(meaning)
+    }
+}
+
 /// What a payload says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Meaning {
@@ -53,6 +66,20 @@ pub enum Meaning {
     Card(Box<Card>),
     /// Whatever it is, only clients understand it.
     Opaque,
+}
+
+/// One wish of a publisher.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Operation {
+    /// What is published.
+    pub key: Key,
+    /// The version the publisher takes for the current one, 0 for none; `None` overwrites
+    /// whatever is there.
+    pub version: Option<u32>,
+    /// How long it shall live.
+    pub life: Life,
+    /// What it says; `None` deletes.
+    pub payload: Option<Arc<Payload>>,
 }
 
 /// A publication.

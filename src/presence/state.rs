@@ -122,6 +122,23 @@ impl State {
             valid: None,
         }
     }
+
+    /// True if it holds at `unix_ms`.
+    pub fn is_valid(&self, unix_ms: u64) -> bool {
+        let second = unix_ms / 1000;
+        self.valid.is_none_or(|(from, to)| from <= second && second < to)
+    }
+
+    /// Octets of its texts.
+    pub fn octets(&self) -> usize {
+        let texts = [&self.location, &self.meeting_subject, &self.meeting_location];
+        let activity = self.activity.as_ref().map_or(0, |activity| {
+            let custom: usize = activity.custom.iter().map(|(_, text)| text.len()).sum();
+            custom.saturating_add(activity.token.len())
+        });
+        texts.iter().filter_map(|text| text.as_ref()).map(|text| text.len()).sum::<usize>()
+            + activity
+    }
 }
 
 /// Which of the user's notes.
