@@ -2,4 +2,5 @@
 
 pub mod mime;
 pub mod sip;
+pub mod soap;
 pub mod xml;
