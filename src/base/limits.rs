@@ -206,9 +206,9 @@ limits! {
     /// Groups of one contact list, "Other Contacts" included. The groups of a contact are one word
     /// of bits, so this may not exceed 64.
     ContactGroups, contact_groups_per_user_max: usize = 64;
-    /// Address, name and external URI of one contact together, or those of a group. Real ones are
-    /// under 200.
-    ContactBytes, contact_bytes_max: usize = 1024;
+    /// Address, name and external URI of one contact together, or name and external URI of a
+    /// group. Lync keeps 454, 256 and 2,048 characters; real ones have under 200 in all.
+    ContactBytes, contact_bytes_max: usize = 3 * 1024;
 
     /// Users in one answer to a search of the directory; who searches is told that there are more.
     SearchResults, directory_search_results_max: usize = 100;

@@ -118,6 +118,27 @@ rejects! {
     TooManyRequests 503 52043 "Too many requests are waiting for an answer";
     /// The server goes down.
     GoingDown 503 52044 "The server is going down";
+
+    /// A SOAP request that cannot be read, or lacks an argument.
+    BadSoap 400 52070 "The SOAP request cannot be read";
+    /// A SOAP method that is not served.
+    UnknownSoapMethod 400 52071 "The SOAP method is not supported";
+    /// A name or URI of a contact or group with control characters.
+    BadText 400 52072 "A name has characters that are not allowed";
+    /// A contact that is not in the list.
+    UnknownContact 404 52073 "There is no such contact";
+    /// A group that is not in the list.
+    UnknownGroup 404 52074 "There is no such group";
+    /// The group every list has cannot change.
+    GroupStays 403 52075 "This group can be neither deleted nor renamed";
+    /// The user has all the contacts he may have.
+    TooManyContacts 403 52076 "The contact list is full";
+    /// The user has all the groups he may have.
+    TooManyGroups 403 52077 "There are too many groups";
+    /// The names and URIs of a contact or group are too long.
+    ContactTooLong 413 52078 "The contact or group is too long";
+    /// A provisioning request that cannot be read.
+    BadProvisioning 400 52079 "The provisioning request cannot be read";
 }
 
 #[cfg(test)]

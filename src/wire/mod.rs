@@ -3,4 +3,5 @@
 pub mod mime;
 pub mod ntlm;
 pub mod sip;
+pub mod soap;
 pub mod xml;

@@ -1,6 +1,9 @@
 //! The dialect of Lync clients (MS-SIPRE, MS-SIPREGE, MS-OCER).
 
+pub mod contacts;
 pub mod register;
+pub mod search;
+pub mod soap;
 
 use super::reject::Reject;
 use crate::wire::sip::{HeaderName, Message, Writer};

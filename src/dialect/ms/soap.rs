@@ -1,0 +1,66 @@
+//! SERVICE with SOAP: changes of the contact list, and searches of the directory.
+
+use super::{contacts, search};
+use crate::base::limits::Limits;
+use crate::contacts::Edit;
+use crate::dialect::reject::Reject;
+use crate::directory::Query;
+use crate::wire::soap::Request;
+use crate::wire::xml::Document;
+
+/// The content type of requests and answers.
+pub const CONTENT_TYPE: &str = "application/SOAP+xml";
+
+/// What a client asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Change the sender's contact list.
+    Edit(Edit),
+    /// Search the directory.
+    Search(Query),
+}
+
+/// Reads a body.
+///
+/// # Errors
+/// [`Reject::BadSoap`] when it is no request or lacks an argument, [`Reject::UnknownSoapMethod`]
+/// for a method that is not served, [`Reject::UnknownGroup`] for a group no list can have.
+pub fn read(body: &[u8], limits: &Limits) -> Result<Command, Reject> {
+    let document = Document::parse(body, limits).map_err(|_| Reject::BadSoap)?;
+    let request = Request::of(&document).map_err(|_| Reject::BadSoap)?;
+    match request.method() {
+        search::METHOD => search::read(&request, limits).map(Command::Search),
+        _ => contacts::read(&request).map(Command::Edit),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(body: &str) -> Reject {
+        read(body.as_bytes(), &Limits::default()).unwrap_err()
+    }
+
+    #[test]
+    fn what_is_no_request_is_refused() {
+        let soap = |method: &str| {
+            format!(
+                r#"<s:Envelope xmlns:s="{}" xmlns:m="{}"><s:Body>{method}</s:Body></s:Envelope>"#,
+                crate::wire::soap::ENVELOPE,
+                crate::wire::soap::METHODS
+            )
+        };
+        for (body, reject) in [
+            ("", Reject::BadSoap),
+            ("<a/>", Reject::BadSoap),
+            (r#"<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>"#, Reject::BadSoap),
+            (&*soap(""), Reject::BadSoap),
+            (&*soap("<m:setACE/>"), Reject::UnknownSoapMethod),
+            (&*soap("<m:setContact/>"), Reject::BadSoap),
+            (&*soap("<m:directorySearch/>"), Reject::BadSoap),
+        ] {
+            assert_eq!(refused(body), reject, "{body}");
+        }
+    }
+}
