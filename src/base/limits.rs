@@ -216,20 +216,6 @@ limits! {
     /// not hold up the messages of others.
     SearchCandidates, directory_search_candidates_max: usize = 10_000;
 
-    /// Publications of one user: a dozen of each of eight endpoints, and the static ones.
-    Publications, publications_per_user_max: usize = 256;
-    /// Octets of all publications of one user together: the presence document of the product.
-    PublicationBytes, publication_bytes_max: usize = 25 * 1024;
-    /// Subscriptions to the presence of one user.
-    Watchers, watchers_per_user_max: usize = 10_000;
-    /// Users of whom one user is told, or was told, that they added him.
-    PromptedSubscribers, prompted_subscribers_max: usize = 200;
-    /// Members of one container: every contact fits.
-    Members, members_per_container_max: usize = 1_000;
-    /// Changes of a presence document within this time of a notice leave together at its end; 0
-    /// means that each leaves at once. The first change never waits.
-    PresenceDamping, presence_damping_time: Duration = Duration::from_millis(100);
-
     /// Rows in one group commit of the store.
     CommitRows, commit_rows_max: usize = 512;
     /// Longest a row waits for its group commit.

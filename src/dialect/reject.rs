@@ -110,6 +110,10 @@ rejects! {
     TooManySubscriptions 403 52047 "Too many subscriptions";
     /// The user has published all he may.
     TooMuchPresence 413 52048 "Too much is published";
+    /// A container has all the members it may have.
+    TooManyMembers 413 52055 "The access level has too many members";
+    /// No access level has that number.
+    UnknownContainer 400 52056 "There is no such access level";
     /// The store cannot take a change now.
     StoreBusy 503 52049 "The change cannot be stored now: try again later";
     /// A bound of the server is reached.

@@ -7,7 +7,7 @@ use super::forward::fill_via;
 use super::frame::Cargo;
 use super::frame::watch::{Notice, View};
 use super::relay::Purpose;
-use super::subscription::{SubscriptionEntry, Topic};
+use super::subscription::{SubscriptionEntry, Topic, media_type};
 use super::{Shard, stamp};
 use crate::base::aor::Aor;
 use crate::base::ids::Slot;
@@ -54,7 +54,7 @@ impl Shard {
     pub(super) fn noticed_one(&mut self, now: Now, slot: Slot, aor: &Aor, body: &Bytes) {
         let Some(entry) = self.subscriptions.get_mut(slot) else { return };
         let Topic::Presence(presence) = &entry.topic else { return };
-        let media_type = presence.format.media_type();
+        let media_type = media_type(presence.format);
         let busy = entry.awaiting.is_some() || entry.in_flight.is_some();
         if busy || !entry.pending.is_empty() || entry.standard_list().is_some() {
             let content = Content { media_type: media_type.into(), body: body.clone() };

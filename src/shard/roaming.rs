@@ -85,22 +85,22 @@ impl Shard {
         let presentity = presentity.ok_or(Reject::UnknownUser)?;
         let aor = &entry.user.aor;
         Ok(match package {
-            OwnPackage::Contacts => content(ms::contacts::MEDIA_TYPE, ms::contacts::list(&entry.contacts)),
+            OwnPackage::Contacts => content(ms::contacts::CONTENT_TYPE, ms::contacts::list(&entry.contacts)),
             OwnPackage::RoamingSelf => content(
-                ms::roaming_self::MEDIA_TYPE,
+                ms::roaming_self::CONTENT_TYPE,
                 ms::roaming_self::document(now, aor, presentity, Parts::of(wants)),
             ),
-            OwnPackage::Acl => content(ms::acl::MEDIA_TYPE, ms::acl::document(presentity)),
+            OwnPackage::Acl => content(ms::acl::CONTENT_TYPE, ms::acl::document(presentity)),
             OwnPackage::Provisioning => {
                 let policy = settings.policy(&entry.user.policy);
                 let answer = ms::provisioning::answer(body, &settings, policy);
-                content(ms::provisioning::MEDIA_TYPE, answer.map_err(|_| Reject::BadBody)?)
+                content(ms::provisioning::CONTENT_TYPE, answer.map_err(|_| Reject::BadBody)?)
             }
             OwnPackage::PendingWatchers => {
-                content(ms::pending::MEDIA_TYPE, ms::pending::document(presentity))
+                content(ms::pending::CONTENT_TYPE, ms::pending::document(presentity))
             }
             OwnPackage::WatcherInfo => {
-                content(simple::winfo::MEDIA_TYPE, simple::winfo::document(aor, presentity))
+                content(simple::winfo::CONTENT_TYPE, simple::winfo::document(aor, presentity))
             }
         })
     }
@@ -147,7 +147,7 @@ impl Shard {
             .collect();
         let Some(presence) = entry.presence.as_ref().filter(|_| !told.is_empty()) else { return };
         let body = ms::roaming_self::document(now, &entry.user.aor, &presence.presentity, parts);
-        self.tell_each(&told, &content(ms::roaming_self::MEDIA_TYPE, body));
+        self.tell_each(&told, &content(ms::roaming_self::CONTENT_TYPE, body));
     }
 
     /// Tells all there is in a package to those who subscribe to it.
@@ -168,7 +168,7 @@ impl Shard {
         let Some(entry) = self.users.get(slot) else { return };
         let own = entry.own.iter().filter(|own| own.package == OwnPackage::Contacts);
         let told: Vec<SubscriptionId> = own.map(|own| own.id).collect();
-        self.tell_each(&told, &content(ms::contacts::MEDIA_TYPE, ms::contacts::delta(delta)));
+        self.tell_each(&told, &content(ms::contacts::CONTENT_TYPE, ms::contacts::delta(delta)));
     }
 
     fn tell_each(&mut self, subscriptions: &[SubscriptionId], content: &Content) {

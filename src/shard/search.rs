@@ -36,11 +36,12 @@ impl Shard {
         message: crate::wire::sip::Message<'_>,
     ) {
         let limits = &self.settings.limits;
-        let query = match ms::search::read(message.body(), limits) {
-            Ok(query) => Arc::new(query),
-            Err(error) => {
-                return self.reject_saying(conn, message, Reject::BadBody, error.reason());
+        let query = match ms::soap::read(message.body(), limits) {
+            Ok(ms::soap::Command::Search(query)) => Arc::new(query),
+            Ok(ms::soap::Command::Edit(_)) => {
+                return self.reject(conn, message, Reject::UnknownSoapMethod);
             }
+            Err(reject) => return self.reject(conn, message, reject),
         };
         let deadline = now.after(limits.home_answer_time_max);
         let request = self.keep(message);
@@ -88,7 +89,7 @@ impl Shard {
         let body = ms::search::answer(&users, more);
         self.with_message(&request, |shard, message| {
             shard.respond(conn, message, 200, |writer| {
-                writer.body(ms::contacts::SOAP, body.as_bytes());
+                writer.body(ms::soap::CONTENT_TYPE, body.as_bytes());
             });
         });
     }

@@ -11,13 +11,15 @@ use super::frame::Frame;
 use super::frame::watch::Service;
 use crate::base::aor::Aor;
 use crate::base::ids::{ConnId, Slot};
+use crate::base::limits::Limit;
 use crate::base::time::Now;
 use crate::contacts::{self, Delta, EditError};
 use crate::dialect::ms;
 use crate::dialect::ms::roaming_self::Parts;
 use crate::dialect::reject::Reject;
 use crate::metrics::names::Series;
-use crate::presence::document::PublishError;
+use crate::presence::document::{PublishError, Stale};
+use crate::presence::membership::MembersError;
 use crate::presence::presentity::Published;
 use crate::presence::row::Row;
 use crate::sip::subscription::Content;
@@ -104,7 +106,7 @@ impl Shard {
             Ok(Published { touched, rows }) => {
                 let parts = Parts::categories(&touched);
                 let body = ms::roaming_self::document(now, service.aor.as_str(), presentity, parts);
-                let answer = content(ms::roaming_self::MEDIA_TYPE, body);
+                let answer = content(ms::roaming_self::CONTENT_TYPE, body);
                 let conn = service.conn;
                 if rows.is_empty() {
                     self.answer_service(&service, Some(&answer));
@@ -116,11 +118,15 @@ impl Shard {
             }
             Err(PublishError::Stale(stale)) => {
                 self.counters.count(Series::PublicationConflicts);
-                let fault = content(ms::fault::MEDIA_TYPE, ms::fault::wrong_versions(&stale));
+                let fault = content(ms::fault::CONTENT_TYPE, ms::fault::wrong_versions(&stale));
                 self.answer_service_with(&service, 409, Some(&fault));
             }
-            Err(error) => {
-                error.limit().into_iter().for_each(|limit| self.counters.hit(limit));
+            Err(PublishError::TooMany) => {
+                self.counters.hit(Limit::Publications);
+                self.refuse_service(&service, Reject::TooMuchPresence);
+            }
+            Err(PublishError::TooLarge) => {
+                self.counters.hit(Limit::PublicationBytes);
                 self.refuse_service(&service, Reject::TooMuchPresence);
             }
         }
@@ -148,10 +154,17 @@ impl Shard {
         let Some(presentity) = self.presentity(now, user) else { return };
         match presentity.plan_members(&changes, &settings.limits) {
             Ok(rows) => self.write_rows(user, service, rows),
-            Err(error) => {
-                error.limit().into_iter().for_each(|limit| self.counters.hit(limit));
-                let fault = content(ms::fault::MEDIA_TYPE, ms::fault::members(&error));
-                self.answer_service_with(&service, error.status(), Some(&fault));
+            Err(MembersError::Stale { index, version, current }) => {
+                let stale = Stale { index, version, current };
+                let fault = content(ms::fault::CONTENT_TYPE, ms::fault::wrong_versions(&[stale]));
+                self.answer_service_with(&service, 409, Some(&fault));
+            }
+            Err(MembersError::TooMany) => {
+                self.counters.hit(Limit::Members);
+                self.refuse_service(&service, Reject::TooManyMembers);
+            }
+            Err(MembersError::Unknown(_)) => {
+                self.refuse_service(&service, Reject::UnknownContainer);
             }
         }
     }
@@ -182,15 +195,19 @@ impl Shard {
 
     fn edit_contacts(&mut self, user: Slot, service: Service, body: &[u8]) {
         let settings = Arc::clone(&self.settings);
-        let wish = match ms::contacts::read(body, &settings.limits) {
-            Ok(wish) => wish,
-            Err(error) => return self.refuse_body(&service, error.reason()),
+        let edit = match ms::soap::read(body, &settings.limits) {
+            Ok(ms::soap::Command::Edit(edit)) => edit,
+            Ok(ms::soap::Command::Search(_)) => {
+                return self.refuse_service(&service, Reject::UnknownSoapMethod);
+            }
+            Err(reject) => return self.refuse_service(&service, reject),
         };
         let Some(entry) = self.users.get(user) else { return };
+        let limits = settings.limits_of(&entry.user.policy);
         let mut list = entry.contacts.clone();
-        match list.apply(wish.edit.clone(), &settings.limits) {
+        match list.apply(edit, &limits) {
             Ok(delta) => {
-                let answer = content(ms::contacts::SOAP, ms::contacts::answer(&wish, &delta));
+                let answer = content(ms::soap::CONTENT_TYPE, ms::contacts::answer(&delta));
                 let rows = Rows::Contacts(delta.rows());
                 let change = Change::Contacts(Box::new(list), Box::new(delta), answer);
                 self.write(user, Some(service), rows, change);
@@ -201,8 +218,7 @@ impl Shard {
 
     fn refuse_contacts_edit(&mut self, service: &Service, error: EditError) {
         error.limit().into_iter().for_each(|limit| self.counters.hit(limit));
-        let fault = content(ms::contacts::SOAP, ms::contacts::fault(error));
-        self.answer_service_with(service, ms::contacts::status(error), Some(&fault));
+        self.refuse_service(service, ms::contacts::reject(error));
     }
 
     /// Whom a user has in his list has changed: in privacy mode that decides what they see.

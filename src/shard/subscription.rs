@@ -272,6 +272,14 @@ pub(super) fn contact(sent_by: &str, transport: Transport) -> String {
     format!("sip:{sent_by};transport={transport}")
 }
 
+/// The type of one user's document.
+pub(super) const fn media_type(format: Format) -> &'static str {
+    match format {
+        Format::Categories => ms::categories::CONTENT_TYPE,
+        Format::Pidf => simple::pidf::CONTENT_TYPE,
+    }
+}
+
 /// What the first notification of a subscription to presence carries; `None` when the only user
 /// asked for is not there.
 fn first_content(
@@ -282,7 +290,7 @@ fn first_content(
 ) -> Option<Content> {
     let Some(list) = &presence.list else {
         let body = views.into_iter().next()?.body?;
-        return Some(Content { media_type: presence.format.media_type().into(), body });
+        return Some(Content { media_type: media_type(presence.format).into(), body });
     };
     Some(match presence.format {
         Format::Categories => ms::batch::content(list, version, true, &views, apart),

@@ -122,9 +122,7 @@ impl Shard {
             None => self.watches.remove(&subscription).unwrap_or_default(),
             Some(aors) => {
                 let gone: Vec<Slot> = aors.iter().filter_map(|aor| self.users.slot(aor)).collect();
-                if let Some(slots) = self.watches.get_mut(&subscription) {
-                    slots.retain(|slot| !gone.contains(slot));
-                }
+                gone.iter().for_each(|slot| self.forget_watch(subscription, *slot));
                 gone
             }
         };
@@ -133,6 +131,15 @@ impl Shard {
             if let Some(presence) = entry.presence.as_mut() {
                 presence.presentity.unwatch(subscription);
             }
+        }
+    }
+
+    /// A subscription watches one user less.
+    fn forget_watch(&mut self, subscription: SubscriptionId, slot: Slot) {
+        let Some(slots) = self.watches.get_mut(&subscription) else { return };
+        slots.retain(|known| *known != slot);
+        if slots.is_empty() {
+            self.watches.remove(&subscription);
         }
     }
 
@@ -186,9 +193,7 @@ impl Shard {
         let watches: Vec<watch::Watch> = presence.presentity.watches().map(|w| w.watch()).collect();
         let mut groups: Vec<(Format, CategorySet, Vec<SubscriptionId>)> = Vec::new();
         for watch in watches {
-            if let Some(slots) = self.watches.get_mut(&watch.subscription) {
-                slots.retain(|known| *known != slot);
-            }
+            self.forget_watch(watch.subscription, slot);
             let alike = |g: &&mut (Format, CategorySet, Vec<SubscriptionId>)| {
                 (g.0, g.1) == (watch.format, watch.categories)
             };
