@@ -4,13 +4,13 @@
 use bytes::Bytes;
 
 use super::forward::fill_via;
-use super::frame::Cargo;
+use super::frame::{Cargo, Frame};
 use super::frame::watch::{Notice, View};
 use super::relay::Purpose;
 use super::subscription::{SubscriptionEntry, Topic, media_type};
 use super::{Shard, stamp};
 use crate::base::aor::Aor;
-use crate::base::ids::Slot;
+use crate::base::ids::{Slot, SubscriptionId};
 use crate::base::time::Now;
 use crate::dialect::simple;
 use crate::metrics::names::Series;
@@ -46,6 +46,13 @@ impl Shard {
     /// A user has changed whom subscriptions of this shard watch.
     pub(super) fn noticed(&mut self, now: Now, notice: &Notice) {
         for slot in &notice.subscriptions {
+            if self.subscriptions.get(*slot).is_none() {
+                // The word that it is over was lost.
+                let subscription = SubscriptionId::new(self.id, *slot);
+                let home = notice.aor.home(self.shards);
+                self.send_frame(home, Frame::Unwatch { subscription, aors: None });
+                continue;
+            }
             self.noticed_one(now, *slot, &notice.aor, &notice.body);
         }
     }
