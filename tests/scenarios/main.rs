@@ -18,3 +18,4 @@ mod session;
 mod sign_in;
 mod timers;
 mod vanish;
+mod watching;
