@@ -4,6 +4,7 @@ use toml::Spanned;
 
 use super::error::{Error, Problem};
 use super::limits::{self, Located};
+use super::policy;
 use super::schema::{self, File};
 use super::settings::{Certificate, Listen, Log, Settings};
 
@@ -16,6 +17,7 @@ pub fn parse(text: &str) -> Result<Settings, Error> {
 fn resolve(file: File) -> Result<Settings, Located> {
     let defaults = Settings::default();
     let listen = listen(&file.listen)?;
+    let limits = limits::resolve(&file.limits)?;
     Ok(Settings {
         domains: match file.server.domains {
             Some(domains) => distinct(domains, Problem::NoDomain, |name| name.0.clone())?
@@ -39,11 +41,16 @@ fn resolve(file: File) -> Result<Settings, Located> {
                 .collect(),
             None => defaults.digest,
         },
-        limits: limits::resolve(&file.limits)?,
         log: Log {
             filter: file.log.filter.map_or(defaults.log.filter, |filter| filter.0),
             format: file.log.format.map_or(defaults.log.format, |format| format.0),
         },
+        custom_state_url: match file.presence.custom_state_url {
+            Some(folder) => folder.0,
+            None => defaults.custom_state_url,
+        },
+        policies: policy::resolve(file.policy, &limits)?,
+        limits,
     })
 }
 

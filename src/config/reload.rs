@@ -20,6 +20,10 @@ pub enum Setting {
     LogFilter,
     /// `log.format`
     LogFormat,
+    /// `policy.…`
+    Policies,
+    /// `presence.custom_state_url`
+    CustomStateUrl,
     /// `server.cores`
     Cores,
     /// `server.data`
@@ -34,13 +38,15 @@ pub enum Setting {
 
 impl Setting {
     /// All keys outside `[limits]`.
-    pub const PLAIN: [Setting; 11] = [
+    pub const PLAIN: [Setting; 13] = [
         Setting::Digest,
         Setting::ListenHttp,
         Setting::ListenTcp,
         Setting::ListenTls,
         Setting::LogFilter,
         Setting::LogFormat,
+        Setting::Policies,
+        Setting::CustomStateUrl,
         Setting::Cores,
         Setting::Data,
         Setting::Domains,
@@ -55,12 +61,14 @@ impl Setting {
             Setting::Limit(_) => "limits",
             Setting::ListenHttp | Setting::ListenTcp | Setting::ListenTls => "listen",
             Setting::LogFilter | Setting::LogFormat => "log",
+            Setting::Policies => "policy",
+            Setting::CustomStateUrl => "presence",
             Setting::Cores | Setting::Data | Setting::Domains | Setting::Name => "server",
             Setting::Certificates => "tls",
         }
     }
 
-    /// The key in its section.
+    /// The key in its section; `*` for all policies together.
     pub const fn key(self) -> &'static str {
         match self {
             Setting::Digest => "digest",
@@ -70,6 +78,8 @@ impl Setting {
             Setting::ListenTls => "tls",
             Setting::LogFilter => "filter",
             Setting::LogFormat => "format",
+            Setting::Policies => "*",
+            Setting::CustomStateUrl => "custom_state_url",
             Setting::Cores => "cores",
             Setting::Data => "data",
             Setting::Domains => "domains",
@@ -93,6 +103,8 @@ impl Setting {
             Setting::ListenTls => running.listen.tls != wanted.listen.tls,
             Setting::LogFilter => running.log.filter != wanted.log.filter,
             Setting::LogFormat => running.log.format != wanted.log.format,
+            Setting::Policies => running.policies != wanted.policies,
+            Setting::CustomStateUrl => running.custom_state_url != wanted.custom_state_url,
             Setting::Cores => running.cores != wanted.cores,
             Setting::Data => running.data != wanted.data,
             Setting::Domains => running.domains != wanted.domains,
@@ -127,7 +139,8 @@ mod tests {
             "[server]\ndomains = ['a.test']\nname = 'a.test'\ndata = '/d'\ncores = 1\n\
              [listen]\ntls = '0.0.0.0:1'\ntcp = '0.0.0.0:2'\nhttp = '0.0.0.0:3'\n\
              [tls]\ncertificates = [{ chain = 'a', key = 'b' }]\n[auth]\ndigest = ['MD5']\n\
-             [log]\nfilter = 'debug'\nformat = 'json'\n[limits]\nlockout_time = '1s'\n",
+             [log]\nfilter = 'debug'\nformat = 'json'\n[presence]\n\
+             custom_state_url = 'https://a.test'\n[policy.a]\n[limits]\nlockout_time = '1s'\n",
         )
         .unwrap();
         let changes = changes(&Settings::default(), &wanted);
