@@ -1,6 +1,6 @@
-//! Layer 5: HTTP for operators: `/metrics` for Prometheus and `/healthz` for load balancers. There
-//! is no authentication and nothing to change here; the address belongs on loopback or a closed
-//! network.
+//! Layer 5: HTTP for operators: `/metrics` for Prometheus and `/healthz` for load balancers, and
+//! `/custom-states/` for clients, through a proxy that has a certificate. There is no
+//! authentication and nothing to change here; the address belongs on loopback or a closed network.
 //!
 //! What the answers are made of comes from the runtime through [`Sources`], for the counters live
 //! on the cores.

@@ -148,7 +148,7 @@ impl Shard {
         let entry = self.users.get_mut(slot)?;
         let settings = &self.settings;
         let presence = entry.presence.get_or_insert_with(|| {
-            let contacts_only = settings.policy(&entry.user.policy).privacy;
+            let contacts_only = settings.policies.of(&entry.user.policy).privacy;
             let mut presence = PresenceEntry::new(now, &entry.user, contacts_only);
             for binding in entry.registrar.bindings(now) {
                 presence.presentity.endpoint_added(now, binding.conn, &settings.limits);
@@ -181,7 +181,7 @@ impl Shard {
         let Some(entry) = self.users.get_mut(slot) else { return };
         let Some(presence) = entry.presence.as_mut() else { return };
         presence.presentity.set_card(now, card(&entry.user), &settings.limits);
-        presence.presentity.set_contacts_only(settings.policy(&entry.user.policy).privacy);
+        presence.presentity.set_contacts_only(settings.policies.of(&entry.user.policy).privacy);
         self.presence_changed(now, slot, None);
     }
 

@@ -1,6 +1,8 @@
 //! The dialect of Lync clients (MS-SIPRE, MS-SIPREGE, MS-OCER).
 
 pub mod contacts;
+pub mod custom_states;
+pub mod provisioning;
 pub mod register;
 pub mod search;
 pub mod soap;
