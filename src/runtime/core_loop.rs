@@ -95,6 +95,8 @@ pub struct CorePlan {
 /// What a core says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
+    /// Its executor runs and its machine is being made.
+    Awake(ShardId),
     /// It accepts connections.
     Started(ShardId),
     /// It has no connection any more, after an order to drain.
@@ -103,11 +105,12 @@ pub enum Event {
     Ended(ShardId, Result<(), String>),
 }
 
-/// Starts the thread of a core. `make` makes its machine there.
+/// Starts the thread of a core. `make` makes its machine there, or says in one line why it
+/// cannot.
 pub fn spawn<M, F>(plan: CorePlan, make: F) -> std::io::Result<JoinHandle<()>>
 where
     M: Machine + 'static,
-    F: FnOnce(Seat) -> M + Send + 'static,
+    F: FnOnce(Seat) -> Result<M, String> + Send + 'static,
 {
     std::thread::Builder::new().name(format!("core-{}", plan.shard)).spawn(move || {
         let (shard, events) = (plan.shard, plan.events.clone());
@@ -121,7 +124,7 @@ where
 fn execute<M, F>(plan: CorePlan, make: F) -> Result<(), String>
 where
     M: Machine + 'static,
-    F: FnOnce(Seat) -> M,
+    F: FnOnce(Seat) -> Result<M, String>,
 {
     let executor = LocalExecutorBuilder::new(Placement::Fixed(plan.cpu))
         .name("core")
@@ -149,9 +152,10 @@ struct Core<M: Machine> {
 async fn run<M, F>(plan: CorePlan, make: F) -> Result<(), String>
 where
     M: Machine + 'static,
-    F: FnOnce(Seat) -> M,
+    F: FnOnce(Seat) -> Result<M, String>,
 {
     let CorePlan { shard, port, listeners, limits, clock, mesh, cores, events, pulses, .. } = plan;
+    let _ = events.send(Event::Awake(shard));
     let machine = make(Seat {
         shard,
         shards: mesh.shards(),
@@ -159,7 +163,7 @@ where
         seed: Seed::new(random_seed()?),
         limits: limits.clone(),
         port,
-    });
+    })?;
     let carrier = Courier::new(shard, &mesh, plan.ledger, &limits);
     let partition = Rc::new(Partition::new(Parts {
         shard,
