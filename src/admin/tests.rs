@@ -17,6 +17,7 @@ use crate::base::limits::{Limit, Limits};
 use crate::metrics::counters::{AuthFailure, CloseReason, Counters};
 use crate::metrics::names::{FAMILIES, METHODS, Series};
 use crate::metrics::store::{Alarm, StoreCounters};
+use crate::shard::question::{Answer, Question};
 use crate::wire::sip::Method;
 
 /// A server whose facts a test writes.
@@ -34,6 +35,10 @@ impl Sources for Fake {
             true => pending().await,
             false => self.shards.clone(),
         }
+    }
+
+    async fn ask(&self, _: Question) -> Option<Answer> {
+        None
     }
 
     fn store(&self) -> StoreCounters {

@@ -20,6 +20,7 @@ use glommio::{Latency, LocalExecutorBuilder, Placement, Shares};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::courier::Courier;
+use super::inquiries::Inquiries;
 use super::ledger::Ledger;
 use super::mesh::Mesh;
 use super::orders::{Cores, Order};
@@ -140,6 +141,7 @@ where
 struct Core<M: Machine> {
     shard: ShardId,
     partition: Rc<Partition<M, Courier>>,
+    inquiries: Rc<Inquiries>,
     mesh: Arc<Mesh>,
     cores: Cores,
     events: UnboundedSender<Event>,
@@ -164,7 +166,8 @@ where
         limits: limits.clone(),
         port,
     })?;
-    let carrier = Courier::new(shard, &mesh, plan.ledger, &limits);
+    let inquiries = Rc::new(Inquiries::default());
+    let carrier = Courier::new(shard, &mesh, plan.ledger, inquiries.clone(), &limits);
     let partition = Rc::new(Partition::new(Parts {
         shard,
         shards: mesh.shards(),
@@ -177,6 +180,7 @@ where
     let core = Rc::new(Core {
         shard,
         partition: partition.clone(),
+        inquiries,
         mesh,
         cores,
         events,
@@ -240,6 +244,11 @@ impl<M: Machine> Core<M> {
 
     fn obey(&self, order: Order) {
         match order {
+            Order::Ask(question, reply) => {
+                if let Some(ticket) = self.inquiries.open(reply) {
+                    self.partition.control(Control::Ask { ticket, question });
+                }
+            }
             Order::Control(control) => self.partition.control(control),
             // Nobody waits any more if this fails.
             Order::Counters(reply) => drop(reply.send(self.partition.counters())),

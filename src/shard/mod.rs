@@ -33,6 +33,7 @@ pub mod invariants;
 mod invitation;
 pub mod occupancy;
 pub mod output;
+pub mod question;
 mod relay;
 mod session;
 
@@ -66,6 +67,7 @@ use home::Users;
 use input::{Control, Input};
 use invitation::Invitation;
 use output::Output;
+use question::Answer;
 use relay::Relays;
 use session::SessionEntry;
 
@@ -194,6 +196,9 @@ impl Machine for Shard {
             Input::Control(Control::PutUser(user)) => self.put_user(user),
             Input::Control(Control::RemoveUser(aor)) => self.remove_user(now, &aor),
             Input::Control(Control::PutRows(..) | Control::Written { .. }) => {}
+            Input::Control(Control::Ask { ticket, .. }) => {
+                self.outputs.push_back(Output::Answer { ticket, answer: Answer::NoSuchUser });
+            }
             Input::Tick => self.tick(now),
         }
         while let Some(frame) = self.local.pop_front() {
