@@ -239,12 +239,12 @@ impl Shard {
     }
 }
 
-/// Whether the client wants a signature on what we send. It passes over a provisional answer, and
-/// takes a challenge and a refused REGISTER without one: it may have other keys by then.
+/// Whether the client wants a signature on what we send: it takes a challenge and a refused
+/// REGISTER without one, and may have other keys by then. It would pass over a provisional answer
+/// without one, and would complain.
 fn is_signed(message: Message<'_>) -> bool {
     match message.status() {
-        0 => true,
-        1..200 | 401 | 407 => false,
+        401 | 407 => false,
         status => status < 300 || message.method() != Method::Register,
     }
 }

@@ -105,7 +105,7 @@ impl Keys {
         let lines = message.headers("Authentication-Info");
         let free = match message.status() {
             0 => false,
-            1..200 | 401 | 407 => true,
+            401 | 407 => true,
             status => status >= 300 && message.method() == "REGISTER",
         };
         let [value] = lines[..] else {
