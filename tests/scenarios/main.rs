@@ -16,5 +16,6 @@ mod registration;
 mod responses;
 mod session;
 mod sign_in;
+mod signatures;
 mod timers;
 mod vanish;
