@@ -184,10 +184,18 @@ impl Presentity {
         operations: Vec<Operation>,
         limits: &Limits,
     ) -> Result<Published, PublishError> {
+        if self.turn.is_some_and(|turn| now.reached(turn)) {
+            self.expire(now, limits);
+        }
+        let mut touched: Vec<Category> = Vec::new();
+        for Operation { key, .. } in &operations {
+            if !touched.contains(&key.category) {
+                touched.push(key.category.clone());
+            }
+        }
         let mut changes =
             self.document.publish(now.unix_ms, operations, &self.endpoints, limits)?;
         let rows = std::mem::take(&mut changes.rows);
-        let touched = changes.touched.clone();
         self.settle(now, changes, limits);
         Ok(Published { touched, rows })
     }
@@ -284,23 +292,23 @@ impl Presentity {
     /// The user has made `other` a contact, or no longer has him as one.
     pub fn contact_changed(&mut self, other: &Aor, is_contact: bool) {
         self.watches.set_contact(other, is_contact);
-        self.relevel();
+        if self.contacts_only {
+            self.relevel();
+        }
     }
 
     /// Privacy mode: whether only contacts of the user see more than container 0.
     pub fn set_contacts_only(&mut self, contacts_only: bool) {
-        self.contacts_only = contacts_only;
-        self.relevel();
+        if self.contacts_only != contacts_only {
+            self.contacts_only = contacts_only;
+            self.relevel();
+        }
     }
 
     /// The container that decides what `who` sees. In privacy mode somebody who is no contact is
     /// in container 0, unless he is blocked.
     pub fn level_of(&self, who: &Aor, relation: Relation, is_contact: bool) -> ContainerId {
-        let level = self.membership.level_of(who, relation);
-        if self.contacts_only && !is_contact && level != ContainerId::BLOCKED {
-            return ContainerId::DEFAULT;
-        }
-        level
+        level_of(&self.membership, self.contacts_only, who, relation, is_contact)
     }
 
     /// All that `container` sees, as of the last call that changed something.
@@ -446,19 +454,21 @@ impl Presentity {
 
     /// When the next publication ends or the next state begins or ceases to hold.
     fn next_turn(&self, now: Now) -> Option<Deadline> {
-        let ends = self.document.publications().iter().flat_map(|publication| {
-            let end = match publication.life {
-                Life::Until(end) => Some(end),
-                Life::Static | Life::User | Life::Endpoint(_) => None,
-            };
-            let valid = match &publication.payload.meaning {
+        let ends = self.document.publications().iter().filter_map(|one| match one.life {
+            Life::Until(end) => Some(end.saturating_mul(1000)),
+            Life::Static | Life::User | Life::Endpoint(_) => None,
+        });
+        let bounds =
+            self.document.publications().iter().filter_map(|one| match &one.payload.meaning {
                 Meaning::State(state) => state.valid,
                 Meaning::Note(_) | Meaning::Card(_) | Meaning::Opaque => None,
-            };
-            end.into_iter().chain(valid.into_iter().flat_map(|(from, to)| [from, to]))
-        });
-        let next = ends.map(|end| end.saturating_mul(1000)).filter(|end| *end > now.unix_ms).min();
-        next.map(|next| Deadline(now.mono_ms.saturating_add(next - now.unix_ms)))
+            });
+        let bounds = bounds
+            .flat_map(|(from, to)| [from, to])
+            .map(|bound| bound.saturating_mul(1000))
+            .filter(|bound| *bound > now.unix_ms);
+        let wait_ms = ends.chain(bounds).min()?.saturating_sub(now.unix_ms);
+        Some(Deadline(now.mono_ms.saturating_add(wait_ms)))
     }
 
     /// Tells what the levels have not been told, unless the last telling was only just now.
@@ -468,25 +478,39 @@ impl Presentity {
         {
             return;
         }
+        let mut is_told = false;
         for (container, changed) in ContainerId::LEVELS.into_iter().zip(self.untold) {
             for group in self.watches.groups(container, changed) {
                 self.outputs.push_back(notice(group, changed));
+                is_told = true;
             }
         }
         self.untold = Default::default();
-        self.damped_until = Some(now.after(limits.presence_damping_time));
+        if is_told {
+            self.damped_until = Some(now.after(limits.presence_damping_time));
+        }
     }
 
     /// Finds the levels of all watchers anew and shows those that moved all of their new view.
     fn relevel(&mut self) {
         let (membership, contacts_only) = (&self.membership, self.contacts_only);
         let moved = self.watches.relevel(|who, relation, is_contact| {
-            let level = membership.level_of(who, relation);
-            let is_stranger = contacts_only && !is_contact && level != ContainerId::BLOCKED;
-            if is_stranger { ContainerId::DEFAULT } else { level }
+            level_of(membership, contacts_only, who, relation, is_contact)
         });
         self.outputs.extend(moved.into_iter().map(|group| notice(group, CategorySet::ALL)));
     }
+}
+
+fn level_of(
+    membership: &Membership,
+    contacts_only: bool,
+    who: &Aor,
+    relation: Relation,
+    is_contact: bool,
+) -> ContainerId {
+    let level = membership.level_of(who, relation);
+    let is_stranger = contacts_only && !is_contact && level != ContainerId::BLOCKED;
+    if is_stranger { ContainerId::DEFAULT } else { level }
 }
 
 fn notice(group: Group, changed: CategorySet) -> Output {
@@ -494,5 +518,7 @@ fn notice(group: Group, changed: CategorySet) -> Output {
     Output::Notice { container, format, categories, changed: changed.and(categories), watches }
 }
 
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;
