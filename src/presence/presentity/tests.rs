@@ -1,14 +1,20 @@
 //! What the machine does, step by step.
 
+mod model;
+mod properties;
+mod steps;
+
 use std::time::Duration;
 
 use super::*;
 use crate::presence::container::Member;
 use crate::presence::membership::MemberChange;
+use crate::presence::publication::Meaning;
 use crate::presence::samples::{
     card, conn, everything, key, note, now, payload, put, states, subscription, watch,
 };
 use crate::presence::state::{Availability, State, StateKind};
+use crate::presence::watch::Format;
 
 /// Much longer than any damping.
 const LONG: Duration = Duration::from_secs(60);
@@ -363,4 +369,11 @@ fn what_was_restored_is_there_when_the_user_comes() {
     assert!(after.publications().eq(before.publications()));
     assert!(after.containers().eq(before.containers()));
     assert!(after.subscribers().eq(before.subscribers()));
+}
+
+#[test]
+fn a_user_takes_little_room() {
+    assert!(size_of::<Presentity>() <= 800, "{}", size_of::<Presentity>());
+    assert!(size_of::<Publication>() <= 72, "{}", size_of::<Publication>());
+    assert!(size_of::<Output>() <= 48, "{}", size_of::<Output>());
 }
