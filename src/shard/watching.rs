@@ -215,12 +215,13 @@ impl Shard {
         let Some(entry) = self.users.get_mut(slot) else { return };
         let Some(presence) = entry.presence.as_mut() else { return };
         let conns: Vec<ConnId> = entry.registrar.bindings(now).map(|b| b.conn).collect();
-        let gone: Vec<ConnId> = presence.presentity.endpoints().to_vec();
-        for conn in gone.into_iter().filter(|conn| !conns.contains(conn)) {
-            presence.presentity.endpoint_removed(now, conn, limits);
+        let known = presence.presentity.endpoints().to_vec();
+        // Added first: who moves to another connection is never without one.
+        for conn in &conns {
+            presence.presentity.endpoint_added(now, *conn, limits);
         }
-        for conn in conns {
-            presence.presentity.endpoint_added(now, conn, limits);
+        for conn in known.into_iter().filter(|conn| !conns.contains(conn)) {
+            presence.presentity.endpoint_removed(now, conn, limits);
         }
         self.presence_changed(now, slot, None);
     }
