@@ -1,4 +1,4 @@
-//! The two pages and where they come from.
+//! The pages and where they come from.
 
 use std::future::Future;
 use std::io;
@@ -17,6 +17,7 @@ use super::health::Health;
 use super::listener::Listener;
 use super::page::{CONTENT_TYPE, Page};
 use super::process::Process;
+use super::questions::{self, Ends};
 use crate::base::ids::ShardId;
 use crate::base::limits::Limits;
 use crate::metrics::counters::Counters;
@@ -41,7 +42,7 @@ pub trait Sources: Send + Sync + 'static {
     fn health(&self) -> Health;
 }
 
-/// Serves `/metrics` and `/healthz` on `socket` until `end` is ready; then connections in progress
+/// Serves the pages on `socket` until `end` is ready; then connections in progress
 /// are finished, each within `admin_connection_time_max`. Runs on tokio with its clock and reactor
 /// enabled.
 pub async fn serve<S: Sources>(
@@ -67,13 +68,16 @@ pub async fn serve<S: Sources>(
     let router = Router::new()
         .route("/metrics", get(metrics::<S>))
         .route("/healthz", get(healthz::<S>))
+        .merge(questions::router())
         .with_state(admin);
-    axum::serve(listener, router).with_graceful_shutdown(end).await
+    let service = router.into_make_service_with_connect_info::<Ends>();
+    axum::serve(listener, service).with_graceful_shutdown(end).await
 }
 
-struct Admin<S> {
-    sources: Arc<S>,
-    answer_timeout: Duration,
+/// What the pages are made from.
+pub struct Admin<S> {
+    pub(super) sources: Arc<S>,
+    pub(super) answer_timeout: Duration,
     start_unix_s: f64,
     connections_refused: Arc<AtomicU64>,
 }
