@@ -8,6 +8,7 @@ mod config_file;
 mod demo;
 mod http;
 mod password;
+mod person;
 mod serve;
 mod server_options;
 mod start;
@@ -15,6 +16,7 @@ mod status;
 mod text;
 mod user;
 mod user_import;
+mod user_list;
 
 use std::process::ExitCode;
 
