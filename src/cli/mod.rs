@@ -45,7 +45,7 @@ enum Command {
     Status(status::Status),
     /// Add, change and remove users, also while the server runs
     #[command(subcommand)]
-    User(user::User),
+    User(Box<user::User>),
 }
 
 /// Runs the command the process was started with.

@@ -5,7 +5,7 @@ use clap::Args;
 
 use crate::config::Settings;
 use crate::config::policy::DEFAULT;
-use crate::directory::{User, UserError};
+use crate::directory::{Person, User, UserError};
 
 /// What may be said of a user; an empty text forgets it.
 #[derive(Args, Clone, Debug, Default)]
@@ -53,7 +53,7 @@ impl PersonOptions {
 
     /// Puts what is said in the place of what was known.
     pub fn apply(&self, user: &mut User) -> Result<(), UserError> {
-        let mut person = user.person.clone();
+        let mut person = Person::clone(&user.person);
         let places = [
             &mut person.title,
             &mut person.department,

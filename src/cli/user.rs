@@ -16,7 +16,7 @@ use crate::store::{Database, StoreError, UserChange};
 #[derive(Debug, Subcommand)]
 pub enum User {
     /// Add a user
-    Add(Add),
+    Add(Box<Add>),
     /// Keep a user from signing in
     Disable(Named),
     /// Let a disabled user sign in again
@@ -30,7 +30,7 @@ pub enum User {
     /// Forget a user; its call detail records stay
     Remove(Named),
     /// Change what others see of a user, and the user's policy
-    Set(Set),
+    Set(Box<Set>),
 }
 
 /// `mynah user add`

@@ -145,7 +145,7 @@ mod tests {
         assert_eq!((&*a.person.phone_work, &*a.person.title), ("+1 425 555 0100", "12"));
         assert_eq!((&*a.person.photo_url, &*a.person.photo_hash), ("https://b.test/a", "00"));
         assert_eq!((a.policy.as_str(), b.policy.as_str()), ("sales", ""));
-        assert_eq!(b.person, crate::directory::Person::default());
+        assert_eq!(*b.person, crate::directory::Person::default());
     }
 
     #[test]

@@ -101,7 +101,8 @@ mod tests {
         let aor = "carol@example.test";
         let mut user =
             User::with_password(aor, None, "Carol Cray", "example.test", "secret").unwrap();
-        user.person = Person { company: "Ex".into(), email: aor.into(), ..Person::default() };
+        user.set_person(Person { company: "Ex".into(), email: aor.into(), ..Person::default() })
+            .unwrap();
         Found::from(&user)
     }
 
