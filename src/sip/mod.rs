@@ -7,6 +7,7 @@ pub mod dialog;
 pub mod fork;
 mod kind;
 pub mod server_transaction;
+pub mod subscription;
 pub mod transaction_key;
 
 pub use kind::Kind;

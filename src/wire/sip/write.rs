@@ -93,6 +93,11 @@ pub fn status_line<'o>(out: &'o mut BytesMut, status: u16, reason: Option<&str>)
     writer
 }
 
+/// Begins header lines alone, to be put into a message later.
+pub fn lines<'o>(out: &'o mut BytesMut) -> Writer<'o> {
+    Writer { out }
+}
+
 /// A message in the making. Nobody can write a line of his own through a value: CR, LF, NUL and
 /// the other control octets but HTAB become spaces.
 #[must_use = "a message ends with `finish` or `body`"]
@@ -125,6 +130,9 @@ impl Writer<'_> {
         self.put(lines);
         self
     }
+
+    /// Ends lines that are not a whole message.
+    pub fn end(self) {}
 
     /// Ends a message without a body.
     pub fn finish(mut self) {
