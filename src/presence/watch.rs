@@ -129,6 +129,10 @@ impl Watches {
         let level = level.level().unwrap_or(ContainerId::LEVELS.len() as u8 - 1);
         let one =
             Watching { watcher, subscription, categories, level, relation, is_contact, format };
+        if self.watchings.len() == self.watchings.capacity() {
+            // Doubling would leave half of the room of most users empty.
+            self.watchings.reserve_exact(self.watchings.len() / 8 + 4);
+        }
         let at = self.watchings.partition_point(|other| other.group() <= one.group());
         self.watchings.insert(at, one);
     }
@@ -213,3 +217,6 @@ impl Watches {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
