@@ -1,6 +1,18 @@
 //! The dialect of Lync clients (MS-SIPRE, MS-SIPREGE, MS-OCER).
 
+pub mod acl;
+pub mod batch;
+mod card;
+pub mod categories;
+pub mod fault;
+pub mod members;
+mod note;
+pub mod pending;
+pub mod publish;
 pub mod register;
+pub mod roaming_self;
+mod state;
+pub mod subscribers;
 
 use super::reject::Reject;
 use crate::wire::sip::{HeaderName, Message, Writer};
