@@ -1,6 +1,7 @@
 //! Layer 1: bytes to values and back, no memory of earlier messages.
 
 pub mod mime;
+pub mod presence;
 pub mod sip;
 pub mod soap;
 pub mod xml;
