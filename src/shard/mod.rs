@@ -360,7 +360,9 @@ impl Shard {
             }
             Frame::Watch(watch) => self.watch(now, *watch),
             Frame::Watched(watched) => self.watched(now, *watched),
-            Frame::Unwatch { subscription, aors } => self.unwatch(subscription, aors.as_deref()),
+            Frame::Unwatch { subscription, aors } => {
+                self.unwatch(now, subscription, aors.as_deref())
+            }
             Frame::Notice(notice) => self.noticed(now, &notice),
             Frame::Subscribe(subscribe) => self.subscribe_own(now, *subscribe),
             Frame::Subscribed(subscribed) => self.subscribed(now, *subscribed),
