@@ -107,6 +107,18 @@ fn a_message_and_its_answer_take_nothing_once_they_are_sent() {
     }
 }
 
+/// The same where both sign: verifying takes nothing, and signing no more than a second copy of
+/// what leaves.
+#[test]
+fn a_signed_message_and_its_answer_take_nothing_once_they_are_sent() {
+    let rounds = |callee| Rounds::signed(callee + 1, callee, true, WARM_UP + ROUNDS);
+    for (rounds, blocks_max) in [(rounds(1), 0), (rounds(0), 20)] {
+        let taken = taken(rounds);
+        assert!(taken.allocations <= 2 * blocks_max, "{taken:?}");
+        assert!(taken.allocated <= blocks_max * (BLOCK + 64), "{taken:?}");
+    }
+}
+
 /// What waits to be sent holds its blocks, so new ones are needed: each takes two allocations, the
 /// block and its count of holders, and serves as many messages as fit. The last place of a block
 /// may stay empty by less than two messages. That is less than one allocation in twenty messages.

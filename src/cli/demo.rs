@@ -10,7 +10,7 @@ use clap::Args;
 
 use super::server_options::ServerOptions;
 use super::{certificate, start};
-use crate::config::{Listen, Settings};
+use crate::config::{AuthMethod, Listen, Settings};
 use crate::directory::{Person, User};
 use crate::store::{Database, Store, UserChange};
 
@@ -48,6 +48,8 @@ impl Demo {
                 tcp: Some(loopback(5060)),
                 http: Some(loopback(9090)),
             },
+            // The load generator speaks the Lync dialect and no NTLM.
+            lync_auth: vec![AuthMethod::Ntlm, AuthMethod::Digest],
             ..Settings::default()
         };
         options.apply(&mut settings)?;
