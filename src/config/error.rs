@@ -37,7 +37,9 @@ pub enum Problem {
     )]
     NoCertificate,
     /// `auth.lync` and `auth.standard` are both empty.
-    #[error("nobody can sign in: name a method, as in lync = [\"ntlm\"] or standard = [\"digest\"]")]
+    #[error(
+        "nobody can sign in: name a method, as in lync = [\"ntlm\"] or standard = [\"digest\"]"
+    )]
     NoAuth,
     /// `auth.digest` is empty.
     #[error("name at least one algorithm, as in digest = [\"SHA-256\", \"MD5\"]")]

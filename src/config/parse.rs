@@ -94,12 +94,10 @@ fn methods(
     let defaults = Settings::default();
     let place = lync.as_ref().map_or(0..0, Spanned::span);
     let lync = match lync {
-        Some(list) => {
-            once(list.into_inner(), |method| method.0.name().to_owned())?
-                .into_iter()
-                .map(|method| method.0)
-                .collect()
-        }
+        Some(list) => once(list.into_inner(), |method| method.0.name().to_owned())?
+            .into_iter()
+            .map(|method| method.0)
+            .collect(),
         None => defaults.lync_auth,
     };
     let standard = match standard {

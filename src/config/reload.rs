@@ -66,10 +66,9 @@ impl Setting {
     /// The section of the file.
     pub const fn section(self) -> &'static str {
         match self {
-            Setting::AuthLync
-            | Setting::AuthStandard
-            | Setting::Digest
-            | Setting::NtlmVersion => "auth",
+            Setting::AuthLync | Setting::AuthStandard | Setting::Digest | Setting::NtlmVersion => {
+                "auth"
+            }
             Setting::Limit(_) => "limits",
             Setting::ListenHttp | Setting::ListenTcp | Setting::ListenTls => "listen",
             Setting::LogFilter | Setting::LogFormat => "log",

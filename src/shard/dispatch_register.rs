@@ -260,11 +260,9 @@ impl Shard {
             let mut holds = false;
             self.with_message(request, |shard, message| {
                 let target = &shard.settings.name;
-                holds = signing::signature(message)
-                    .zip(SignedParts::of(message))
-                    .is_some_and(|(signature, parts)| {
-                        association.verify(&signature, &parts, target)
-                    });
+                holds = signing::signature(message).zip(SignedParts::of(message)).is_some_and(
+                    |(signature, parts)| association.verify(&signature, &parts, target),
+                );
             });
             if !holds {
                 return Err(SignInError::Auth(AuthFailure::BadSignature));

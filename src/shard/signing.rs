@@ -8,9 +8,9 @@
 
 use bytes::{BufMut, Bytes};
 
-use super::{Shard, Timer};
 use super::connection::Connection;
 use super::output::Output;
+use super::{Shard, Timer};
 use crate::auth::ntlm::{Handshake, NtlmCredentials, offer};
 use crate::auth::security_association::{SecurityAssociation, Signature};
 use crate::base::ids::ConnId;
@@ -52,9 +52,9 @@ impl Step {
     pub const fn deadline(&self) -> Option<Deadline> {
         match self {
             Step::Idle => None,
-            Step::Offered(deadline)
-            | Step::Challenged(_, deadline)
-            | Step::Answered(deadline) => Some(*deadline),
+            Step::Offered(deadline) | Step::Challenged(_, deadline) | Step::Answered(deadline) => {
+                Some(*deadline)
+            }
         }
     }
 
@@ -135,9 +135,9 @@ impl Shard {
         }
         let signature = signature(message);
         let target = &self.settings.name;
-        let holds = signature.zip(SignedParts::of(message)).is_some_and(|(signature, parts)| {
-            association.verify(&signature, &parts, target)
-        });
+        let holds = signature
+            .zip(SignedParts::of(message))
+            .is_some_and(|(signature, parts)| association.verify(&signature, &parts, target));
         let of_these_keys =
             signature.is_some_and(|signature| association.opaque().is(signature.opaque));
         match (holds, step) {
@@ -239,19 +239,20 @@ impl Shard {
     }
 }
 
-/// Whether the client wants a signature on what we send. It passes over a provisional answer, and
-/// takes a challenge and a refused REGISTER without one: it may have other keys by then.
+/// Whether the client wants a signature on what we send: it takes a challenge and a refused
+/// REGISTER without one, and may have other keys by then. It would pass over a provisional answer
+/// without one, and would complain.
 fn is_signed(message: Message<'_>) -> bool {
     match message.status() {
-        0 => true,
-        1..200 | 401 | 407 => false,
+        401 | 407 => false,
         status => status < 300 || message.method() != Method::Register,
     }
 }
 
 /// Whether a REGISTER carries a step of a handshake, or asks for one by carrying nothing.
 fn is_handshake(message: Message<'_>) -> bool {
-    match ntlm(message, |credentials| (credentials.is_handshake(), credentials.signature.is_some())) {
+    match ntlm(message, |credentials| (credentials.is_handshake(), credentials.signature.is_some()))
+    {
         Some((is_handshake, is_signed)) => is_handshake || !is_signed,
         None => true,
     }

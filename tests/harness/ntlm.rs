@@ -105,7 +105,7 @@ impl Keys {
         let lines = message.headers("Authentication-Info");
         let free = match message.status() {
             0 => false,
-            1..200 | 401 | 407 => true,
+            401 | 407 => true,
             status => status >= 300 && message.method() == "REGISTER",
         };
         let [value] = lines[..] else {
@@ -193,8 +193,9 @@ pub fn authenticate(challenge: &str, account: Account<'_>) -> (String, [u8; 16])
     let name = utf16(&(account.user.to_uppercase() + account.domain));
     let key = hmac_md5(&nt_hash, &name);
     let client_challenge = *b"\x11\xec\xef\xcb\x07\xcc\x09\xb0";
-    let blob = [&[1, 1, 0, 0, 0, 0, 0, 0][..], &[0x8e; 8], &client_challenge, &[0; 4], info, &[0; 4]]
-        .concat();
+    let blob =
+        [&[1, 1, 0, 0, 0, 0, 0, 0][..], &[0x8e; 8], &client_challenge, &[0; 4], info, &[0; 4]]
+            .concat();
     let proof = hmac_md5(&key, &[&challenge[24..32], &blob].concat());
     let session_key: [u8; 16] = *b"sixteen octets k";
     let encrypted = rc4(&hmac_md5(&key, &proof), &session_key);

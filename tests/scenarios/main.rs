@@ -16,6 +16,7 @@ mod registration;
 mod responses;
 mod session;
 mod sign_in;
+mod signatures;
 mod timers;
 mod vanish;
 mod watching;
