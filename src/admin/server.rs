@@ -23,6 +23,7 @@ use crate::config::Settings;
 use crate::dialect::ms::custom_states;
 use crate::metrics::counters::Counters;
 use crate::metrics::store::StoreCounters;
+use crate::shard::question::{Answer, Question};
 
 /// Where the pages get their facts; the runtime implements it.
 pub trait Sources: Send + Sync + 'static {
@@ -30,6 +31,10 @@ pub trait Sources: Send + Sync + 'static {
     /// is bounded by `admin_answer_timeout` in any case; then the page goes without shards, so a
     /// source that leaves out a stuck core by itself tells more.
     fn counters(&self) -> impl Future<Output = Vec<(ShardId, Counters)>> + Send;
+
+    /// What the home of a user answers; `None` when it cannot be asked. Waiting is bounded by
+    /// `admin_answer_timeout`.
+    fn ask(&self, question: Question) -> impl Future<Output = Option<Answer>> + Send;
 
     /// The store's counters as they stand.
     fn store(&self) -> StoreCounters;

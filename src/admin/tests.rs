@@ -18,6 +18,7 @@ use crate::config::{Settings, parse};
 use crate::metrics::counters::{AuthFailure, CloseReason, Counters};
 use crate::metrics::names::{FAMILIES, METHODS, Series};
 use crate::metrics::store::{Alarm, StoreCounters};
+use crate::shard::question::{Answer, Question};
 use crate::wire::sip::Method;
 
 /// A server whose facts a test writes.
@@ -35,6 +36,10 @@ impl Sources for Fake {
             true => pending().await,
             false => self.shards.clone(),
         }
+    }
+
+    async fn ask(&self, _: Question) -> Option<Answer> {
+        None
     }
 
     fn store(&self) -> StoreCounters {

@@ -171,3 +171,6 @@ fn take(members: &mut Vec<Member>, step: &MemberChange) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -213,3 +213,6 @@ impl Watches {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

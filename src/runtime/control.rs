@@ -159,7 +159,7 @@ impl Control {
                     tracing::error!(%core, reason, "core is lost");
                     return Err(ServeError::CoreLost(core, reason));
                 }
-                Word::Core(Event::Started(_) | Event::Drained(_)) => {}
+                Word::Core(Event::Awake(_) | Event::Started(_) | Event::Drained(_)) => {}
             }
         }
     }
@@ -259,7 +259,7 @@ impl Control {
             match event {
                 Ok(Some(Event::Drained(_))) => drained += 1,
                 Ok(Some(Event::Ended(..))) => ended += 1,
-                Ok(Some(Event::Started(_))) => {}
+                Ok(Some(Event::Awake(_) | Event::Started(_))) => {}
                 Ok(None) => break,
                 Err(_) => {
                     tracing::warn!(drained, cores = shards, "drain window is over");

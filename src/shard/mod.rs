@@ -42,12 +42,14 @@ mod forward;
 pub mod frame;
 pub mod home;
 pub mod input;
+mod inspect;
 pub mod invariants;
 mod invitation;
 mod notify;
 pub mod occupancy;
 pub mod output;
 mod publish;
+pub mod question;
 mod relay;
 mod roaming;
 mod search;
@@ -237,6 +239,10 @@ impl Machine for Shard {
             Input::Control(Control::PutRows(aor, rows)) => self.restore(now, &aor, rows),
             Input::Control(Control::Written { ticket, result }) => {
                 self.written(now, ticket, result);
+            }
+            Input::Control(Control::Ask { ticket, question }) => {
+                let answer = self.inspect(now, &question);
+                self.outputs.push_back(Output::Answer { ticket, answer });
             }
             Input::Tick => self.tick(now),
         }

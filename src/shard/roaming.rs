@@ -92,9 +92,9 @@ impl Shard {
             ),
             OwnPackage::Acl => content(ms::acl::CONTENT_TYPE, ms::acl::document(presentity)),
             OwnPackage::Provisioning => {
-                let policy = settings.policy(&entry.user.policy);
-                let answer = ms::provisioning::answer(body, &settings, policy);
-                content(ms::provisioning::CONTENT_TYPE, answer.map_err(|_| Reject::BadBody)?)
+                let groups = ms::provisioning::read(body, &settings.limits)?;
+                let answer = ms::provisioning::answer(&groups, &entry.user.policy, &settings);
+                content(ms::provisioning::CONTENT_TYPE, answer)
             }
             OwnPackage::PendingWatchers => {
                 content(ms::pending::CONTENT_TYPE, ms::pending::document(presentity))

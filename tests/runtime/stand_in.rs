@@ -264,7 +264,7 @@ impl Running {
         let (started, start_result) = mpsc::channel();
         let written = notes.clone();
         let thread = std::thread::spawn(move || {
-            let made = start(plan, move |seat| StandIn::new(seat, written.clone()));
+            let made = start(plan, move |seat| Ok(StandIn::new(seat, written.clone())));
             match made {
                 Ok(server) => {
                     started.send(Ok((server.ready(), server.cores()))).unwrap();

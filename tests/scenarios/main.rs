@@ -4,6 +4,7 @@
 mod harness;
 
 mod bridge;
+mod contact_list;
 mod drain;
 mod forking;
 mod identity;
@@ -12,6 +13,7 @@ mod lockout;
 mod malformed;
 mod ntlm;
 mod pager;
+mod publishing;
 mod registration;
 mod responses;
 mod session;
