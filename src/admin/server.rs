@@ -112,10 +112,8 @@ async fn healthz<S: Sources>(State(admin): State<Arc<Admin<S>>>) -> Response {
 
 async fn states<S: Sources>(State(admin): State<Arc<Admin<S>>>, file: Path<String>) -> Response {
     match admin.custom_states.get(file.as_str()) {
-        Some(document) => {
-            ([(header::CONTENT_TYPE, custom_states::CONTENT_TYPE)], document.clone())
-                .into_response()
-        }
+        Some(document) => ([(header::CONTENT_TYPE, custom_states::CONTENT_TYPE)], document.clone())
+            .into_response(),
         None => StatusCode::NOT_FOUND.into_response(),
     }
 }

@@ -239,9 +239,9 @@ async fn the_custom_states_of_each_policy_are_served() {
     .unwrap();
     let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = socket.local_addr().unwrap();
-    tokio::spawn(async move {
-        serve(socket, Arc::new(Fake::default()), &settings, pending()).await
-    });
+    tokio::spawn(
+        async move { serve(socket, Arc::new(Fake::default()), &settings, pending()).await },
+    );
     let (status, answer) = ask(address, "GET /custom-states/lab.xml").await;
     assert_eq!(status, "HTTP/1.1 200 OK");
     assert!(answer.contains("content-type: text/xml; charset=utf-8"), "{answer}");

@@ -4,5 +4,6 @@
 pub mod card;
 pub mod ms;
 pub mod reject;
+pub mod resource_list;
 pub mod simple;
 pub mod text;

@@ -9,6 +9,7 @@ use crate::base::ids::{ConnId, ShardId, Slot, SubscriptionId};
 use crate::base::limits::Limit;
 use crate::base::time::Now;
 use crate::dialect::reject::Reject;
+use crate::dialect::resource_list::Batch;
 use crate::dialect::{ms, simple};
 use crate::metrics::names::Series;
 use crate::presence::category::CategorySet;
@@ -42,7 +43,8 @@ struct Asked {
 impl Shard {
     /// Takes a SUBSCRIBE from the user signed in on `conn`.
     pub(super) fn subscribe(&mut self, now: Now, conn: ConnId, message: Message<'_>) {
-        let known = |token: &[u8]| EXTENSIONS.iter().any(|e| e.as_bytes().eq_ignore_ascii_case(token));
+        let known =
+            |token: &[u8]| EXTENSIONS.iter().any(|e| e.as_bytes().eq_ignore_ascii_case(token));
         let mut required =
             message.list(HeaderName::ProxyRequire).chain(message.list(HeaderName::Require));
         if !required.all(known) {
@@ -254,7 +256,10 @@ impl Shard {
                 }
                 match asked.resources {
                     None => frames.extend(
-                        presence.homes.iter().map(|home| (*home, Frame::Watch(Box::new(watch(None))))),
+                        presence
+                            .homes
+                            .iter()
+                            .map(|home| (*home, Frame::Watch(Box::new(watch(None))))),
                     ),
                     Some(resources) => {
                         for (home, part) in by_home(resources, self.shards, |r| &r.aor) {
@@ -285,10 +290,11 @@ impl Shard {
     /// Whom a SUBSCRIBE to presence asks for: a list in its body, or the Request-URI.
     fn resources(&mut self, message: Message<'_>, user: &Aor) -> Result<Asked, Reject> {
         let body = message.body();
+        let limits = &self.settings.limits;
         let batch = if message.is_media_type("application/msrtc-adrl-categorylist+xml") {
-            ms::batch::read(body).map_err(|_| Reject::BadBody)?
+            ms::batch::read(body, limits).map_err(|_| Reject::BadBody)?
         } else if message.is_media_type("application/resource-lists+xml") {
-            simple::rls::read(body).map_err(|_| Reject::BadBody)?
+            simple::rls::read(body, limits).map_err(|_| Reject::BadBody)?
         } else if body.is_empty() {
             let resources = vec![Resource { aor: self.local_user(message.uri())?, prompt: false }];
             return Ok(Asked {
@@ -310,9 +316,9 @@ impl Shard {
 
     /// Sorts the entries of a batch: those to be watched, those of other servers, and those
     /// beyond the bounds, which the client may ask for one by one.
-    fn within_bounds(&mut self, batch: ms::batch::Batch, uri: &[u8]) -> Asked {
+    fn within_bounds(&mut self, batch: Batch, uri: &[u8]) -> Asked {
         let limits = &self.settings.limits;
-        let per_user = batch.categories.len().max(1);
+        let per_user = batch.categories_named.max(1);
         let max = limits.batch_resources_max.min(limits.category_subscriptions_max / per_user);
         let mut asked = Asked {
             resources: None,

@@ -4,14 +4,15 @@
 use bytes::Bytes;
 
 use super::forward::fill_via;
-use super::frame::{Cargo, Frame};
 use super::frame::watch::{Notice, View};
+use super::frame::{Cargo, Frame};
 use super::relay::Purpose;
 use super::subscription::{SubscriptionEntry, Topic, media_type};
 use super::{Shard, stamp};
 use crate::base::aor::Aor;
 use crate::base::ids::{Slot, SubscriptionId};
 use crate::base::time::Now;
+use crate::dialect::resource_list::Listed;
 use crate::dialect::simple;
 use crate::metrics::names::Series;
 use crate::presence::watch::Format;
@@ -97,7 +98,9 @@ impl Shard {
                         .collect();
                     let version = entry.list_version;
                     entry.list_version = version.wrapping_add(1);
-                    simple::rls::content(&list, version, false, &views, &[])
+                    let (uri, views, apart) = (&*list, views.as_slice(), &[][..]);
+                    let media_type = simple::pidf::CONTENT_TYPE;
+                    Listed { uri, version, full: false, views, apart, media_type }.content()
                 }
             };
             if entry.pending.is_empty() {
@@ -132,7 +135,8 @@ impl Shard {
         self.write_via(relay.token());
         self.arena.reserve(content.map_or(0, |(_, body)| body.len()) + 1024);
         let Some(entry) = self.subscriptions.get_mut(slot) else { return };
-        let via_at = method.as_str().len() + entry.dialog.target().len() + " ".len() + " SIP/2.0\r\n".len();
+        let via_at =
+            method.as_str().len() + entry.dialog.target().len() + " ".len() + " SIP/2.0\r\n".len();
         let (writer, cseq) =
             entry.dialog.notification(&mut self.arena, method, &self.lines, standing);
         match content {

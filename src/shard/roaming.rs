@@ -39,7 +39,7 @@ impl Shard {
         let mut outcome = Err(Reject::UnknownUser);
         if let Some(slot) = self.users.slot(&aor) {
             self.with_message(&request, |shard, message| {
-                let wants = ms::roaming_self::read(message.body()).unwrap_or_default();
+                let wants = shard.wanted(message.body());
                 outcome = shard.own_content(now, slot, package, wants, message.body());
                 let wanted = OwnSubscription { id: subscription, conn, package, wants };
                 if outcome.is_ok() && !poll {
@@ -49,6 +49,12 @@ impl Shard {
         }
         let subscribed = Subscribed { subscription: subscription.slot, outcome };
         self.send_frame(subscription.shard, Frame::Subscribed(Box::new(subscribed)));
+    }
+
+    /// What of roaming-self a SUBSCRIBE asks for: everything, if it does not say.
+    fn wanted(&self, body: &[u8]) -> RoamingList {
+        let all = RoamingList { categories: true, containers: true, subscribers: true };
+        ms::roaming_self::read(body, &self.settings.limits).unwrap_or(all)
     }
 
     /// Takes note of a subscription; a refresh is the same one.
@@ -85,19 +91,21 @@ impl Shard {
         let presentity = presentity.ok_or(Reject::UnknownUser)?;
         let aor = &entry.user.aor;
         Ok(match package {
-            OwnPackage::Contacts => content(ms::contacts::CONTENT_TYPE, ms::contacts::list(&entry.contacts)),
+            OwnPackage::Contacts => {
+                content(ms::contacts::CONTENT_TYPE, ms::contacts::list(&entry.contacts))
+            }
             OwnPackage::RoamingSelf => content(
                 ms::roaming_self::CONTENT_TYPE,
                 ms::roaming_self::document(now, aor, presentity, Parts::of(wants)),
             ),
-            OwnPackage::Acl => content(ms::acl::CONTENT_TYPE, ms::acl::document(presentity)),
+            OwnPackage::Acl => content(ms::subscribers::ACL_TYPE, ms::subscribers::acl(presentity)),
             OwnPackage::Provisioning => {
                 let groups = ms::provisioning::read(body, &settings.limits)?;
                 let answer = ms::provisioning::answer(&groups, &entry.user.policy, &settings);
                 content(ms::provisioning::CONTENT_TYPE, answer)
             }
             OwnPackage::PendingWatchers => {
-                content(ms::pending::CONTENT_TYPE, ms::pending::document(presentity))
+                content(ms::subscribers::PENDING_TYPE, ms::subscribers::pending(aor, presentity))
             }
             OwnPackage::WatcherInfo => {
                 content(simple::winfo::CONTENT_TYPE, simple::winfo::document(aor, presentity))

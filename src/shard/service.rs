@@ -180,12 +180,7 @@ impl Shard {
         self.write_rows(user, service, rows);
     }
 
-    fn write_rows(
-        &mut self,
-        user: Slot,
-        service: Service,
-        rows: Vec<Row>,
-    ) {
+    fn write_rows(&mut self, user: Slot, service: Service, rows: Vec<Row>) {
         if rows.is_empty() {
             return self.answer_service(&service, None);
         }

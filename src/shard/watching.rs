@@ -331,10 +331,7 @@ fn card(user: &User) -> Card {
             uri: format!("tel:{}", dialled(text)).into(),
         })
     };
-    let photo = || Photo {
-        uri: (*person.photo_url).into(),
-        hash: (*person.photo_hash).into(),
-    };
+    let photo = || Photo { uri: (*person.photo_url).into(), hash: (*person.photo_hash).into() };
     Card {
         display_name: match user.display_name.as_str() {
             "" => user.aor.as_str().into(),

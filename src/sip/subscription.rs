@@ -148,7 +148,8 @@ impl Subscription {
 
     /// The Call-ID, hashed by the caller for the stamp of a request in flight.
     pub fn call_id(&self) -> &[u8] {
-        let line = self.lines().split(|octet| *octet == b'\n').find_map(|l| l.strip_prefix(b"Call-ID: "));
+        let line =
+            self.lines().split(|octet| *octet == b'\n').find_map(|l| l.strip_prefix(b"Call-ID: "));
         line.map_or(&[], |line| line.strip_suffix(b"\r").unwrap_or(line))
     }
 }

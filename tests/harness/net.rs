@@ -23,8 +23,8 @@ use mynah::shard::question::{Answer, Question};
 use mynah::shard::{Keys, Machine, Options, Shard};
 use mynah::wire::sip::{Framed, Framer, Head, Message};
 
-use super::shelf::Shelf;
 use super::ntlm::Keys as NtlmKeys;
+use super::shelf::Shelf;
 use super::text::{Request, Text};
 use super::{DOMAIN, PASSWORD, SENT_BY};
 

@@ -8,7 +8,12 @@ use crate::harness::{Client, Device, Net};
 
 const PACKAGE: &str = "vnd-microsoft-roaming-contacts";
 
-fn set_contact(client: &mut Client, user: &str, name: &str, groups: &str) -> crate::harness::Request {
+fn set_contact(
+    client: &mut Client,
+    user: &str,
+    name: &str,
+    groups: &str,
+) -> crate::harness::Request {
     client.soap(
         "setContact",
         &format!(
@@ -32,10 +37,8 @@ fn edits_are_answered_and_told_to_every_endpoint() {
             "<contactList deltaNum=\"1\"><group id=\"1\" name=\"~\" externalURI=\"\"/></contactList>"
         );
     }
-    let request = one.soap(
-        "addGroup",
-        "<m:name>Team</m:name><m:externalURI /><m:deltaNum>1</m:deltaNum>",
-    );
+    let request =
+        one.soap("addGroup", "<m:name>Team</m:name><m:externalURI /><m:deltaNum>1</m:deltaNum>");
     let answer = ok(&mut net, &one, &request);
     assert!(answer.body().contains("<m:groupID>2</m:groupID>"), "{answer:?}");
     for client in [&one, &two] {

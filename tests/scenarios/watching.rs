@@ -235,7 +235,10 @@ fn users_who_are_not_there_are_told_apart() {
     let mut stranger = carol.subscribe("bob", 600);
     stranger = stranger.without("Event").header("Event", "dialog");
     let refused = net.ask(carol.conn, &stranger);
-    assert_eq!((refused.status(), refused.header("Allow-Events")), (489, "presence,presence.winfo"));
+    assert_eq!(
+        (refused.status(), refused.header("Allow-Events")),
+        (489, "presence,presence.winfo")
+    );
     let brief = carol.subscribe("bob", 10);
     let refused = net.ask(carol.conn, &brief);
     assert_eq!((refused.status(), refused.header("Min-Expires")), (423, "60"));

@@ -1,11 +1,19 @@
 //! The dialect of Lync clients (MS-SIPRE, MS-SIPREGE, MS-OCER).
 
+pub mod batch;
+pub mod categories;
 pub mod contacts;
 pub mod custom_states;
+pub mod fault;
+pub mod members;
+pub mod payload;
 pub mod provisioning;
+pub mod publish;
 pub mod register;
+pub mod roaming_self;
 pub mod search;
 pub mod soap;
+pub mod subscribers;
 
 use super::reject::Reject;
 use crate::wire::sip::{HeaderName, Message, Writer};

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use crate::base::aor::Aor;
 use crate::base::ids::{ConnId, ShardId, Slot, SubscriptionId};
 use crate::dialect::reject::Reject;
+pub use crate::dialect::resource_list::{Resource, View};
 use crate::directory::{Findings, Query};
 use crate::presence::category::CategorySet;
 use crate::presence::container::Relation;
@@ -32,15 +33,6 @@ pub struct Watch {
     pub resources: Option<Vec<Resource>>,
 }
 
-/// One user to be watched.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Resource {
-    /// Who.
-    pub aor: Aor,
-    /// The watcher has just added him: he is asked whether he wants that.
-    pub prompt: bool,
-}
-
 /// What a watcher sees at first.
 #[derive(Debug)]
 pub struct Watched {
@@ -48,15 +40,6 @@ pub struct Watched {
     pub subscription: Slot,
     /// One for each resource.
     pub views: Vec<View>,
-}
-
-/// One user as a watcher sees him.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct View {
-    /// Who.
-    pub aor: Aor,
-    /// The document; `None` when there is no such user, or the watcher has too many.
-    pub body: Option<Bytes>,
 }
 
 /// Something about a user has changed. The body was made once for all who see the same.
