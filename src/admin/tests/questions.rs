@@ -140,7 +140,7 @@ async fn a_core_that_does_not_answer_in_time_is_said_to() {
 async fn a_contact_list_is_told_whole() {
     let mut list = ContactList::default();
     let group = Edit::AddGroup { name: "Birds".into(), external_uri: "".into() };
-    list.apply(group, &Limits::default()).unwrap();
+    list.apply(group, &Bounds::new(&Limits::default())).unwrap();
     let (status, body) =
         get(answering(Answer::Contacts((&list).into())), "/contacts/alice@example.test").await;
     assert_eq!(status, "HTTP/1.1 200 OK");
