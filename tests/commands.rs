@@ -81,9 +81,9 @@ fn users_are_added_listed_changed_and_removed() {
     assert_eq!(
         good(at, &list, ""),
         "\
-ADDRESS             LOGIN     STATE     NAME
-alice@example.test  alice     enabled   Alice
-bob@example.test    CORP\\bob  disabled
+ADDRESS             LOGIN     STATE     POLICY   NAME
+alice@example.test  alice     enabled   default  Alice
+bob@example.test    CORP\\bob  disabled  default
 "
     );
     let passwd = ["user", "passwd", "alice@example.test", "--password-stdin", "--data", "d"];
@@ -93,6 +93,72 @@ bob@example.test    CORP\\bob  disabled
     let remove = ["user", "remove", "bob@example.test", "--data", "d"];
     assert_eq!(good(at, &remove, ""), "bob@example.test removed\n");
     assert_eq!(good(at, &list, "").lines().count(), 2);
+}
+
+#[test]
+fn what_others_see_of_a_user_is_set_and_listed() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let add = ["user", "add", "alice@example.test", "--title", "Tester", "--password-stdin"];
+    good(at, &[&add[..], &["--data", "d"]].concat(), "secret\n");
+    let users = "address,password,display name,department,policy\n\
+                 bob@example.test,secret,Bob,\"Sales, EU\",sales\n";
+    let import = ["user", "import", "-", "--data", "d"];
+    assert_eq!(good(at, &import, users), "1 users added\n");
+    let set = |rest: &[&'static str]| {
+        [&["user", "set", "alice@example.test", "--data", "d"][..], rest].concat()
+    };
+    for rest in [
+        &["--display-name", "Alice Ames", "--title", "", "--office", "2.17"][..],
+        &["--department", "R", "--company", "Ex", "--email", "a@mail.test", "--policy", "lab"],
+        &["--phone-work", "+1 2", "--phone-mobile", "+1 3", "--phone-home", "+1 4"],
+        &["--photo-url", "https://example.test/a", "--photo-hash", "h"],
+    ] {
+        assert_eq!(good(at, &set(rest), ""), "alice@example.test changed\n");
+    }
+    let list = ["user", "list", "--data", "d"];
+    assert_eq!(
+        good(at, &list, ""),
+        "\
+ADDRESS             LOGIN  STATE     POLICY  NAME
+alice@example.test  alice  enabled   lab     Alice Ames
+bob@example.test    bob    enabled   sales   Bob
+"
+    );
+    let json = good(at, &[&list[..], &["--format", "json"]].concat(), "");
+    let listed: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(
+        listed[0],
+        serde_json::json!({
+            "address": "alice@example.test", "login": "alice", "enabled": true,
+            "display_name": "Alice Ames", "title": "", "department": "R", "company": "Ex",
+            "office": "2.17", "email": "a@mail.test", "phone_work": "+1 2",
+            "phone_mobile": "+1 3", "phone_home": "+1 4",
+            "photo_url": "https://example.test/a", "photo_hash": "h", "policy": "lab",
+        })
+    );
+    assert_eq!(listed[1]["department"], "Sales, EU");
+
+    assert_eq!(
+        bad(at, &set(&[]), ""),
+        "mynah: nothing to set: give --title, --policy or another option of `mynah user set -h`"
+    );
+    assert_eq!(
+        bad(at, &set(&["--photo-url", "file:///x"]), ""),
+        "mynah: the photo url must begin with https:// or http://, and the photo hash needs one"
+    );
+    assert_eq!(
+        bad(at, &["user", "set", "x@example.test", "--title", "x", "--data", "d"], ""),
+        "mynah: no user x@example.test: `mynah user list` shows all"
+    );
+    fs::write(at.join("m.toml"), "[server]\ndata = 'd'\n[policy.lab]\n").unwrap();
+    let at_home = ["user", "set", "alice@example.test", "--config", "m.toml", "--policy"];
+    assert_eq!(
+        bad(at, &[&at_home[..], &["sales"]].concat(), ""),
+        "mynah: sales: there is no such policy: use one of default, lab, or add a section \
+         [policy.NAME]"
+    );
+    good(at, &[&at_home[..], &["lab"]].concat(), "");
 }
 
 #[test]

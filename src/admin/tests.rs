@@ -16,6 +16,7 @@ use super::process::Process;
 use super::{Health, Sources, serve};
 use crate::base::ids::ShardId;
 use crate::base::limits::{Limit, Limits};
+use crate::config::{Settings, parse};
 use crate::metrics::counters::{AuthFailure, CloseReason, Counters};
 use crate::metrics::names::{FAMILIES, METHODS, Series};
 use crate::metrics::store::{Alarm, StoreCounters};
@@ -197,7 +198,8 @@ fn the_label_of_a_method_is_its_name_in_lower_case() {
 async fn start(fake: Fake, limits: Limits) -> SocketAddr {
     let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = socket.local_addr().unwrap();
-    tokio::spawn(async move { serve(socket, Arc::new(fake), &limits, pending()).await });
+    let settings = Settings { limits, ..Settings::default() };
+    tokio::spawn(async move { serve(socket, Arc::new(fake), &settings, pending()).await });
     address
 }
 
@@ -240,6 +242,30 @@ async fn health_is_200_when_well_and_503_with_the_reasons_otherwise() {
     let (status, answer) = ask(start(fake, Limits::default()).await, "GET /healthz").await;
     assert_eq!(status, "HTTP/1.1 503 Service Unavailable");
     assert!(answer.contains("\"cause\":\"store_alarm\""), "{answer}");
+}
+
+#[tokio::test]
+async fn the_custom_states_of_each_policy_are_served() {
+    let settings = parse(
+        "[policy.lab]\n\
+         custom_states = [{ availability = 'busy', text = { 1033 = 'In the lab' } }]\n",
+    )
+    .unwrap();
+    let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = socket.local_addr().unwrap();
+    tokio::spawn(
+        async move { serve(socket, Arc::new(Fake::default()), &settings, pending()).await },
+    );
+    let (status, answer) = ask(address, "GET /custom-states/lab.xml").await;
+    assert_eq!(status, "HTTP/1.1 200 OK");
+    assert!(answer.contains("content-type: text/xml; charset=utf-8"), "{answer}");
+    assert!(answer.contains(r#"<customState ID="1" availability="busy">"#), "{answer}");
+    let (_, answer) = ask(address, "GET /custom-states/default.xml").await;
+    assert!(answer.ends_with("/customStates\"/>"), "{answer}");
+    for path in ["gone.xml", "lab", "", "lab.xml/x", "..%2Fmetrics"] {
+        let (status, _) = ask(address, &format!("GET /custom-states/{path}")).await;
+        assert_eq!(status, "HTTP/1.1 404 Not Found", "{path}");
+    }
 }
 
 #[tokio::test]

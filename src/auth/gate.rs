@@ -7,6 +7,7 @@
 use super::digest::{DigestPolicy, DigestProof, DigestResponse};
 use super::nonce::{NonceCheck, NonceKey, NonceMark};
 use super::nonce_count::NonceCounts;
+use super::ntlm::{Handshake, NtlmCredentials, NtlmProof};
 use crate::base::ids::ConnId;
 use crate::base::limits::{Limit, Limits};
 use crate::base::time::Now;
@@ -56,7 +57,9 @@ impl Refusal {
             ) => Some(Limit::AuthRechallenges),
             Refusal::Forbid(AuthFailure::UserLocked) => Some(Limit::AuthFailuresPerUser),
             Refusal::Forbid(AuthFailure::AddressLocked) => Some(Limit::AuthFailuresPerAddress),
-            Refusal::Forbid(AuthFailure::Disabled | AuthFailure::IdentityMismatch)
+            Refusal::Forbid(
+                AuthFailure::BadSignature | AuthFailure::Disabled | AuthFailure::IdentityMismatch,
+            )
             | Refusal::Challenge { .. } => None,
         }
     }
@@ -129,6 +132,30 @@ impl Gate {
         }
         if !self.take(mark, proof.nc()) {
             return Err(self.rechallenge(AuthFailure::Replay, limits));
+        }
+        self.pending += 1;
+        Ok(proof)
+    }
+
+    /// Like [`examine`](Self::examine) for the answer to an NTLM challenge. `handshake` is the
+    /// challenge this connection has; an answer to any other was never asked for, or comes twice.
+    pub fn examine_ntlm(
+        &mut self,
+        handshake: Option<Handshake>,
+        credentials: &NtlmCredentials<'_>,
+        limits: &Limits,
+    ) -> Result<NtlmProof, Refusal> {
+        if let Some(cause) = self.closed {
+            return Err(Refusal::Forbid(cause));
+        }
+        let Some(handshake) = handshake.filter(|handshake| handshake.is(credentials.opaque)) else {
+            return Err(self.rechallenge(AuthFailure::ForeignNonce, limits));
+        };
+        let proof = handshake
+            .answer(credentials.gssapi_data.unwrap_or_default())
+            .map_err(|cause| self.fail(cause, limits))?;
+        if self.failures.saturating_add(self.pending) >= failures_max(limits) {
+            return Err(Refusal::Challenge { stale: true, cause: None });
         }
         self.pending += 1;
         Ok(proof)

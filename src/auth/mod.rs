@@ -2,9 +2,10 @@
 //!
 //! A sign-in crosses two shards. The shard of the connection makes the challenge ([`nonce`],
 //! [`digest::challenge`]) and reads the credentials through the connection's [`gate`], which
-//! knows what was already used there. What passes travels as a [`digest::DigestProof`] to the home
-//! shard of the user, which has the hash of the password, the user's [`lockout`] entry and the
-//! last word ([`judge`]). The verdict goes back to the gate, which counts it.
+//! knows what was already used there. What passes travels as a [`proof::Proof`] to the home shard
+//! of the user, which has the hash of the password, the user's [`lockout`] entry and the last word
+//! ([`judge`]). The verdict goes back to the gate, which counts it. [`ntlm`] takes the same way,
+//! and leaves a [`security_association`] that signs every later message of the connection.
 
 pub mod digest;
 pub mod gate;
@@ -12,3 +13,6 @@ pub mod judge;
 pub mod lockout;
 pub mod nonce;
 pub mod nonce_count;
+pub mod ntlm;
+pub mod proof;
+pub mod security_association;

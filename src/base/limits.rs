@@ -66,6 +66,8 @@ limits! {
     XmlElements, xml_elements_max: usize = 16_384;
     /// Attributes of one XML element, and namespace prefixes in scope at it.
     XmlAttributes, xml_attributes_max: usize = 64;
+    /// Parts of one multipart body: a whole contact list of 1,000.
+    MimeParts, mime_parts_max: usize = 1024;
     /// Keep-alive CRLFs a connection may send a second before it is closed as a flood.
     KeepAliveRate, keep_alives_per_second_max: u32 = 100;
 
@@ -120,6 +122,9 @@ limits! {
     /// Challenges in answer to a stale, foreign or used nonce on one connection between two good
     /// sign-ins; beyond it 403. An honest client needs one for each request in its pipeline.
     AuthRechallenges, auth_rechallenges_per_connection_max: u32 = 32;
+    /// Messages to a client that wait while it makes new keys by NTLM: signed with the old ones,
+    /// they would end the connection. A handshake takes one round trip.
+    HeldMessages, held_messages_per_connection_max: usize = 64;
     /// Failed sign-ins on one connection before 403 instead of a new challenge. The Lync client
     /// would try 31 times without telling the user.
     AuthFailuresPerConnection, auth_failures_per_connection_max: u32 = 2;
@@ -157,21 +162,32 @@ limits! {
     /// Text messages that wait in the bridge while the session to the other side is set up.
     BridgeMessages, bridge_messages_max: usize = 32;
 
-    /// Contacts of one user: the most a Lync client policy can allow.
-    Contacts, contacts_per_user_max: usize = 1000;
-    /// Groups of one contact list, "Other Contacts" included. The groups of a contact are one word
-    /// of bits, so this may not exceed 64.
-    ContactGroups, contact_groups_per_user_max: usize = 64;
-    /// Address, name and external URI of one contact together, or those of a group. Real ones are
-    /// under 200.
-    ContactBytes, contact_bytes_max: usize = 1024;
-
-    /// Users in one answer to a search of the directory; who searches is told that there are more.
-    SearchResults, directory_search_results_max: usize = 100;
-    /// Users one search looks at on each shard, so that a search for what is in every name does
-    /// not hold up the messages of others.
-    SearchCandidates, directory_search_candidates_max: usize = 10_000;
-
+    /// Subscriptions of the connections of one shard.
+    Subscriptions, subscriptions_per_shard_max: usize = 2_000_000;
+    /// Subscriptions of one connection (`MaxSubscriptions` of the product).
+    SubscriptionsPerConnection, subscriptions_per_connection_max: usize = 200;
+    /// Users one batch or list may watch. A client asks for the rest one by one.
+    BatchResources, batch_resources_max: usize = 200;
+    /// Categories one batch may watch, all its users together (`MaxCategorySubscription`).
+    CategorySubscriptions, category_subscriptions_max: usize = 1_000;
+    /// A subscription that names no time.
+    SubscriptionTime, subscription_time_default: Duration = Duration::from_secs(28_800);
+    /// Longest subscription granted.
+    SubscriptionTimeMax, subscription_time_max: Duration = Duration::from_secs(43_200);
+    /// Shortest subscription or publication granted; a shorter wish gets 423.
+    SubscriptionTimeMin, subscription_time_min: Duration = Duration::from_secs(60);
+    /// Longest life of a publication of a standard client (RFC 3903).
+    PublicationTime, publication_time_max: Duration = Duration::from_secs(3600);
+    /// Publications of standard clients one user may have: one for each endpoint and some that
+    /// were left behind.
+    EntityTags, entity_tags_per_user_max: usize = 16;
+    /// Wait for the homes of the users that a subscription or a search asks for; then it is
+    /// answered with what is there.
+    HomeAnswerTime, home_answer_time_max: Duration = Duration::from_secs(5);
+    /// Searches of the directory in progress on one shard.
+    Searches, searches_per_shard_max: usize = 4096;
+    /// Changes of one user's contacts and containers that wait for the one being written.
+    EditsWaiting, edits_waiting_per_user_max: usize = 64;
     /// Publications of one user: a dozen of each of eight endpoints, and the static ones.
     Publications, publications_per_user_max: usize = 256;
     /// Octets of all publications of one user together: the presence document of the product.
@@ -185,6 +201,20 @@ limits! {
     /// Changes of a presence document within this time of a notice leave together at its end; 0
     /// means that each leaves at once. The first change never waits.
     PresenceDamping, presence_damping_time: Duration = Duration::from_millis(100);
+    /// Contacts of one user: the most a Lync client policy can allow.
+    Contacts, contacts_per_user_max: usize = 1000;
+    /// Groups of one contact list, "Other Contacts" included. The groups of a contact are one word
+    /// of bits, so this may not exceed 64.
+    ContactGroups, contact_groups_per_user_max: usize = 64;
+    /// Address, name and external URI of one contact together, or name and external URI of a
+    /// group. Lync keeps 454, 256 and 2,048 characters; real ones have under 200 in all.
+    ContactBytes, contact_bytes_max: usize = 3 * 1024;
+
+    /// Users in one answer to a search of the directory; who searches is told that there are more.
+    SearchResults, directory_search_results_max: usize = 100;
+    /// Users one search looks at on each shard, so that a search for what is in every name does
+    /// not hold up the messages of others.
+    SearchCandidates, directory_search_candidates_max: usize = 10_000;
 
     /// Rows in one group commit of the store.
     CommitRows, commit_rows_max: usize = 512;

@@ -10,6 +10,7 @@ mod demo;
 mod http;
 mod inquiry;
 mod password;
+mod person;
 mod presence;
 mod serve;
 mod server_address;
@@ -19,6 +20,7 @@ mod status;
 mod text;
 mod user;
 mod user_import;
+mod user_list;
 mod watchers;
 
 use std::process::ExitCode;
@@ -52,7 +54,7 @@ enum Command {
     Status(status::Status),
     /// Add, change and remove users, also while the server runs
     #[command(subcommand)]
-    User(user::User),
+    User(Box<user::User>),
     /// Show who watches a user's presence
     Watchers(watchers::Watchers),
 }

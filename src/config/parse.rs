@@ -4,8 +4,9 @@ use toml::Spanned;
 
 use super::error::{Error, Problem};
 use super::limits::{self, Located};
+use super::policy;
 use super::schema::{self, File};
-use super::settings::{Certificate, Listen, Log, Settings};
+use super::settings::{AuthMethod, Certificate, Listen, Log, Settings};
 
 /// Reads the text of a `mynah.toml`. Keys that are absent have their default.
 pub fn parse(text: &str) -> Result<Settings, Error> {
@@ -16,6 +17,8 @@ pub fn parse(text: &str) -> Result<Settings, Error> {
 fn resolve(file: File) -> Result<Settings, Located> {
     let defaults = Settings::default();
     let listen = listen(&file.listen)?;
+    let (lync_auth, standard_auth) = methods(file.auth.lync, file.auth.standard)?;
+    let limits = limits::resolve(&file.limits)?;
     Ok(Settings {
         domains: match file.server.domains {
             Some(domains) => distinct(domains, Problem::NoDomain, |name| name.0.clone())?
@@ -32,6 +35,9 @@ fn resolve(file: File) -> Result<Settings, Located> {
             None => defaults.certificates,
         },
         listen,
+        lync_auth,
+        standard_auth,
+        ntlm_version: file.auth.ntlm_version.map_or(defaults.ntlm_version, |version| version.0),
         digest: match file.auth.digest {
             Some(list) => distinct(list, Problem::NoDigest, |a| a.0.name().to_owned())?
                 .into_iter()
@@ -39,11 +45,16 @@ fn resolve(file: File) -> Result<Settings, Located> {
                 .collect(),
             None => defaults.digest,
         },
-        limits: limits::resolve(&file.limits)?,
         log: Log {
             filter: file.log.filter.map_or(defaults.log.filter, |filter| filter.0),
             format: file.log.format.map_or(defaults.log.format, |format| format.0),
         },
+        custom_state_url: match file.presence.custom_state_url {
+            Some(folder) => folder.0,
+            None => defaults.custom_state_url,
+        },
+        policies: policy::resolve(file.policy, &limits)?,
+        limits,
     })
 }
 
@@ -75,6 +86,33 @@ fn certificates(
     Ok(written.into_inner().into_iter().map(read).collect())
 }
 
+/// How Lync clients and standard clients sign in; at least one kind must be able to.
+fn methods(
+    lync: Option<Spanned<Vec<Spanned<schema::LyncMethod>>>>,
+    standard: Option<Vec<Spanned<schema::StandardMethod>>>,
+) -> Result<(Vec<AuthMethod>, Vec<AuthMethod>), Located> {
+    let defaults = Settings::default();
+    let place = lync.as_ref().map_or(0..0, Spanned::span);
+    let lync = match lync {
+        Some(list) => once(list.into_inner(), |method| method.0.name().to_owned())?
+            .into_iter()
+            .map(|method| method.0)
+            .collect(),
+        None => defaults.lync_auth,
+    };
+    let standard = match standard {
+        Some(list) => once(list, |method| method.0.name().to_owned())?
+            .into_iter()
+            .map(|method| method.0)
+            .collect(),
+        None => defaults.standard_auth,
+    };
+    if lync.is_empty() && standard.is_empty() {
+        return Err((place, Problem::NoAuth));
+    }
+    Ok((lync, standard))
+}
+
 /// The elements of a list that may neither be empty nor hold the same element twice.
 fn distinct<T>(
     list: Spanned<Vec<Spanned<T>>>,
@@ -86,6 +124,11 @@ fn distinct<T>(
     if elements.is_empty() {
         return Err((place, empty));
     }
+    once(elements, key)
+}
+
+/// The elements of a list that may not hold the same element twice.
+fn once<T>(elements: Vec<Spanned<T>>, key: fn(&T) -> String) -> Result<Vec<T>, Located> {
     let mut seen = std::collections::BTreeSet::new();
     for element in &elements {
         let key = key(element.get_ref());

@@ -6,6 +6,10 @@ use crate::base::limits::Limit;
 /// A key of `mynah.toml`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Setting {
+    /// `auth.lync`
+    AuthLync,
+    /// `auth.standard`
+    AuthStandard,
     /// `auth.digest`
     Digest,
     /// `limits.…`
@@ -20,6 +24,12 @@ pub enum Setting {
     LogFilter,
     /// `log.format`
     LogFormat,
+    /// `auth.ntlm_version`
+    NtlmVersion,
+    /// `policy.…`
+    Policies,
+    /// `presence.custom_state_url`
+    CustomStateUrl,
     /// `server.cores`
     Cores,
     /// `server.data`
@@ -34,13 +44,18 @@ pub enum Setting {
 
 impl Setting {
     /// All keys outside `[limits]`.
-    pub const PLAIN: [Setting; 11] = [
+    pub const PLAIN: [Setting; 16] = [
+        Setting::AuthLync,
+        Setting::AuthStandard,
         Setting::Digest,
         Setting::ListenHttp,
         Setting::ListenTcp,
         Setting::ListenTls,
         Setting::LogFilter,
         Setting::LogFormat,
+        Setting::NtlmVersion,
+        Setting::Policies,
+        Setting::CustomStateUrl,
         Setting::Cores,
         Setting::Data,
         Setting::Domains,
@@ -51,18 +66,24 @@ impl Setting {
     /// The section of the file.
     pub const fn section(self) -> &'static str {
         match self {
-            Setting::Digest => "auth",
+            Setting::AuthLync | Setting::AuthStandard | Setting::Digest | Setting::NtlmVersion => {
+                "auth"
+            }
             Setting::Limit(_) => "limits",
             Setting::ListenHttp | Setting::ListenTcp | Setting::ListenTls => "listen",
             Setting::LogFilter | Setting::LogFormat => "log",
+            Setting::Policies => "policy",
+            Setting::CustomStateUrl => "presence",
             Setting::Cores | Setting::Data | Setting::Domains | Setting::Name => "server",
             Setting::Certificates => "tls",
         }
     }
 
-    /// The key in its section.
+    /// The key in its section; `*` for all policies together.
     pub const fn key(self) -> &'static str {
         match self {
+            Setting::AuthLync => "lync",
+            Setting::AuthStandard => "standard",
             Setting::Digest => "digest",
             Setting::Limit(limit) => limit.name(),
             Setting::ListenHttp => "http",
@@ -70,6 +91,9 @@ impl Setting {
             Setting::ListenTls => "tls",
             Setting::LogFilter => "filter",
             Setting::LogFormat => "format",
+            Setting::NtlmVersion => "ntlm_version",
+            Setting::Policies => "*",
+            Setting::CustomStateUrl => "custom_state_url",
             Setting::Cores => "cores",
             Setting::Data => "data",
             Setting::Domains => "domains",
@@ -86,6 +110,8 @@ impl Setting {
 
     fn differs(self, running: &Settings, wanted: &Settings) -> bool {
         match self {
+            Setting::AuthLync => running.lync_auth != wanted.lync_auth,
+            Setting::AuthStandard => running.standard_auth != wanted.standard_auth,
             Setting::Digest => running.digest != wanted.digest,
             Setting::Limit(limit) => running.limits.value(limit) != wanted.limits.value(limit),
             Setting::ListenHttp => running.listen.http != wanted.listen.http,
@@ -93,6 +119,9 @@ impl Setting {
             Setting::ListenTls => running.listen.tls != wanted.listen.tls,
             Setting::LogFilter => running.log.filter != wanted.log.filter,
             Setting::LogFormat => running.log.format != wanted.log.format,
+            Setting::NtlmVersion => running.ntlm_version != wanted.ntlm_version,
+            Setting::Policies => running.policies != wanted.policies,
+            Setting::CustomStateUrl => running.custom_state_url != wanted.custom_state_url,
             Setting::Cores => running.cores != wanted.cores,
             Setting::Data => running.data != wanted.data,
             Setting::Domains => running.domains != wanted.domains,
@@ -126,8 +155,10 @@ mod tests {
         let wanted = parse(
             "[server]\ndomains = ['a.test']\nname = 'a.test'\ndata = '/d'\ncores = 1\n\
              [listen]\ntls = '0.0.0.0:1'\ntcp = '0.0.0.0:2'\nhttp = '0.0.0.0:3'\n\
-             [tls]\ncertificates = [{ chain = 'a', key = 'b' }]\n[auth]\ndigest = ['MD5']\n\
-             [log]\nfilter = 'debug'\nformat = 'json'\n[limits]\nlockout_time = '1s'\n",
+             [tls]\ncertificates = [{ chain = 'a', key = 'b' }]\n[auth]\nlync = ['digest']\nstandard = []\n\
+             digest = ['MD5']\nntlm_version = 3\n\
+             [log]\nfilter = 'debug'\nformat = 'json'\n[presence]\n\
+             custom_state_url = 'https://a.test'\n[policy.a]\n[limits]\nlockout_time = '1s'\n",
         )
         .unwrap();
         let changes = changes(&Settings::default(), &wanted);

@@ -11,11 +11,16 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error, Unexpected, Visitor};
 use toml::Spanned;
 
-use super::settings::{DigestAlgorithm, LogFormat};
+use super::policy::{Availability, CUSTOM_STATE_TEXT_MAX};
+use super::settings::{AuthMethod, DigestAlgorithm, LogFormat, NtlmVersion};
 use crate::base::host_name::is_host_name;
+use crate::base::plain_text::is_plain_text;
+use crate::base::policy_name::is_policy_name;
 
 /// Most executors; far above any machine.
 const CORES_CEILING: usize = 1024;
+/// Longest address of a folder on the web, in octets.
+const WEB_FOLDER_LEN_MAX: usize = 1024;
 
 /// The whole file.
 #[derive(Debug, Default, Deserialize)]
@@ -26,6 +31,8 @@ pub struct File {
     pub tls: Tls,
     pub auth: Auth,
     pub log: Log,
+    pub presence: Presence,
+    pub policy: BTreeMap<PolicyName, Policy>,
     pub limits: BTreeMap<Spanned<String>, Spanned<Quantity>>,
 }
 
@@ -67,7 +74,10 @@ pub struct Certificate {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Auth {
+    pub lync: Option<Spanned<Vec<Spanned<LyncMethod>>>>,
+    pub standard: Option<Vec<Spanned<StandardMethod>>>,
     pub digest: Option<Spanned<Vec<Spanned<Algorithm>>>>,
+    pub ntlm_version: Option<Version>,
 }
 
 /// `[log]`
@@ -76,6 +86,31 @@ pub struct Auth {
 pub struct Log {
     pub filter: Option<Filter>,
     pub format: Option<Format>,
+}
+
+/// `[presence]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Presence {
+    pub custom_state_url: Option<WebFolder>,
+}
+
+/// `[policy.NAME]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Policy {
+    pub privacy: Option<bool>,
+    pub contacts_max: Option<Spanned<i64>>,
+    pub contact_groups_max: Option<Spanned<i64>>,
+    pub custom_states: Option<Spanned<Vec<Spanned<CustomState>>>>,
+}
+
+/// An element of `custom_states`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CustomState {
+    pub availability: Available,
+    pub text: BTreeMap<Lcid, StateText>,
 }
 
 /// Implements `Deserialize` for a newtype that is written as text.
@@ -140,6 +175,38 @@ text!(Algorithm, "\"SHA-256\" or \"MD5\"", |text| {
         .map(Algorithm)
 });
 
+/// A way to sign in that Lync clients know.
+#[derive(Clone, Copy, Debug)]
+pub struct LyncMethod(pub AuthMethod);
+text!(LyncMethod, "\"ntlm\" or \"digest\"", |text| match text {
+    "digest" => Some(LyncMethod(AuthMethod::Digest)),
+    "ntlm" => Some(LyncMethod(AuthMethod::Ntlm)),
+    _ => None,
+});
+
+/// A way to sign in that standard clients know.
+#[derive(Clone, Copy, Debug)]
+pub struct StandardMethod(pub AuthMethod);
+text!(StandardMethod, "\"digest\"", |text| match text {
+    "digest" => Some(StandardMethod(AuthMethod::Digest)),
+    _ => None,
+});
+
+/// A version of NTLM signatures.
+#[derive(Clone, Copy, Debug)]
+pub struct Version(pub NtlmVersion);
+
+impl<'de> Deserialize<'de> for Version {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = i64::deserialize(deserializer)?;
+        match number {
+            3 => Ok(Version(NtlmVersion::V3)),
+            4 => Ok(Version(NtlmVersion::V4)),
+            _ => Err(D::Error::invalid_value(Unexpected::Signed(number), &"3 or 4")),
+        }
+    }
+}
+
 /// What is logged.
 #[derive(Debug)]
 pub struct Filter(pub String);
@@ -157,6 +224,47 @@ text!(Format, "\"text\" or \"json\"", |text| match text {
     "json" => Some(Format(LogFormat::Json)),
     "text" => Some(Format(LogFormat::Text)),
     _ => None,
+});
+
+/// Where clients find something on the web, or `none`; without a slash at the end.
+#[derive(Debug)]
+pub struct WebFolder(pub Option<String>);
+text!(
+    WebFolder,
+    "a URL such as \"https://fe01.example.test/custom-states\", or \"none\"",
+    |text| match text {
+        "none" => Some(WebFolder(None)),
+        text => is_web_folder(text).then(|| WebFolder(Some(text.trim_end_matches('/').to_owned()))),
+    }
+);
+
+/// The name of a policy.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PolicyName(pub String);
+text!(PolicyName, "a name of 1 to 64 lower-case letters, digits or -", |text| {
+    is_policy_name(text).then(|| PolicyName(text.to_owned()))
+});
+
+/// The state of the product that a custom state is.
+#[derive(Debug)]
+pub struct Available(pub Availability);
+text!(Available, "\"online\", \"busy\" or \"do-not-disturb\"", |text| {
+    Availability::ALL.into_iter().find(|state| state.name() == text).map(Available)
+});
+
+/// A language, as Windows numbers them.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Lcid(pub u32);
+text!(Lcid, "the number of a language (LCID) such as 1033", |text| {
+    text.parse().ok().filter(|lcid| *lcid > 0).map(Lcid)
+});
+
+/// What a custom state is called.
+#[derive(Debug)]
+pub struct StateText(pub String);
+text!(StateText, "1 to 64 characters without control characters", |text| {
+    let fits = (1..=CUSTOM_STATE_TEXT_MAX).contains(&text.chars().count());
+    (fits && is_plain_text(text)).then(|| StateText(text.to_owned()))
 });
 
 /// A number of executors, or `all`.
@@ -227,6 +335,16 @@ impl<'de> Deserialize<'de> for Quantity {
 
         deserializer.deserialize_any(QuantityVisitor)
     }
+}
+
+/// A URL of the web without query, in characters that need no escape in XML or logs.
+fn is_web_folder(text: &str) -> bool {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    rest.is_some_and(|rest| {
+        rest.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '[')
+            && text.len() <= WEB_FOLDER_LEN_MAX
+            && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~:/[]%".contains(&b))
+    })
 }
 
 /// A comma list of `level` and `target=level`, at least one.

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use super::policy::Policies;
 use crate::base::limits::Limits;
 
 /// Everything the server is told at start. `Default` is what an empty `mynah.toml` means.
@@ -21,6 +22,13 @@ pub struct Settings {
     /// Certificates side by side, of which the handshake picks the first that the client can
     /// verify; put ECDSA before RSA.
     pub certificates: Vec<Certificate>,
+    /// How Lync clients sign in. With NTLM and Digest both are offered, NTLM first; with none they
+    /// cannot sign in.
+    pub lync_auth: Vec<AuthMethod>,
+    /// How standard clients sign in: by Digest, or not at all.
+    pub standard_auth: Vec<AuthMethod>,
+    /// The version of signatures that NTLM asks for.
+    pub ntlm_version: NtlmVersion,
     /// Digest algorithms offered, in the order of the challenges (RFC 8760 section 2.4: the most
     /// preferred first).
     pub digest: Vec<DigestAlgorithm>,
@@ -28,6 +36,11 @@ pub struct Settings {
     pub limits: Limits,
     /// What is logged, and how.
     pub log: Log,
+    /// Folder on the web where clients find `POLICY.xml`, the custom states of a policy; without a
+    /// slash at the end. `None` keeps custom states from them.
+    pub custom_state_url: Option<String>,
+    /// What is laid down for the users under each policy.
+    pub policies: Policies,
 }
 
 impl Default for Settings {
@@ -42,9 +55,14 @@ impl Default for Settings {
                 chain: PathBuf::from("/etc/mynah/chain.pem"),
                 key: PathBuf::from("/etc/mynah/key.pem"),
             }],
+            lync_auth: vec![AuthMethod::Ntlm],
+            standard_auth: vec![AuthMethod::Digest],
+            ntlm_version: NtlmVersion::V4,
             digest: vec![DigestAlgorithm::Md5, DigestAlgorithm::Sha256],
             limits: Limits::default(),
             log: Log::default(),
+            custom_state_url: None,
+            policies: Policies::new(&Limits::default()),
         }
     }
 }
@@ -66,7 +84,8 @@ pub struct Listen {
     pub tls: Option<SocketAddr>,
     /// SIP over plain TCP: passwords are safe (digest), messages are not. For loopback and labs.
     pub tcp: Option<SocketAddr>,
-    /// `/metrics` and `/healthz`, without authentication: keep it on loopback or a closed network.
+    /// `/metrics`, `/healthz` and `/custom-states/`, without authentication: keep it on loopback or
+    /// a closed network.
     pub http: Option<SocketAddr>,
 }
 
@@ -87,6 +106,44 @@ pub struct Certificate {
     pub chain: PathBuf,
     /// PKCS #8, SEC 1 or PKCS #1.
     pub key: PathBuf,
+}
+
+/// A way to sign in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuthMethod {
+    /// Digest: asked for as a proxy would (407) of Lync clients, as a registrar (401) of others.
+    Digest,
+    /// NTLM, after which every message in both directions is signed.
+    Ntlm,
+}
+
+impl AuthMethod {
+    /// The word in `mynah.toml`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            AuthMethod::Digest => "digest",
+            AuthMethod::Ntlm => "ntlm",
+        }
+    }
+}
+
+/// A version of the signatures that follow NTLM (MS-SIPAE).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NtlmVersion {
+    /// The last REGISTER of the handshake is not signed itself.
+    V3,
+    /// It is.
+    V4,
+}
+
+impl NtlmVersion {
+    /// The number in challenges and in `mynah.toml`.
+    pub const fn number(self) -> u8 {
+        match self {
+            NtlmVersion::V3 => 3,
+            NtlmVersion::V4 => 4,
+        }
+    }
 }
 
 /// Hash of a digest challenge (RFC 8760).

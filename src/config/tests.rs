@@ -37,6 +37,15 @@ fn the_shipped_file_has_every_key_and_no_other() {
         .chain(limits)
         .map(|setting| format!("{}.{}", setting.section(), setting.key()))
         .collect();
+    // The keys of a policy are its own business; those of the default one are all there.
+    for key in &mut written {
+        if key == "policy.default" {
+            "policy.*".clone_into(key);
+        }
+    }
+    let policy = table["policy"]["default"].as_table().unwrap();
+    let keys: Vec<&str> = policy.keys().map(String::as_str).collect();
+    assert_eq!(keys, ["contact_groups_max", "contacts_max", "custom_states", "privacy"]);
     written.sort_unstable();
     known.sort_unstable();
     assert_eq!(written, known);
@@ -58,10 +67,15 @@ fn every_key_is_read() {
         [tls]
         certificates = [{ chain = "ec.pem", key = "ec.key" }, { chain = "/rsa.pem", key = "rsa.key" }]
         [auth]
+        lync = ["ntlm", "digest"]
+        standard = []
         digest = ["md5", "sha-256"]
+        ntlm_version = 3
         [log]
         filter = "warn,mynah::net=debug,glommio=off"
         format = "json"
+        [presence]
+        custom_state_url = "https://fe02.corp.example.test/states/"
         [limits]
         handshake_timeout = "5s"
         sip_body_bytes_max = "1MiB"
@@ -80,8 +94,13 @@ fn every_key_is_read() {
     assert_eq!(settings.listen.http, None);
     assert_eq!(settings.certificates.len(), 2);
     assert_eq!(settings.digest, [DigestAlgorithm::Md5, DigestAlgorithm::Sha256]);
+    assert_eq!(settings.lync_auth, [AuthMethod::Ntlm, AuthMethod::Digest]);
+    assert_eq!(settings.standard_auth, []);
+    assert_eq!(settings.ntlm_version, NtlmVersion::V3);
     assert_eq!(settings.log.filter, "warn,mynah::net=debug,glommio=off");
     assert_eq!(settings.log.format, LogFormat::Json);
+    let folder = "https://fe02.corp.example.test/states";
+    assert_eq!(settings.custom_state_url.as_deref(), Some(folder));
     assert_eq!(settings.limits.handshake_timeout, Duration::from_secs(5));
     assert_eq!(settings.limits.sip_body_bytes_max, 1 << 20);
     assert_eq!(settings.limits.sip_head_bytes_max, 8192);
@@ -128,7 +147,7 @@ fn faults_of_form_name_the_place_and_what_is_expected() {
         ),
         (
             "[sever]\n",
-            "1:2: unknown field `sever`, expected one of `server`, `listen`, `tls`, `auth`, `log`, `limits`",
+            "1:2: unknown field `sever`, expected one of `server`, `listen`, `tls`, `auth`, `log`, `presence`, `policy`, `limits`",
         ),
         (
             "[listen]\n  tls = 5061\n",
@@ -155,6 +174,15 @@ fn faults_of_form_name_the_place_and_what_is_expected() {
             "[auth]\ndigest = [\"SHA-1\"]\n",
             "2:11: invalid value: string \"SHA-1\", expected \"SHA-256\" or \"MD5\"",
         ),
+        (
+            "[auth]\nlync = [\"kerberos\"]\n",
+            "2:9: invalid value: string \"kerberos\", expected \"ntlm\" or \"digest\"",
+        ),
+        (
+            "[auth]\nstandard = [\"ntlm\"]\n",
+            "2:13: invalid value: string \"ntlm\", expected \"digest\"",
+        ),
+        ("[auth]\nntlm_version = 2\n", "2:16: invalid value: integer `2`, expected 3 or 4"),
         (
             "[log]\nformat = \"xml\"\n",
             "2:10: invalid value: string \"xml\", expected \"text\" or \"json\"",
@@ -193,6 +221,11 @@ fn faults_of_content_say_what_to_write_instead() {
             "2:10: name at least one algorithm, as in digest = [\"SHA-256\", \"MD5\"]",
         ),
         ("[auth]\ndigest = ['MD5', 'md5']\n", "2:18: \"MD5\" stands here twice: remove one"),
+        ("[auth]\nlync = ['ntlm', 'ntlm']\n", "2:17: \"ntlm\" stands here twice: remove one"),
+        (
+            "[auth]\nlync = []\nstandard = []\n",
+            "2:8: nobody can sign in: name a method, as in lync = [\"ntlm\"] or standard = [\"digest\"]",
+        ),
         (
             "[listen]\ntls = 'none'\n",
             "2:7: nothing listens for SIP: give tls or tcp an address such as \"0.0.0.0:5061\"",

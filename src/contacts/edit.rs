@@ -2,7 +2,7 @@
 
 use super::group::{Group, GroupId, Groups};
 use crate::base::aor::Aor;
-use crate::base::limits::Limit;
+use crate::base::limits::{Limit, Limits};
 
 /// A contact.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +37,28 @@ pub enum Edit {
     ModifyGroup(Group),
     /// Add a contact, or replace the one of that address. In no group means in "Other Contacts".
     SetContact(Contact),
+}
+
+/// How much a list may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Contacts.
+    pub contacts_max: usize,
+    /// Groups, "Other Contacts" included; 64 at most, whatever stands here.
+    pub groups_max: usize,
+    /// Octets of address, name and external URI of a contact, or of a group.
+    pub bytes_max: usize,
+}
+
+impl Bounds {
+    /// Those of the server; a policy may set its own.
+    pub fn new(limits: &Limits) -> Self {
+        Bounds {
+            contacts_max: limits.contacts_per_user_max,
+            groups_max: limits.contact_groups_per_user_max,
+            bytes_max: limits.contact_bytes_max,
+        }
+    }
 }
 
 /// One step of a list from one state to the next.

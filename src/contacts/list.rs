@@ -1,10 +1,9 @@
 //! The contact list.
 
-use super::edit::{Change, Contact, Delta, Edit, EditError, Row};
+use super::edit::{Bounds, Change, Contact, Delta, Edit, EditError, Row};
 use super::group::{Group, GroupId, Groups};
 use super::packed::Packed;
 use crate::base::aor::Aor;
-use crate::base::limits::Limits;
 use crate::base::plain_text::is_plain_text;
 
 /// The name by which clients know "Other Contacts".
@@ -30,13 +29,13 @@ impl ContactList {
     /// Applies `edit`, all of it or nothing. Which number of the list the client knew does not
     /// matter: an edit says whole contacts and groups, so it means the same on any list, and the
     /// client counts on even when it missed a change.
-    pub fn apply(&mut self, edit: Edit, limits: &Limits) -> Result<Delta, EditError> {
+    pub fn apply(&mut self, edit: Edit, bounds: &Bounds) -> Result<Delta, EditError> {
         let changes = match edit {
-            Edit::AddGroup { name, external_uri } => self.add_group(name, external_uri, limits),
+            Edit::AddGroup { name, external_uri } => self.add_group(name, external_uri, bounds),
             Edit::DeleteContact(address) => self.delete_contact(address),
             Edit::DeleteGroup(id) => self.delete_group(id),
-            Edit::ModifyGroup(group) => self.modify_group(group, limits),
-            Edit::SetContact(contact) => self.set_contact(contact, limits),
+            Edit::ModifyGroup(group) => self.modify_group(group, bounds),
+            Edit::SetContact(contact) => self.set_contact(contact, bounds),
         }?;
         let previous = self.number;
         // A client takes 0 for "no list".
@@ -118,11 +117,11 @@ impl ContactList {
         &mut self,
         name: Box<str>,
         external_uri: Box<str>,
-        limits: &Limits,
+        bounds: &Bounds,
     ) -> Result<Vec<Change>, EditError> {
-        check(&[&name, &external_uri], limits)?;
+        check(&[&name, &external_uri], bounds)?;
         // "Other Contacts" is one of them.
-        if self.groups.len() + 1 >= limits.contact_groups_per_user_max {
+        if self.groups.len() + 1 >= bounds.groups_max {
             return Err(EditError::TooManyGroups);
         }
         let id = self.group_ids().lowest_free().ok_or(EditError::TooManyGroups)?;
@@ -131,9 +130,9 @@ impl ContactList {
         Ok(vec![Change::GroupAdded(group)])
     }
 
-    fn modify_group(&mut self, group: Group, limits: &Limits) -> Result<Vec<Change>, EditError> {
+    fn modify_group(&mut self, group: Group, bounds: &Bounds) -> Result<Vec<Change>, EditError> {
         self.check_group(group.id)?;
-        check(&[&group.name, &group.external_uri], limits)?;
+        check(&[&group.name, &group.external_uri], bounds)?;
         self.put_group(group.clone());
         Ok(vec![Change::GroupModified(group)])
     }
@@ -149,15 +148,15 @@ impl ContactList {
     fn set_contact(
         &mut self,
         mut contact: Contact,
-        limits: &Limits,
+        bounds: &Bounds,
     ) -> Result<Vec<Change>, EditError> {
-        check(&[contact.address.as_str(), &contact.name, &contact.external_uri], limits)?;
+        check(&[contact.address.as_str(), &contact.name, &contact.external_uri], bounds)?;
         contact.groups = or_others(contact.groups);
         if !self.group_ids().contains_all(contact.groups) {
             return Err(EditError::UnknownGroup);
         }
         let known = self.contains(contact.address.as_str());
-        if !known && self.contacts.len() >= limits.contacts_per_user_max {
+        if !known && self.contacts.len() >= bounds.contacts_max {
             return Err(EditError::TooManyContacts);
         }
         if !self.put(&contact) {
@@ -234,8 +233,8 @@ fn or_others(groups: Groups) -> Groups {
 }
 
 /// The texts of a contact or group can be kept, and written in XML.
-fn check(texts: &[&str], limits: &Limits) -> Result<(), EditError> {
-    if texts.iter().map(|text| text.len()).sum::<usize>() > limits.contact_bytes_max {
+fn check(texts: &[&str], bounds: &Bounds) -> Result<(), EditError> {
+    if texts.iter().map(|text| text.len()).sum::<usize>() > bounds.bytes_max {
         return Err(EditError::TooLong);
     }
     match texts.iter().all(|text| is_plain_text(text)) {

@@ -17,6 +17,6 @@ pub mod group;
 pub mod list;
 mod packed;
 
-pub use edit::{Change, Contact, Delta, Edit, EditError, Row};
+pub use edit::{Bounds, Change, Contact, Delta, Edit, EditError, Row};
 pub use group::{Group, GroupId, Groups};
 pub use list::ContactList;

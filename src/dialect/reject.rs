@@ -61,6 +61,8 @@ rejects! {
     Disabled 403 52014 "The account is disabled";
     /// Too many failed sign-ins.
     LockedOut 403 52015 "Too many failed sign-ins: try again later";
+    /// No way to sign in is configured for clients of this kind.
+    NoSignIn 403 52018 "Clients of this kind cannot sign in here";
     /// Credentials that cannot be read.
     BadCredentials 400 52017 "The credentials cannot be read";
 
@@ -87,6 +89,12 @@ rejects! {
     UnsupportedMedia 415 52034 "The content type is not supported";
     /// An offer without instant messaging.
     NotAcceptable 488 52035 "Only instant-messaging sessions are offered here";
+    /// A body that breaks its format.
+    BadBody 400 52037 "The body cannot be read";
+    /// Somebody else's contacts, presence or list.
+    NotYours 403 52038 "Only the user himself may ask for this";
+    /// SIP-If-Match names no publication (RFC 3903 section 6).
+    UnknownEntityTag 412 52039 "The publication does not exist any more";
     /// A Contact that cannot be read.
     BadContact 400 52036 "The Contact cannot be read";
 
@@ -96,12 +104,45 @@ rejects! {
     TooManyConnections 403 52045 "The user is signed in on too many connections";
     /// The registration asked for is too short.
     IntervalTooBrief 423 52041 "The registration interval is too brief";
+    /// The subscription or publication asked for is too short.
+    SubscriptionTooBrief 423 52046 "The interval is too brief";
+    /// The connection has all the subscriptions it may have.
+    TooManySubscriptions 403 52047 "Too many subscriptions";
+    /// The user has published all he may.
+    TooMuchPresence 413 52048 "Too much is published";
+    /// A container has all the members it may have.
+    TooManyMembers 413 52055 "The access level has too many members";
+    /// No access level has that number.
+    UnknownContainer 400 52056 "There is no such access level";
+    /// The store cannot take a change now.
+    StoreBusy 503 52049 "The change cannot be stored now: try again later";
     /// A bound of the server is reached.
     Overloaded 503 52042 "The server is busy: try again later";
     /// A bound of the connection is reached.
     TooManyRequests 503 52043 "Too many requests are waiting for an answer";
     /// The server goes down.
     GoingDown 503 52044 "The server is going down";
+
+    /// A SOAP request that cannot be read, or lacks an argument.
+    BadSoap 400 52070 "The SOAP request cannot be read";
+    /// A SOAP method that is not served.
+    UnknownSoapMethod 400 52071 "The SOAP method is not supported";
+    /// A name or URI of a contact or group with control characters.
+    BadText 400 52072 "A name has characters that are not allowed";
+    /// A contact that is not in the list.
+    UnknownContact 404 52073 "There is no such contact";
+    /// A group that is not in the list.
+    UnknownGroup 404 52074 "There is no such group";
+    /// The group every list has cannot change.
+    GroupStays 403 52075 "This group can be neither deleted nor renamed";
+    /// The user has all the contacts he may have.
+    TooManyContacts 403 52076 "The contact list is full";
+    /// The user has all the groups he may have.
+    TooManyGroups 403 52077 "There are too many groups";
+    /// The names and URIs of a contact or group are too long.
+    ContactTooLong 413 52078 "The contact or group is too long";
+    /// A provisioning request that cannot be read.
+    BadProvisioning 400 52079 "The provisioning request cannot be read";
 }
 
 #[cfg(test)]

@@ -55,6 +55,8 @@ label_set! {
         Panic = "panic",
         /// Refused by authentication policy.
         Policy = "policy",
+        /// A message without the signature it must have, or with one that does not hold.
+        Signature = "signature",
         /// The server is going down.
         Drain = "drain",
     }
@@ -73,6 +75,8 @@ label_set! {
         UserLocked = "user_locked",
         /// The address is locked out.
         AddressLocked = "address_locked",
+        /// The password was right and the signature that belongs to it was not.
+        BadSignature = "bad_signature",
         /// The nonce is not ours, or was made for another connection.
         ForeignNonce = "foreign_nonce",
         /// Our nonce, too old: answered with `stale=true`.
@@ -129,6 +133,28 @@ label_set! {
         AddressFailed = "address_failed",
         /// An address is locked out.
         AddressLocked = "address_locked",
+        /// A wish to see users.
+        Watch = "watch",
+        /// What is seen at first.
+        Watched = "watched",
+        /// A watcher looks away.
+        Unwatch = "unwatch",
+        /// A user who is watched has changed.
+        Notice = "notice",
+        /// A subscription to something of one's own.
+        Subscribe = "subscribe",
+        /// Its answer.
+        Subscribed = "subscribed",
+        /// Its end.
+        Unsubscribe = "unsubscribe",
+        /// Something of the subscriber's own has changed.
+        OwnNotice = "own_notice",
+        /// What a user says about himself.
+        Service = "service",
+        /// A search of the directory.
+        Search = "search",
+        /// Its answer.
+        Found = "found",
     }
 }
 

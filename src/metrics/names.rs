@@ -84,6 +84,15 @@ series! {
     ResponsesStray Counter "mynah_responses_stray_total" "Responses that matched no request in flight and were dropped.";
     RecordsWritten Counter "mynah_call_detail_records_total" "Call detail records handed to the store.";
 
+    SubscriptionsCurrent Gauge "mynah_subscriptions_current" "Subscriptions of connected endpoints.";
+    WatchesCurrent Gauge "mynah_watches_current" "Users watched, counted once for each subscription.";
+    Notifications Counter "mynah_notifications_total" "NOTIFY and BENOTIFY requests sent.";
+    Publications Counter "mynah_publications_total" "Publications received: SERVICE and PUBLISH.";
+    PublicationConflicts Counter "mynah_publication_conflicts_total" "Publications refused because of a wrong version.";
+    PresenceRenderings Counter "mynah_presence_renderings_total" "Presence documents rendered: one for all watchers who see the same.";
+    Writes Counter "mynah_durable_writes_total" "Changes of users' contacts and presence handed to the store.";
+    Searches Counter "mynah_directory_searches_total" "Searches of the directory.";
+
     FramesSent Counter "mynah_mesh_frames_sent_total" "Frames sent to another shard.";
     FramesReceived Counter "mynah_mesh_frames_received_total" "Frames received from another shard.";
     MeshWakes Counter "mynah_mesh_wakes_total" "Wakes sent to another core.";

@@ -174,10 +174,10 @@ impl Control {
         socket.set_nonblocking(true)?;
         let socket = tokio::net::TcpListener::from_std(socket)?;
         let census = Arc::new(desk.census.clone());
-        let limits = self.settings.limits.clone();
+        let settings = self.settings.clone();
         let task = tokio::task::spawn_local(async move {
             let ended = async { drop(ended.await) };
-            if let Err(error) = admin::serve(socket, census, &limits, ended).await {
+            if let Err(error) = admin::serve(socket, census, &settings, ended).await {
                 tracing::error!(%error, "HTTP has ended");
             }
         });

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::Shard;
+use super::dispatch_subscribe::PACKAGES;
 use super::frame::Cargo;
 use super::relay::Purpose;
 use crate::base::ids::{ConnId, Dialect, Slot};
@@ -14,7 +15,8 @@ use crate::wire::sip::write::{Writer, response};
 use crate::wire::sip::{HeaderName, HeaderSet, Message, Method, Rewrite};
 
 /// Methods named in Allow.
-pub(super) const ALLOW: &str = "ACK, BYE, CANCEL, INFO, INVITE, MESSAGE, OPTIONS, REGISTER";
+pub(super) const ALLOW: &str =
+    "ACK, BYE, CANCEL, INFO, INVITE, MESSAGE, OPTIONS, PUBLISH, REGISTER, SERVICE, SUBSCRIBE";
 
 impl Shard {
     /// Answers with `status`; `fill` adds lines and ends the message.
@@ -35,10 +37,21 @@ impl Shard {
 
     /// Refuses a request.
     pub(super) fn reject(&mut self, conn: ConnId, request: Message<'_>, reject: Reject) {
+        self.reject_saying(conn, request, reject, reject.reason());
+    }
+
+    /// Refuses a request for a reason more precise than that of the refusal.
+    pub(super) fn reject_saying(
+        &mut self,
+        conn: ConnId,
+        request: Message<'_>,
+        reject: Reject,
+        reason: &str,
+    ) {
         if request.method() == Method::Ack {
             return;
         }
-        let bytes = self.refusal_bytes(conn, request, reject);
+        let bytes = self.refusal_bytes_saying(conn, request, reject, reason);
         self.counters.response(reject.status());
         self.deliver(conn, bytes, Cargo::Plain);
     }
@@ -50,11 +63,21 @@ impl Shard {
         request: Message<'_>,
         reject: Reject,
     ) -> Bytes {
-        let reason = reject.reason();
+        self.refusal_bytes_saying(conn, request, reject, reject.reason())
+    }
+
+    fn refusal_bytes_saying(
+        &mut self,
+        conn: ConnId,
+        request: Message<'_>,
+        reject: Reject,
+        reason: &str,
+    ) -> Bytes {
         let source = self.settings.name.clone();
         let retry = self.retry_after();
         let dialect = self.connections.get(conn).map(|connection| connection.dialect);
         let min_expires = self.settings.limits.registration_time_min.as_secs();
+        let min_subscription = self.settings.limits.subscription_time_min.as_secs();
         self.response_bytes(conn, request, reject.status(), |writer| {
             // What a connection of another core speaks is not known here: it gets both.
             let writer = match dialect {
@@ -68,16 +91,25 @@ impl Shard {
             let writer = match reject {
                 Reject::MethodNotAllowed | Reject::UnknownMethod => writer.line("Allow", ALLOW),
                 Reject::UnsupportedMedia => writer.line("Accept", "application/sdp, text/plain"),
-                // An empty list: no event package is served (RFC 6665 section 8.2.2).
-                Reject::BadEvent => writer.line("Allow-Events", ""),
+                // RFC 6665 section 8.2.2.
+                Reject::BadEvent => writer.line("Allow-Events", PACKAGES),
                 Reject::BadExtension => writer.line(
                     "Unsupported",
-                    request.header(HeaderName::ProxyRequire).unwrap_or_default(),
+                    request
+                        .header(HeaderName::ProxyRequire)
+                        .or(request.header(HeaderName::Require))
+                        .unwrap_or_default(),
                 ),
+                Reject::SubscriptionTooBrief => {
+                    writer.line_fmt("Min-Expires", format_args!("{min_subscription}"))
+                }
                 Reject::IntervalTooBrief => {
                     writer.line_fmt("Min-Expires", format_args!("{min_expires}"))
                 }
-                Reject::Overloaded | Reject::GoingDown | Reject::TooManyRequests => {
+                Reject::Overloaded
+                | Reject::GoingDown
+                | Reject::StoreBusy
+                | Reject::TooManyRequests => {
                     writer.line_fmt("Retry-After", format_args!("{retry}"))
                 }
                 _ => writer,
@@ -127,6 +159,10 @@ impl Shard {
                 self.relays.remove(slot);
                 self.bridged_answered(now, slot, session, side, origin, pager, reject.status());
             }
+            Purpose::Notification { subscription } => {
+                self.relays.remove(slot);
+                self.notification_answered(now, subscription, None);
+            }
             Purpose::Own => {
                 self.relays.remove(slot);
             }
@@ -144,6 +180,18 @@ impl Shard {
         let tag = self.seed.token();
         // A 100 makes no dialog (RFC 3261 section 8.2.6.2).
         let tag = (status > 100).then_some(tag.as_slice());
+        self.response_bytes_tagged(conn, request, status, tag, fill)
+    }
+
+    /// The octets of an answer that makes a dialog: `tag` is our end of it.
+    pub(super) fn response_bytes_tagged(
+        &mut self,
+        conn: ConnId,
+        request: Message<'_>,
+        status: u16,
+        tag: Option<&[u8]>,
+        fill: impl FnOnce(Writer<'_>),
+    ) -> Bytes {
         let received = self.connections.get(conn).map(|connection| connection.peer);
         self.arena.reserve(request.head().len() + 1024);
         fill(response(&mut self.arena, request, status, tag, received));

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::frame::Leg;
+use super::signing::Signing;
 use crate::auth::gate::Gate;
 use crate::base::aor::Aor;
 use crate::base::ids::{ConnId, Dialect, SessionId, ShardId, Slot};
@@ -25,12 +26,16 @@ pub struct Connection {
     pub dialect: Dialect,
     /// Its attempts to sign in.
     pub gate: Gate,
+    /// Its signatures, if it signs in by NTLM.
+    pub signing: Option<Box<Signing>>,
     /// The sessions it is a leg of.
     pub legs: Vec<Leg>,
     /// Pager-mode messages from it that have no final answer.
     pub pagers: usize,
     /// Invitations from it that have no final answer, or whose final answer is not acknowledged.
     pub invites: Vec<Invite>,
+    /// Its subscriptions.
+    pub subscriptions: Vec<Slot>,
 }
 
 /// An INVITE from a connection: its server transaction.
@@ -61,9 +66,11 @@ impl Connection {
             user: None,
             dialect: Dialect::Simple,
             gate: Gate::default(),
+            signing: None,
             legs: Vec::new(),
             pagers: 0,
             invites: Vec::new(),
+            subscriptions: Vec::new(),
         }
     }
 

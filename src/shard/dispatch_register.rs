@@ -3,21 +3,25 @@
 use bytes::Bytes;
 
 use super::Shard;
+use super::challenge::offered;
+use super::credentials::Presented;
 use super::frame::{Frame, Registered, SignIn, SignInError, SignedIn};
-use crate::auth::digest::{Algorithm, DigestPolicy, DigestProof, DigestResponse, Ha1, challenge};
+use crate::auth::digest::{DigestPolicy, Ha1};
 use crate::auth::gate::{Refusal, Terms};
 use crate::auth::judge::{Account, judge};
 use crate::auth::lockout::network;
+use crate::auth::proof::{Proof, Scheme, Secrets};
+use crate::auth::security_association::SecurityAssociation;
 use crate::base::aor::{Aor, home};
 use crate::base::ids::{ConnId, Dialect};
 use crate::base::limits::Limit;
 use crate::base::time::Now;
+use crate::config::AuthMethod;
 use crate::dialect::reject::Reject;
 use crate::dialect::{ms, simple};
 use crate::metrics::counters::AuthFailure;
-use crate::metrics::names::Series;
 use crate::registrar::{Contact, Contacts, Register, RegisterError};
-use crate::wire::sip::{Credentials, HeaderName, Message, Method, Uri};
+use crate::wire::sip::{HeaderName, Message, Method, Uri};
 
 impl Shard {
     /// Takes a REGISTER.
@@ -32,6 +36,7 @@ impl Shard {
             connection.dialect = Dialect::Ms;
         }
         let user = connection.user.clone();
+        let makes_new_keys = connection.makes_new_keys(message);
         let register = match asked(conn, connection.dialect, connection.transport, message) {
             Ok(register) => register,
             Err(reject) => return self.reject(conn, message, reject),
@@ -40,9 +45,11 @@ impl Shard {
             return self.reject(conn, message, Reject::GoingDown);
         }
         let proof = match user {
-            Some(user) if user == aor => None,
-            Some(_) => return self.reject(conn, message, Reject::AnotherUser),
-            None => match self.examine(now, conn, &aor, message, &limits) {
+            Some(user) if user != aor => {
+                return self.reject(conn, message, Reject::AnotherUser);
+            }
+            Some(_) if !makes_new_keys => None,
+            Some(_) | None => match self.examine(now, conn, &aor, message, &limits) {
                 Some(proof) => Some(proof),
                 None => return,
             },
@@ -74,7 +81,7 @@ impl Shard {
         aor: &Aor,
         message: Message<'_>,
         limits: &crate::base::limits::Limits,
-    ) -> Option<DigestProof> {
+    ) -> Option<Proof> {
         let connection = self.connections.get_mut(conn)?;
         let ip = network(connection.peer.ip());
         if self.locked_addresses.locked(now, ip).is_some() {
@@ -88,23 +95,25 @@ impl Shard {
             self.forbid(conn, message, cause);
             return None;
         }
-        let values = message
-            .headers(HeaderName::ProxyAuthorization)
-            .chain(message.headers(HeaderName::Authorization));
-        let credentials = values.filter_map(|value| Credentials::parse(value).ok());
-        let mut unreadable = message.header(HeaderName::ProxyAuthorization).is_some()
-            || message.header(HeaderName::Authorization).is_some();
-        let mut response = None;
-        for credentials in credentials {
-            unreadable = false;
-            if let Some(found) = digest_response(&credentials, aor.domain()) {
-                response = Some(found);
-            }
+        let methods = match connection.dialect {
+            Dialect::Ms => &self.settings.lync_auth,
+            Dialect::Simple => &self.settings.standard_auth,
+        };
+        if methods.is_empty() {
+            self.reject(conn, message, Reject::NoSignIn);
+            return None;
         }
-        if unreadable {
+        let takes_digest = methods.contains(&AuthMethod::Digest) && !connection.signs();
+        let takes_ntlm =
+            methods.contains(&AuthMethod::Ntlm) && message.method() == Method::Register;
+        let Some(presented) = Presented::read(message, aor.domain()) else {
             self.counters.auth_failure(AuthFailure::Malformed);
             self.reject(conn, message, Reject::BadCredentials);
             return None;
+        };
+        let response = presented.digest.filter(|_| takes_digest);
+        if let Some(credentials) = presented.ntlm.filter(|_| takes_ntlm) {
+            return self.examine_ntlm(now, conn, aor, message, &credentials);
         }
         let terms = Terms {
             key: &self.nonces,
@@ -117,9 +126,9 @@ impl Shard {
             limits,
         };
         match connection.gate.examine(now, message.method_text(), response.as_ref(), &terms) {
-            Ok(proof) => Some(proof),
+            Ok(proof) => Some(Proof::Digest(proof)),
             Err(refusal) => {
-                self.refuse_sign_in(now, conn, message, aor, refusal);
+                self.refuse_sign_in(now, conn, message, aor, Scheme::Digest, refusal);
                 None
             }
         }
@@ -130,7 +139,7 @@ impl Shard {
         &mut self,
         conn: ConnId,
         aor: Aor,
-        proof: Option<DigestProof>,
+        proof: Option<Proof>,
         register: Option<Register>,
         message: Message<'_>,
     ) {
@@ -143,40 +152,51 @@ impl Shard {
     /// Judges a sign-in of a user whose home this is.
     pub(super) fn sign_in(&mut self, now: Now, sign_in: SignIn) {
         let SignIn { aor, conn, proof, register, request } = sign_in;
-        let outcome = self.judged(now, &aor, proof.as_ref()).and_then(|()| {
+        let mut association = None;
+        let outcome = self.judged(now, &aor, proof.as_ref(), &request).and_then(|made| {
+            association = made;
             self.admit(&aor, conn)?;
             let Some(register) = register else { return Ok(Registered { bindings: None }) };
             self.bind(now, &aor, &register).map_err(SignInError::Register)
         });
-        let signed_in = SignedIn { aor, conn, request, proof: proof.is_some(), outcome };
+        let proof = proof.map(|proof| proof.scheme());
+        let signed_in = SignedIn { aor, conn, request, proof, association, outcome };
         self.send_frame(conn.shard, Frame::SignedIn(Box::new(signed_in)));
     }
 
+    /// The verdict on a proof, and the security association it makes.
     fn judged(
         &mut self,
         now: Now,
         aor: &Aor,
-        proof: Option<&DigestProof>,
-    ) -> Result<(), SignInError> {
+        proof: Option<&Proof>,
+        request: &Bytes,
+    ) -> Result<Option<Box<SecurityAssociation>>, SignInError> {
         let user = self.users.slot(aor).and_then(|slot| self.users.get(slot));
         let user = user.map(|entry| &entry.user);
         let Some(proof) = proof else {
             // The connection is his already; he may have been disabled or removed since.
             return match user {
-                Some(user) if !user.disabled => Ok(()),
+                Some(user) if !user.disabled => Ok(None),
                 Some(_) => Err(SignInError::Auth(AuthFailure::Disabled)),
                 None => Err(SignInError::Auth(AuthFailure::UnknownUser)),
             };
         };
         // A name that is not this user's login is as good as no account.
-        let named = user.filter(|user| {
-            proof.username() == user.login || proof.username().eq_ignore_ascii_case(&user.aor)
-        });
-        let account = named.map(|user| Account {
-            ha1: Ha1 { md5: &user.ha1_md5, sha256: &user.ha1_sha256 },
+        let account = user.filter(|user| proof.names(&user.login, &user.aor)).map(|user| Account {
+            secrets: Secrets {
+                ha1: Ha1 { md5: &user.ha1_md5, sha256: &user.ha1_sha256 },
+                nt_hash: &user.nt_hash,
+            },
             disabled: user.disabled,
         });
-        judge(now, proof, aor.as_str(), account, &mut self.failed_users).map_err(SignInError::Auth)
+        let session_key = judge(now, proof, aor.as_str(), account, &mut self.failed_users)
+            .map_err(SignInError::Auth)?;
+        let (Proof::Ntlm(proof), Some(session_key)) = (proof, session_key) else {
+            return Ok(None);
+        };
+        let association = SecurityAssociation::new(&session_key, proof.opaque());
+        self.confirmed(association, request).map(|association| Some(Box::new(association)))
     }
 
     /// Takes note of a connection whose identity holds.
@@ -209,6 +229,7 @@ impl Shard {
         match outcome {
             Ok(changes) => {
                 self.registered(before, after, &changes);
+                self.endpoints_of_presence(now, slot);
                 self.watch_endpoints(slot);
                 Ok(Registered { bindings: Some(bindings) })
             }
@@ -221,7 +242,7 @@ impl Shard {
 
     /// Takes the home's word on a sign-in.
     pub(super) fn signed_in(&mut self, now: Now, signed_in: SignedIn) {
-        let SignedIn { aor, conn, request, proof, outcome } = signed_in;
+        let SignedIn { aor, conn, request, proof, association, outcome } = signed_in;
         let limits = self.settings.limits.clone();
         let mut refusal = None;
         self.note_failure(conn, &outcome);
@@ -229,7 +250,7 @@ impl Shard {
             // Gone meanwhile: what was bound must not stay.
             return self.send_frame(aor.home(self.shards), Frame::SignedOff { aor, conn });
         };
-        if proof {
+        if proof.is_some() {
             let verdict = match &outcome {
                 Err(SignInError::Auth(cause)) => Err(*cause),
                 Ok(_) | Err(SignInError::Register(_) | SignInError::TooManyConnections) => Ok(()),
@@ -241,16 +262,22 @@ impl Shard {
         if connection.user.as_ref().is_some_and(|user| *user != aor) {
             // Two sign-ins raced and the other one won: what this one bound must not stay.
             self.send_frame(aor.home(self.shards), Frame::SignedOff { aor, conn });
-            return self.with_message(&request, |shard, message| {
+            self.settle_keys(conn, None);
+            self.with_message(&request, |shard, message| {
                 shard.reject(conn, message, Reject::AnotherUser);
             });
+            return self.release(conn);
         }
         let full = matches!(outcome, Err(SignInError::TooManyConnections));
         if refusal.is_none() && !full {
             connection.user = Some(aor.clone());
         }
+        if proof.is_some() {
+            self.settle_keys(conn, association.map(|association| *association));
+        }
+        let scheme = proof.unwrap_or(Scheme::Digest);
         self.with_message(&request, |shard, message| match (refusal, outcome) {
-            (Some(refusal), _) => shard.refuse_sign_in(now, conn, message, &aor, refusal),
+            (Some(refusal), _) => shard.refuse_sign_in(now, conn, message, &aor, scheme, refusal),
             (None, Ok(Registered { bindings: Some(bindings) })) => {
                 shard.accept_registration(now, conn, &aor, message, &bindings);
             }
@@ -263,6 +290,9 @@ impl Shard {
             }
             (None, Err(SignInError::Auth(_))) => {}
         });
+        if proof.is_some() {
+            self.release(conn);
+        }
     }
 
     /// Reports a wrong guess at a password to the shard that watches the address it came from.
@@ -297,64 +327,6 @@ impl Shard {
         });
     }
 
-    /// Answers a failed sign-in: with a new challenge, or with the end of patience.
-    fn refuse_sign_in(
-        &mut self,
-        now: Now,
-        conn: ConnId,
-        message: Message<'_>,
-        aor: &Aor,
-        refusal: Refusal,
-    ) {
-        let cause = match refusal {
-            Refusal::Challenge { cause, .. } => cause,
-            Refusal::Forbid(cause) => Some(cause),
-        };
-        refusal.limit().into_iter().for_each(|limit| self.counters.hit(limit));
-        if let Some(cause) = cause {
-            self.counters.auth_failure(cause);
-        }
-        match refusal {
-            Refusal::Challenge { stale, .. } => self.challenge(now, conn, message, aor, stale),
-            Refusal::Forbid(cause) => self.forbid(conn, message, cause),
-        }
-    }
-
-    fn challenge(&mut self, now: Now, conn: ConnId, message: Message<'_>, aor: &Aor, stale: bool) {
-        let Some(connection) = self.connections.get(conn) else { return };
-        // The Lync client knows Digest only from a proxy, standard clients only from a registrar.
-        let from_proxy = connection.dialect == Dialect::Ms || message.method() != Method::Register;
-        let (status, header) = match from_proxy {
-            true => (407, "Proxy-Authenticate"),
-            false => (401, "WWW-Authenticate"),
-        };
-        let realm = aor.domain();
-        let nonce = self.nonces.mint(now, &mut self.seed, conn, realm);
-        let challenges: Vec<String> = offered(connection.dialect, message, &self.algorithms)
-            .iter()
-            .map(|algorithm| challenge(realm, nonce.as_str(), *algorithm, stale))
-            .collect();
-        self.counters.count(Series::Challenges);
-        self.respond(conn, message, status, |writer| {
-            challenges.iter().fold(writer, |writer, value| writer.line(header, value)).finish();
-        });
-    }
-
-    /// Refuses a sign-in for good, in words that do not tell who exists.
-    fn forbid(&mut self, conn: ConnId, message: Message<'_>, cause: AuthFailure) {
-        let reject = match cause {
-            AuthFailure::Disabled => Reject::Disabled,
-            AuthFailure::UserLocked | AuthFailure::AddressLocked => Reject::LockedOut,
-            AuthFailure::Malformed => Reject::BadCredentials,
-            _ => Reject::WrongPassword,
-        };
-        let source = self.settings.name.clone();
-        self.respond(conn, message, reject.status(), |writer| {
-            let writer = simple::warning(writer, reject.reason(), &source);
-            ms::public_diagnostics(writer, reject).finish();
-        });
-    }
-
     /// Counts a failed sign-in from an address this shard watches.
     pub(super) fn address_failed(&mut self, now: Now, ip: std::net::IpAddr) {
         if self.failed_addresses.failure(now, ip).is_some() {
@@ -374,43 +346,6 @@ impl Shard {
         let same = Uri::parse(from.uri).is_ok_and(|from| from.is_aor(aor.as_str()));
         if same { Ok(aor) } else { Err(Reject::ThirdParty) }
     }
-}
-
-/// The algorithms a client is offered: MD5 alone, if it is allowed at all, where the client can
-/// take nothing else.
-fn offered<'a>(
-    dialect: Dialect,
-    message: Message<'_>,
-    configured: &'a [Algorithm],
-) -> &'a [Algorithm] {
-    const MD5: &[Algorithm] = &[Algorithm::Md5];
-    let user_agent = message.header(HeaderName::UserAgent).unwrap_or_default();
-    let md5_only = match dialect {
-        Dialect::Ms => true,
-        Dialect::Simple => simple::challenge::stumbles_over_algorithms(user_agent),
-    };
-    if md5_only && configured.contains(&Algorithm::Md5) { MD5 } else { configured }
-}
-
-/// The Digest credentials for our realm; `None` for any other scheme or realm.
-fn digest_response<'a>(credentials: &Credentials<'a>, realm: &str) -> Option<DigestResponse<'a>> {
-    if !credentials.scheme.eq_ignore_ascii_case(b"Digest") {
-        return None;
-    }
-    let get = |name| credentials.get(name);
-    let response = DigestResponse {
-        username: get("username").unwrap_or_default(),
-        realm: get("realm").unwrap_or_default(),
-        nonce: get("nonce").unwrap_or_default(),
-        uri: get("uri").unwrap_or_default(),
-        qop: get("qop"),
-        nc: get("nc"),
-        cnonce: get("cnonce"),
-        algorithm: get("algorithm"),
-        response: get("response").unwrap_or_default(),
-        opaque: get("opaque"),
-    };
-    (response.realm == realm.as_bytes()).then_some(response)
 }
 
 /// What a REGISTER asks for.

@@ -48,15 +48,17 @@ impl Shard {
         match method {
             Method::Ack if self.acknowledged(now, conn, message) => {}
             Method::Cancel => self.cancel(now, conn, message),
+            Method::Subscribe => self.subscribe(now, conn, message),
             _ if message.to_tag().is_some() => self.in_dialog(conn, message),
             Method::Invite => self.invite(now, conn, message),
             Method::Message => self.pager_received(conn, message),
             Method::Ack => {}
-            Method::Subscribe | Method::Publish => self.reject(conn, message, Reject::BadEvent),
+            Method::Publish => self.send_home(conn, message),
+            Method::Service => self.service_received(now, conn, message),
             Method::Bye | Method::Info | Method::Notify | Method::Refer => {
                 self.reject(conn, message, Reject::UnknownDialog);
             }
-            Method::Service | Method::Benotify | Method::Negotiate | Method::Other => {
+            Method::Benotify | Method::Negotiate | Method::Other => {
                 self.reject(conn, message, Reject::UnknownMethod);
             }
             Method::Register | Method::Options => {}
@@ -122,14 +124,15 @@ impl Shard {
         message.header(HeaderName::ProxyRequire).is_some()
     }
 
+    /// True if the user is of a domain served here.
+    pub(super) fn serves(&self, aor: &Aor) -> bool {
+        self.settings.domains.iter().any(|domain| domain == aor.domain())
+    }
+
     /// The user part and domain of a Request-URI that names somebody here.
     pub(super) fn local_user(&self, uri: &[u8]) -> Result<Aor, Reject> {
         let aor = Uri::parse(uri).ok().and_then(|uri| uri.aor()).ok_or(Reject::UnknownUser)?;
         let aor = Aor::new(&aor);
-        if self.settings.domains.iter().any(|domain| domain == aor.domain()) {
-            Ok(aor)
-        } else {
-            Err(Reject::UnknownDomain)
-        }
+        if self.serves(&aor) { Ok(aor) } else { Err(Reject::UnknownDomain) }
     }
 }

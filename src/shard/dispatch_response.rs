@@ -67,6 +67,12 @@ impl Shard {
                     self.bridged_answered(now, relay.slot, session, side, origin, pager, status);
                 }
             }
+            Some(Purpose::Notification { subscription }) => {
+                if reply.status >= 200 {
+                    self.relays.remove(relay.slot);
+                    self.notification_answered(now, subscription, Some(reply.status));
+                }
+            }
             Some(Purpose::Own) => {
                 if reply.status >= 200 {
                     self.relays.remove(relay.slot);

@@ -15,8 +15,10 @@ pub(super) const PLACEHOLDER: [u8; RelayId::TOKEN_LEN] = *b"00000000000000000000
 pub(super) const STRIPPED: HeaderSet = STRIPPED_FROM_ANSWERS.with(HeaderName::Route);
 
 /// Headers of an answer that end here: the same but routes. Who is meant by `Ms-Sender` and what
-/// an edge has verified are for servers to say (MS-CONFIM, MS-SIPRE).
+/// an edge has verified are for servers to say (MS-CONFIM, MS-SIPRE). What looks like a signature
+/// or a challenge of ours would be taken for one.
 pub(super) const STRIPPED_FROM_ANSWERS: HeaderSet = HeaderSet::of(&[
+    HeaderName::AuthenticationInfo,
     HeaderName::Authorization,
     HeaderName::MsAssertedVerificationLevel,
     HeaderName::MsEdgeProxyMessageTrust,
@@ -24,6 +26,8 @@ pub(super) const STRIPPED_FROM_ANSWERS: HeaderSet = HeaderSet::of(&[
     HeaderName::MsUserLogonData,
     HeaderName::PAssertedIdentity,
     HeaderName::PPreferredIdentity,
+    HeaderName::ProxyAuthenticate,
+    HeaderName::ProxyAuthenticationInfo,
     HeaderName::ProxyAuthorization,
     HeaderName::RemotePartyId,
 ]);

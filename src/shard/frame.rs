@@ -1,18 +1,22 @@
 //! The envelope between shards: one concrete enum, with what it costs if a frame is lost. A frame
 //! is lost only when the overflow beside a full queue is full too, which is counted.
 
+pub mod watch;
+
 use std::net::IpAddr;
 
 use bytes::{Bytes, BytesMut};
 
 use super::home::Endpoint;
-use crate::auth::digest::DigestProof;
+use crate::auth::proof::{Proof, Scheme};
+use crate::auth::security_association::SecurityAssociation;
 use crate::base::aor::Aor;
-use crate::base::ids::{ConnId, RelayId, SessionId, ShardId};
+use crate::base::ids::{ConnId, RelayId, SessionId, ShardId, Slot, SubscriptionId};
 use crate::immcu::pager::Talk;
 use crate::metrics::counters::{AuthFailure, FrameKind};
 use crate::registrar::{Binding, Register, RegisterError};
 use crate::sip::dialog::DialogHash;
+use crate::sip::subscription::Content;
 use crate::wire::sip::Method;
 
 /// A message from one shard to the owner of something.
@@ -120,6 +124,48 @@ pub enum Frame {
         /// The address.
         ip: IpAddr,
     },
+    /// To the home of users: somebody wants to see them. Lost: the subscriber is answered without
+    /// them when the time is up.
+    Watch(Box<watch::Watch>),
+    /// Back to the shard of the subscription. Lost: the same.
+    Watched(Box<watch::Watched>),
+    /// To the home of users: a subscription watches these no longer; `None` means any. Lost: they
+    /// are told of until their next restart, and the word is dropped there.
+    Unwatch {
+        /// The subscription.
+        subscription: SubscriptionId,
+        /// The users.
+        aors: Option<Vec<Aor>>,
+    },
+    /// To the shard of subscriptions: a user they watch has changed. Lost: the watchers see the
+    /// old until the next change or refresh.
+    Notice(Box<watch::Notice>),
+    /// To the home of a user: he subscribes to something of his own. Lost: refused when the time is
+    /// up.
+    Subscribe(Box<watch::Subscribe>),
+    /// Back to the shard of the subscription. Lost: the same.
+    Subscribed(Box<watch::Subscribed>),
+    /// To the home of a user: such a subscription is over. Lost: he is told until he leaves.
+    Unsubscribe {
+        /// The subscription.
+        subscription: SubscriptionId,
+        /// The user.
+        aor: Aor,
+    },
+    /// To the shard of a subscription: what it is to has changed. Lost: the endpoint sees the old
+    /// until its next refresh.
+    OwnNotice {
+        /// The subscription.
+        subscription: Slot,
+        /// What to tell.
+        content: Content,
+    },
+    /// To the home of a user: he says something about himself. Lost: the client's timer F.
+    Service(Box<watch::Service>),
+    /// To every shard: who of its users is meant? Lost: answered without them.
+    Search(Box<watch::Search>),
+    /// Back to the shard that asked. Lost: the same.
+    Found(Box<watch::SearchFound>),
 }
 
 impl Frame {
@@ -146,6 +192,17 @@ impl Frame {
             Frame::Talk(_) => FrameKind::Talk,
             Frame::AddressFailed { .. } => FrameKind::AddressFailed,
             Frame::AddressLocked { .. } => FrameKind::AddressLocked,
+            Frame::Watch(_) => FrameKind::Watch,
+            Frame::Watched(_) => FrameKind::Watched,
+            Frame::Unwatch { .. } => FrameKind::Unwatch,
+            Frame::Notice(_) => FrameKind::Notice,
+            Frame::Subscribe(_) => FrameKind::Subscribe,
+            Frame::Subscribed(_) => FrameKind::Subscribed,
+            Frame::Unsubscribe { .. } => FrameKind::Unsubscribe,
+            Frame::OwnNotice { .. } => FrameKind::OwnNotice,
+            Frame::Service(_) => FrameKind::Service,
+            Frame::Search(_) => FrameKind::Search,
+            Frame::Found(_) => FrameKind::Found,
         }
     }
 }
@@ -233,7 +290,7 @@ pub struct SignIn {
     /// On this connection.
     pub conn: ConnId,
     /// What proves it; `None` when the connection is his already.
-    pub proof: Option<DigestProof>,
+    pub proof: Option<Proof>,
     /// The endpoints to add, refresh or remove; `None` only proves the identity.
     pub register: Option<Register>,
     /// The whole request, which comes back with the answer.
@@ -249,8 +306,10 @@ pub struct SignedIn {
     pub conn: ConnId,
     /// The request that asked.
     pub request: Bytes,
-    /// It came with a proof, whose verdict the connection's gate waits for.
-    pub proof: bool,
+    /// It came with a proof of this scheme, whose verdict the connection's gate waits for.
+    pub proof: Option<Scheme>,
+    /// What signs the connection's messages from now on, if the proof held and makes one.
+    pub association: Option<Box<SecurityAssociation>>,
     /// What came of it.
     pub outcome: Result<Registered, SignInError>,
 }

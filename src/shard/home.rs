@@ -7,15 +7,19 @@ use bytes::Bytes;
 
 use super::Shard;
 use super::Timer;
+use super::edit::Edits;
 use super::frame::{Frame, Locate, Located};
+use super::roaming::OwnSubscription;
+use super::watching::PresenceEntry;
 use crate::base::aor::Aor;
 use crate::base::ids::{ConnId, Dialect, SessionId, ShardId, Slot};
-use crate::base::limits::Limit;
+use crate::base::limits::{Limit, Limits};
 use crate::base::slab::Slab;
 use crate::base::time::{Deadline, Now};
 use crate::base::transport::Transport;
+use crate::contacts::ContactList;
 use crate::dialect::reject::Reject;
-use crate::directory::User;
+use crate::directory::{Findings, Index, Query, User};
 use crate::metrics::names::Series;
 use crate::registrar::gruu::InstanceId;
 use crate::registrar::{Binding, Change, ChangeKind, Registrar};
@@ -59,6 +63,14 @@ pub(super) struct UserEntry {
     pub(super) in_flight: Vec<Slot>,
     /// The timer that looks at the endpoints is armed for this time.
     armed: Option<Deadline>,
+    /// His contact list.
+    pub(super) contacts: ContactList,
+    /// His presence, once there is any or somebody wants to see it.
+    pub(super) presence: Option<Box<PresenceEntry>>,
+    /// What of his own his endpoints are told.
+    pub(super) own: Vec<OwnSubscription>,
+    /// Changes on their way to the store.
+    pub(super) edits: Option<Box<Edits>>,
 }
 
 impl UserEntry {
@@ -78,6 +90,8 @@ impl UserEntry {
 pub(super) struct Users {
     by_aor: HashMap<Aor, Slot, ahash::RandomState>,
     slab: Slab<UserEntry>,
+    /// What they can be found by.
+    index: Index,
     endpoints: u64,
     signed_in: u64,
 }
@@ -87,6 +101,7 @@ impl Users {
         Users {
             by_aor: HashMap::with_hasher(hasher),
             slab: Slab::new(max),
+            index: Index::default(),
             endpoints: 0,
             signed_in: 0,
         }
@@ -124,6 +139,11 @@ impl Users {
             new
         });
         endpoints
+    }
+
+    /// Those whom a query describes.
+    pub(super) fn search(&self, query: &Query, limits: &Limits) -> Findings {
+        self.index.search(query, limits)
     }
 
     /// The bridge by which `peer` talks to the user.
@@ -220,20 +240,15 @@ impl Users {
 
 impl Shard {
     /// Takes note of a user whose home this is; of others it need not know.
-    pub(super) fn put_user(&mut self, user: Arc<User>) {
+    pub(super) fn put_user(&mut self, now: Now, user: Arc<User>) {
         let aor = Aor::new(&user.aor);
         if aor.home(self.shards) != self.id {
             return;
         }
-        if let Some(entry) = self.users.slot(&aor).and_then(|slot| self.users.get_mut(slot)) {
-            let disabled = user.disabled;
-            entry.user = user;
-            if disabled {
-                let conns = entry.connections.clone();
-                self.revoke(&conns);
-            }
-            return;
+        if let Some(slot) = self.users.slot(&aor) {
+            return self.change_user(now, slot, user);
         }
+        self.users.index.insert(&user);
         let entry = UserEntry {
             user,
             registrar: Registrar::new(),
@@ -241,6 +256,10 @@ impl Shard {
             bridges: Vec::new(),
             in_flight: Vec::new(),
             armed: None,
+            contacts: ContactList::default(),
+            presence: None,
+            own: Vec::new(),
+            edits: None,
         };
         match self.users.slab.insert(entry) {
             Ok(slot) => {
@@ -251,10 +270,26 @@ impl Shard {
         self.counters.set(Series::UsersCurrent, self.users.slab.len() as u64);
     }
 
+    /// What is known of a user has changed.
+    fn change_user(&mut self, now: Now, slot: Slot, user: Arc<User>) {
+        let Some(entry) = self.users.slab.get_mut(slot) else { return };
+        self.users.index.remove(&entry.user);
+        self.users.index.insert(&user);
+        let disabled = user.disabled;
+        entry.user = user;
+        if disabled {
+            let conns = entry.connections.clone();
+            self.revoke(&conns);
+        }
+        self.card_changed(now, slot);
+    }
+
     /// Forgets a user and signs him out.
     pub(super) fn remove_user(&mut self, now: Now, aor: &Aor) {
         let Some(slot) = self.users.by_aor.remove(aor) else { return };
+        self.forget_presence(slot);
         let Some(entry) = self.users.slab.remove(slot) else { return };
+        self.users.index.remove(&entry.user);
         self.users.count(entry.registrar.len(), 0);
         self.revoke(&entry.connections);
         for relay in entry.in_flight {
@@ -275,6 +310,7 @@ impl Shard {
         let in_flight = entry.in_flight.clone();
         self.users.count(before, after);
         self.endpoints_changed(&changes);
+        self.endpoints_of_presence(now, slot);
         for relay in in_flight {
             if self.relays.get(relay).is_some_and(|relay| relay.to == Some(conn)) {
                 self.fail_relay(now, relay, Reject::EndpointLost);
@@ -295,6 +331,7 @@ impl Shard {
         let after = entry.registrar.len();
         self.users.count(before, after);
         self.endpoints_changed(&changes);
+        self.endpoints_of_presence(now, slot);
         self.watch_endpoints(slot);
     }
 

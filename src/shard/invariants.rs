@@ -7,7 +7,7 @@ use super::frame::{Origin, Pager};
 use super::relay::{Purpose, Relay};
 use super::session::Leg;
 use super::{Shard, TICK_MS};
-use crate::base::ids::{ConnId, SessionId};
+use crate::base::ids::{ConnId, SessionId, SubscriptionId};
 use crate::base::side::Side;
 use crate::base::time::{Deadline, Now};
 use crate::sip::fork::Fork;
@@ -23,6 +23,7 @@ impl Shard {
                 self.check_relays();
             }
             self.users.check_invariants(self.id, self.shards);
+            self.check_subscriptions();
             for relay in self.users.all_in_flight() {
                 let purpose = self.relays.get(relay).map(|relay| &relay.purpose);
                 debug_assert!(matches!(purpose, Some(Purpose::Pager { .. })), "{purpose:?}");
@@ -83,6 +84,36 @@ impl Shard {
         }
     }
 
+    fn check_subscriptions(&self) {
+        for (slot, entry) in self.subscriptions.iter() {
+            let connection = self.connections.get(entry.conn);
+            let known = connection.is_some_and(|c| c.subscriptions.contains(&slot));
+            debug_assert!(known, "{:?} does not know its subscription", entry.conn);
+            let in_flight = entry.in_flight.map(|relay| self.relays.get(relay).is_some());
+            debug_assert!(in_flight != Some(false), "a notification that is not in flight");
+        }
+        for (subscription, slots) in &self.watches {
+            debug_assert!(!slots.is_empty(), "{subscription:?} watches nobody");
+            for slot in slots {
+                let presence = self.users.get(*slot).and_then(|entry| entry.presence.as_ref());
+                let watched = presence.is_some_and(|presence| {
+                    presence.presentity.watches().any(|w| w.subscription() == *subscription)
+                });
+                debug_assert!(watched, "{subscription:?} watches one who does not know");
+            }
+        }
+        for (_, entry) in self.users.iter() {
+            let Some(presence) = &entry.presence else { continue };
+            presence.presentity.check_invariants();
+            let here = presence.presentity.endpoints();
+            let bound = |conn: &ConnId| entry.registrar.all().any(|b| b.conn == *conn);
+            debug_assert!(here.iter().all(bound), "an endpoint that is not registered");
+            for watch in presence.presentity.watches() {
+                debug_assert!(self.watches.contains_key(&watch.subscription()));
+            }
+        }
+    }
+
     fn check_relays(&self) {
         for (slot, relay) in self.relays.iter() {
             let waits = match &relay.purpose {
@@ -94,6 +125,10 @@ impl Shard {
                 }
                 Purpose::Invite { invitation, .. } => self.invitations.get(*invitation).is_some(),
                 Purpose::Pager { fork, .. } => self.pagers.get(*fork).is_some(),
+                Purpose::Notification { subscription } => {
+                    let entry = self.subscriptions.get(*subscription);
+                    entry.is_some_and(|entry| entry.in_flight == Some(slot))
+                }
                 Purpose::Own => true,
             };
             debug_assert!(waits, "nobody waits for {:?}", relay.purpose);
@@ -115,7 +150,7 @@ impl Shard {
                 fork.is_some_and(Fork::is_waiting)
             }
             Purpose::Pager { fork, .. } => self.pagers.get(fork).is_some_and(PagerFork::waits),
-            Purpose::Own => false,
+            Purpose::Notification { .. } | Purpose::Own => false,
         }
     }
 
@@ -139,6 +174,7 @@ pub fn check_together(now: Now, shards: &[Shard]) {
         for shard in shards {
             check_legs(shards, shard);
             check_users(now, shards, shard);
+            check_watches(shards, shard);
             // What is in flight when the server goes down outlives its session.
             let awaited = |relay: &Relay| !shard.draining && shard.is_awaited(relay);
             for (_, relay) in shard.relays.iter().filter(|(_, relay)| awaited(relay)) {
@@ -171,6 +207,19 @@ fn check_legs(shards: &[Shard], shard: &Shard) {
             let owner = shards.get(usize::from(leg.session.shard.0));
             let session = owner.and_then(|owner| owner.sessions.get(leg.session.slot));
             debug_assert!(session.is_some(), "{conn:?} is a leg of no session");
+        }
+    }
+}
+
+/// Subscriptions and the homes of those they watch know of one another.
+fn check_watches(shards: &[Shard], shard: &Shard) {
+    let of = |id: SubscriptionId| shards.get(usize::from(id.shard.0))?.subscriptions.get(id.slot);
+    for subscription in shard.watches.keys() {
+        debug_assert!(of(*subscription).is_some(), "{subscription:?} is over");
+    }
+    for (aor, entry) in shard.users.iter() {
+        for own in &entry.own {
+            debug_assert!(of(own.id).is_some(), "{:?} of {aor} is over", own.id);
         }
     }
 }

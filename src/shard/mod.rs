@@ -7,35 +7,61 @@
 //! |---|---|
 //! | `dispatch_request` | the first look at a request: identity, hops, method |
 //! | `dispatch_register` | sign-in, at the edge and at the user's home |
+//! | `dispatch_ntlm` | its steps by NTLM |
 //! | `dispatch_invite` | an invitation, from INVITE to its final answer |
 //! | `dispatch_in_dialog` | a request in a session, at the edge |
 //! | `session` | the same at the session's owner, and the session's end |
 //! | `dispatch_message` | pager mode |
 //! | `bridge` | between a session and pager mode |
 //! | `dispatch_response` | answers |
+//! | `signing` | signatures of clients that signed in by NTLM, verified and made |
+//!
+//! | file | what of presence it holds |
+//! |---|---|
+//! | `dispatch_subscribe` | SUBSCRIBE at the edge |
+//! | `subscription`, `notify` | its answer, its end, and how the subscriber is told |
+//! | `watching` | the homes of those who are watched: first views and fan-out |
+//! | `roaming` | what is a user's own: contacts, publications, containers |
+//! | `service`, `publish` | SERVICE and PUBLISH at the user's home |
+//! | `edit` | changes that must be durable before they are answered |
+//! | `search` | the directory |
 
 mod answer;
 mod bridge;
+mod challenge;
 pub mod connection;
+mod credentials;
 mod dispatch_in_dialog;
 mod dispatch_invite;
 mod dispatch_message;
+mod dispatch_ntlm;
 mod dispatch_register;
 mod dispatch_request;
 mod dispatch_response;
+mod dispatch_subscribe;
 mod drain;
 pub mod durable;
+mod edit;
 mod forward;
 pub mod frame;
 pub mod home;
 pub mod input;
+mod inspect;
 pub mod invariants;
 mod invitation;
+mod notify;
 pub mod occupancy;
 pub mod output;
+mod publish;
 pub mod question;
 mod relay;
+mod roaming;
+mod search;
+mod service;
 mod session;
+mod signing;
+mod subscription;
+mod watching;
 
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, Hasher};
@@ -62,14 +88,17 @@ use crate::wire::sip::head::HEADERS_MAX;
 use crate::wire::sip::{Head, Message};
 use connection::{Connection, Connections};
 use dispatch_message::PagerFork;
+use edit::Edit;
 use frame::{Cargo, Frame, Stamp};
 use home::Users;
 use input::{Control, Input};
 use invitation::Invitation;
 use output::Output;
-use question::Answer;
 use relay::Relays;
+use search::SearchEntry;
 use session::SessionEntry;
+use subscription::SubscriptionEntry;
+use watching::Watches;
 
 /// What a core drives: the shard, or a stand-in for it in tests of the layers above.
 pub trait Machine {
@@ -119,6 +148,12 @@ enum Timer {
     Session(Slot),
     /// An invitation may have been unanswered for too long.
     Invitation(Slot),
+    /// A subscription may have run out.
+    Subscription(Slot),
+    /// The presence of the user in this slot may change by itself.
+    Presence(Slot),
+    /// A search may have waited for too long.
+    Search(Slot),
 }
 
 /// Width of a slot of the timer wheel: one tick of the core.
@@ -152,6 +187,13 @@ pub struct Shard {
     relays: Relays,
     pagers: Slab<PagerFork>,
     conversations: Conversations,
+    /// Subscriptions of our connections.
+    subscriptions: Slab<SubscriptionEntry>,
+    /// Whom each subscription watches, of the users whose home this is.
+    watches: Watches,
+    /// Changes that the store is writing.
+    edits: Slab<Edit>,
+    searches: Slab<SearchEntry>,
     /// Failed sign-ins by user, for the users whose home this is.
     failed_users: Lockout,
     /// Failed sign-ins by address, for the addresses this shard watches.
@@ -169,6 +211,8 @@ pub struct Shard {
     arena: BytesMut,
     lines: BytesMut,
     scratch: Option<Box<Head>>,
+    /// For the messages to be signed, which another message may have led to.
+    signing_head: Box<Head>,
     due: Vec<Timer>,
     due_relays: Vec<Slot>,
 }
@@ -181,6 +225,7 @@ impl Machine for Shard {
                 let deadline = now.after(self.settings.limits.authenticate_timeout);
                 self.wheel.arm(deadline, Timer::Authenticate(conn));
             }
+            Input::Message { conn, message } if !self.is_genuine(now, conn, message) => {}
             Input::Message { conn, message } if message.is_request() => {
                 self.request_received(now, conn, message);
             }
@@ -193,11 +238,15 @@ impl Machine for Shard {
                 self.frame(now, frame);
             }
             Input::Control(Control::Drain) => self.drain(now),
-            Input::Control(Control::PutUser(user)) => self.put_user(user),
+            Input::Control(Control::PutUser(user)) => self.put_user(now, user),
             Input::Control(Control::RemoveUser(aor)) => self.remove_user(now, &aor),
-            Input::Control(Control::PutRows(..) | Control::Written { .. }) => {}
-            Input::Control(Control::Ask { ticket, .. }) => {
-                self.outputs.push_back(Output::Answer { ticket, answer: Answer::NoSuchUser });
+            Input::Control(Control::PutRows(aor, rows)) => self.restore(now, &aor, rows),
+            Input::Control(Control::Written { ticket, result }) => {
+                self.written(now, ticket, result);
+            }
+            Input::Control(Control::Ask { ticket, question }) => {
+                let answer = self.inspect(now, &question);
+                self.outputs.push_back(Output::Answer { ticket, answer });
             }
             Input::Tick => self.tick(now),
         }
@@ -251,6 +300,10 @@ impl Shard {
                 limits.pager_idle_timeout,
                 limits.pager_conversations_per_shard_max,
             ),
+            subscriptions: Slab::new(limits.subscriptions_per_shard_max),
+            watches: Watches::with_hasher(hasher.clone()),
+            edits: Slab::new(limits.writes_in_flight_per_shard_max),
+            searches: Slab::new(limits.searches_per_shard_max),
             failed_users: lockout(limits.auth_failures_per_user_max),
             failed_addresses: lockout(limits.auth_failures_per_address_max),
             // One word of the shard that counts is enough.
@@ -263,6 +316,7 @@ impl Shard {
             arena: BytesMut::with_capacity(ARENA_BYTES),
             lines: BytesMut::with_capacity(256),
             scratch: Some(Box::default()),
+            signing_head: Box::default(),
             due: Vec::new(),
             due_relays: Vec::new(),
             seed,
@@ -308,6 +362,21 @@ impl Shard {
             Frame::AddressLocked { ip } => {
                 self.locked_addresses.failure(now, ip);
             }
+            Frame::Watch(watch) => self.watch(now, *watch),
+            Frame::Watched(watched) => self.watched(now, *watched),
+            Frame::Unwatch { subscription, aors } => {
+                self.unwatch(now, subscription, aors.as_deref())
+            }
+            Frame::Notice(notice) => self.noticed(now, &notice),
+            Frame::Subscribe(subscribe) => self.subscribe_own(now, *subscribe),
+            Frame::Subscribed(subscribed) => self.subscribed(now, *subscribed),
+            Frame::Unsubscribe { subscription, aor } => self.unsubscribe_own(&aor, subscription),
+            Frame::OwnNotice { subscription, content } => {
+                self.own_noticed(now, subscription, content);
+            }
+            Frame::Service(service) => self.serve(now, *service),
+            Frame::Search(search) => self.search(*search),
+            Frame::Found(found) => self.found(*found),
         }
     }
 
@@ -331,7 +400,7 @@ impl Shard {
                 if cargo == Cargo::PagerAnswer {
                     connection.pagers = connection.pagers.saturating_sub(1);
                 }
-                self.outputs.push_back(Output::Send { conn, bytes });
+                self.send(conn, bytes);
             }
             (None, Cargo::Request(relay)) => {
                 self.send_frame(relay.shard, Frame::Undeliverable { relay });
@@ -362,6 +431,9 @@ impl Shard {
     /// A connection is gone: its legs' sessions and its user's home are told.
     fn connection_closed(&mut self, _now: Now, conn: ConnId) {
         let Some(connection) = self.connections.remove(conn) else { return };
+        for subscription in connection.subscriptions {
+            self.forget_subscription(subscription);
+        }
         for leg in connection.legs {
             let session = leg.session;
             self.send_frame(session.shard, Frame::LegLost { session, conn });
@@ -377,7 +449,7 @@ impl Shard {
         for timer in due.drain(..) {
             match timer {
                 Timer::Authenticate(conn) => {
-                    let late = |c: &Connection| c.user.is_none();
+                    let late = |c: &Connection| c.user.is_none() || c.is_late_with_keys(now);
                     if self.connections.get(conn).is_some_and(late) {
                         self.counters.hit(Limit::AuthenticateTime);
                         self.close(now, conn, CloseReason::AuthenticateTimeout);
@@ -386,6 +458,9 @@ impl Shard {
                 Timer::Registration(slot) => self.expire_endpoints(now, slot),
                 Timer::Session(slot) => self.session_due(now, slot),
                 Timer::Invitation(slot) => self.invitation_due(now, slot),
+                Timer::Subscription(slot) => self.subscription_due(now, slot),
+                Timer::Presence(slot) => self.presence_due(now, slot),
+                Timer::Search(slot) => self.answer_search(slot),
             }
         }
         self.due = due;

@@ -29,6 +29,16 @@ pub struct Occupancy {
     pub pagers: usize,
     /// Pager-mode conversations accounted for.
     pub conversations: usize,
+    /// Subscriptions of the connections.
+    pub subscriptions: usize,
+    /// Users watched here, counted once for each subscription.
+    pub watches: usize,
+    /// What of their own is told to endpoints.
+    pub own: usize,
+    /// Changes that the store is writing.
+    pub edits: usize,
+    /// Searches in progress.
+    pub searches: usize,
     /// Timers armed, stale ones included.
     pub timers: usize,
 }
@@ -49,6 +59,14 @@ impl Shard {
             relays: self.relays.len(),
             pagers: self.pagers.len(),
             conversations: self.conversations.len(),
+            subscriptions: self.subscriptions.len(),
+            watches: self.users.sum(|entry| {
+                let presence = entry.presence.as_ref();
+                presence.map_or(0, |presence| presence.presentity.watches().count())
+            }),
+            own: self.users.sum(|entry| entry.own.len()),
+            edits: self.edits.len(),
+            searches: self.searches.len(),
             timers: self.wheel.len(),
         }
     }

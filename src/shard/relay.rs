@@ -78,6 +78,11 @@ pub enum Purpose {
         /// The pager-mode request.
         pager: Bytes,
     },
+    /// A notification: the next one waits for its answer.
+    Notification {
+        /// The subscription; may be over by the time of the answer.
+        subscription: Slot,
+    },
     /// A request of our own whose answer nobody waits for.
     Own,
 }

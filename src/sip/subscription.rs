@@ -5,8 +5,9 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use super::dialog::DialogHash;
 use crate::base::time::{Deadline, Now};
+use crate::wire::mime::multipart::Written;
 use crate::wire::sip::write::{self, Writer};
-use crate::wire::sip::{Error, HeaderName, Message, Method};
+use crate::wire::sip::{Error, HeaderName, Message, Method, NameAddr};
 
 /// A subscription's dialog: what its notifications have in common, and both sequence numbers.
 #[derive(Debug)]
@@ -77,6 +78,19 @@ impl Subscription {
         self.id == id
     }
 
+    /// Our tag.
+    pub fn tag(&self) -> &[u8] {
+        let line = self.lines().split(|octet| *octet == b'\r').next().unwrap_or_default();
+        NameAddr::parse(line.strip_prefix(b"From: ").unwrap_or_default())
+            .ok()
+            .and_then(|from| from.tag())
+            .unwrap_or_default()
+    }
+
+    fn lines(&self) -> &[u8] {
+        self.text.get(..self.lines_len as usize).unwrap_or_default()
+    }
+
     /// Takes note of a request of the subscriber; false when it is out of order (RFC 3261 section
     /// 12.2.2).
     pub fn order(&mut self, cseq: u32) -> bool {
@@ -135,8 +149,8 @@ impl Subscription {
 
     /// The Call-ID, hashed by the caller for the stamp of a request in flight.
     pub fn call_id(&self) -> &[u8] {
-        let lines = self.text.get(..self.lines_len as usize).unwrap_or_default();
-        let line = lines.split(|octet| *octet == b'\n').find_map(|l| l.strip_prefix(b"Call-ID: "));
+        let line =
+            self.lines().split(|octet| *octet == b'\n').find_map(|l| l.strip_prefix(b"Call-ID: "));
         line.map_or(&[], |line| line.strip_suffix(b"\r").unwrap_or(line))
     }
 }
@@ -162,6 +176,12 @@ pub struct Content {
     pub media_type: std::borrow::Cow<'static, str>,
     /// Its octets.
     pub body: Bytes,
+}
+
+impl From<Written> for Content {
+    fn from(parts: Written) -> Self {
+        Content { media_type: parts.content_type.into(), body: parts.body.into() }
+    }
 }
 
 #[cfg(test)]

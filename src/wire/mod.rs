@@ -1,5 +1,8 @@
 //! Layer 1: bytes to values and back, no memory of earlier messages.
 
 pub mod mime;
+pub mod ntlm;
+pub mod presence;
 pub mod sip;
+pub mod soap;
 pub mod xml;

@@ -4,6 +4,7 @@ use mynah::base::ids::ConnId;
 
 use super::digest::Credentials;
 use super::net::Net;
+use super::ntlm;
 use super::text::{Request, Text, bracketed, quoted};
 use super::{DOMAIN, PASSWORD};
 
@@ -146,8 +147,32 @@ impl Client {
         if !matches!(challenge.status(), 401 | 407) {
             return challenge;
         }
+        if challenge.header("WWW-Authenticate").starts_with("NTLM") {
+            let user = self.user.clone();
+            return self.sign_in_by_ntlm(net, &challenge, &user, PASSWORD);
+        }
         let again = self.prove(request, &challenge, PASSWORD);
         let answer = net.ask(self.conn, &again);
+        self.note_gruu(&answer);
+        answer
+    }
+
+    /// Goes on from an offer of NTLM, under this login, and takes the last answer.
+    pub fn sign_in_by_ntlm(
+        &mut self,
+        net: &mut Net,
+        offer: &Text,
+        login: &str,
+        password: &str,
+    ) -> Text {
+        let (domain, user) = login.split_once('\\').unwrap_or(("", login));
+        let account = ntlm::Account { user, domain, password };
+        let asking = self.register().header("Authorization", &ntlm::empty(offer));
+        let challenge = net.ask(self.conn, &asking);
+        assert_eq!(challenge.status(), 401, "{challenge:?}");
+        let (request, keys) = ntlm::answer(self.register(), &challenge, account);
+        net.keys.insert(self.conn, keys);
+        let answer = net.ask(self.conn, &request);
         self.note_gruu(&answer);
         answer
     }
@@ -345,7 +370,7 @@ impl Client {
     }
 
     /// The Lync client leaves the branch out of what it sends on a dialog.
-    fn via(&mut self, outside: bool) -> String {
+    pub(super) fn via(&mut self, outside: bool) -> String {
         let port = self.port;
         match (self.ms, outside) {
             (true, false) => format!("SIP/2.0/tls 127.0.0.1:{port}"),

@@ -6,6 +6,8 @@
 pub mod client;
 pub mod digest;
 pub mod net;
+pub mod ntlm;
+pub mod presence;
 pub mod rounds;
 pub mod shelf;
 pub mod text;

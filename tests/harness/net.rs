@@ -10,7 +10,7 @@ use mynah::base::ids::{ConnId, ShardId, Slot};
 use mynah::base::limits::{Limit, Limits};
 use mynah::base::seed::Seed;
 use mynah::base::time::Now;
-use mynah::config::Settings;
+use mynah::config::{AuthMethod, Settings};
 use mynah::directory::User;
 use mynah::metrics::counters::{AuthFailure, CloseReason};
 use mynah::metrics::names::Series;
@@ -23,6 +23,7 @@ use mynah::shard::question::{Answer, Question};
 use mynah::shard::{Keys, Machine, Options, Shard};
 use mynah::wire::sip::{Framed, Framer, Head, Message};
 
+use super::ntlm::Keys as NtlmKeys;
 use super::shelf::Shelf;
 use super::text::{Request, Text};
 use super::{DOMAIN, PASSWORD, SENT_BY};
@@ -53,6 +54,9 @@ pub struct Net {
     users: BTreeMap<Aor, Arc<User>>,
     /// Frames that left a shard for another.
     pub hops: usize,
+    /// The keys of the clients that signed in by NTLM: what they send is signed, what they get is
+    /// checked.
+    pub keys: BTreeMap<ConnId, NtlmKeys>,
     /// Frames were lost, or the server goes down: shards may contradict one another.
     torn: bool,
 }
@@ -82,9 +86,18 @@ impl Net {
         Net::seeded(shards, 1, change)
     }
 
+    /// The same where Lync clients sign in by NTLM, as they do by default.
+    pub fn ntlm(shards: u16) -> Self {
+        Net::with(shards, |settings| settings.lync_auth = vec![AuthMethod::Ntlm])
+    }
+
     /// The same with another seed of the shards' generators.
     pub fn seeded(shards: u16, seed: u64, change: impl FnOnce(&mut Settings)) -> Self {
-        let mut settings = Settings { domains: vec![DOMAIN.to_owned()], ..Settings::default() };
+        let mut settings = Settings {
+            domains: vec![DOMAIN.to_owned()],
+            lync_auth: vec![AuthMethod::Digest],
+            ..Settings::default()
+        };
         change(&mut settings);
         let limits = settings.limits.clone();
         let settings = Arc::new(settings);
@@ -103,6 +116,7 @@ impl Net {
             shelf: Shelf::default(),
             users: BTreeMap::new(),
             hops: 0,
+            keys: BTreeMap::new(),
             torn: false,
         };
         for user in ["alice", "bob", "carol"] {
@@ -252,9 +266,16 @@ impl Net {
         self.settle();
     }
 
-    /// A client sends a message and all that follows happens.
+    /// A client sends a message, signed if it has keys and the message has no credentials of its
+    /// own, and all that follows happens.
     pub fn send(&mut self, conn: ConnId, message: &Request) {
-        self.send_octets(conn, &message.octets());
+        let octets = match self.keys.get_mut(&conn) {
+            Some(keys) if message.value("Authorization").is_empty() => {
+                keys.sign(message.clone()).octets()
+            }
+            _ => message.octets(),
+        };
+        self.send_octets(conn, &octets);
     }
 
     /// Sends a request and takes the one answer to it.
@@ -271,9 +292,14 @@ impl Net {
         self.try_recv(conn).expect("a message")
     }
 
-    /// The next message a client got, if there is one.
+    /// The next message a client got, if there is one; its signature is checked and taken off.
+    #[track_caller]
     pub fn try_recv(&mut self, conn: ConnId) -> Option<Text> {
-        self.streams.get_mut(&conn)?.inbox.pop_front()
+        let message = self.streams.get_mut(&conn)?.inbox.pop_front()?;
+        match self.keys.get_mut(&conn) {
+            Some(keys) => Some(keys.check(&message)),
+            None => Some(message),
+        }
     }
 
     /// Messages a client has not looked at.

@@ -3,6 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::*;
+use crate::base::limits::Limits;
 
 fn id(number: u32) -> GroupId {
     GroupId::new(number).unwrap()
@@ -31,7 +32,7 @@ fn group(number: u32, name: &str) -> Group {
 }
 
 fn apply(list: &mut ContactList, edit: Edit) -> Result<Delta, EditError> {
-    list.apply(edit, &Limits::default())
+    list.apply(edit, &Bounds::new(&Limits::default()))
 }
 
 const BOB: &str = "bob@example.test";
@@ -133,17 +134,18 @@ fn what_cannot_be_is_refused_and_changes_nothing() {
 #[test]
 fn contacts_are_bounded() {
     let limits = Limits { contacts_per_user_max: 2, ..Limits::default() };
+    let bounds = Bounds::new(&limits);
     let mut list = ContactList::default();
     for address in ["a@example.test", BOB] {
-        list.apply(set(address, "", &[]), &limits).unwrap();
+        list.apply(set(address, "", &[]), &bounds).unwrap();
     }
-    let refused = list.apply(set("c@example.test", "", &[]), &limits);
+    let refused = list.apply(set("c@example.test", "", &[]), &bounds);
     assert_eq!(refused, Err(EditError::TooManyContacts));
     assert_eq!(EditError::TooManyContacts.limit().unwrap().name(), "contacts_per_user_max");
     // One that is there can still be changed.
-    list.apply(set(BOB, "Bob", &[]), &limits).unwrap();
-    list.apply(Edit::DeleteContact(Aor::new(BOB)), &limits).unwrap();
-    list.apply(set("c@example.test", "", &[]), &limits).unwrap();
+    list.apply(set(BOB, "Bob", &[]), &bounds).unwrap();
+    list.apply(Edit::DeleteContact(Aor::new(BOB)), &bounds).unwrap();
+    list.apply(set("c@example.test", "", &[]), &bounds).unwrap();
 }
 
 #[test]
@@ -155,20 +157,21 @@ fn groups_are_bounded_with_other_contacts_among_them() {
     }
     assert_eq!(apply(&mut list, add_group("x")), Err(EditError::TooManyGroups));
     assert_eq!(EditError::TooManyGroups.limit().unwrap().name(), "contact_groups_per_user_max");
-    let wide = Limits { contact_groups_per_user_max: 100, ..Limits::default() };
+    let wide = Bounds { groups_max: 100, ..Bounds::new(&Limits::default()) };
     assert_eq!(list.apply(add_group("x"), &wide), Err(EditError::TooManyGroups));
 }
 
 #[test]
 fn texts_are_bounded() {
     let limits = Limits { contact_bytes_max: 20, ..Limits::default() };
+    let bounds = Bounds::new(&limits);
     let mut list = ContactList::default();
-    list.apply(set(BOB, "Bobb", &[]), &limits).unwrap();
-    assert_eq!(list.apply(set(BOB, "Bobby", &[]), &limits), Err(EditError::TooLong));
-    list.apply(add_group(&"x".repeat(20)), &limits).unwrap();
-    assert_eq!(list.apply(add_group(&"x".repeat(21)), &limits), Err(EditError::TooLong));
+    list.apply(set(BOB, "Bobb", &[]), &bounds).unwrap();
+    assert_eq!(list.apply(set(BOB, "Bobby", &[]), &bounds), Err(EditError::TooLong));
+    list.apply(add_group(&"x".repeat(20)), &bounds).unwrap();
+    assert_eq!(list.apply(add_group(&"x".repeat(21)), &bounds), Err(EditError::TooLong));
     let long = group(2, &"x".repeat(21));
-    assert_eq!(list.apply(Edit::ModifyGroup(long), &limits), Err(EditError::TooLong));
+    assert_eq!(list.apply(Edit::ModifyGroup(long), &bounds), Err(EditError::TooLong));
     assert_eq!(EditError::TooLong.limit().unwrap().name(), "contact_bytes_max");
 }
 
@@ -217,7 +220,7 @@ impl Model {
     }
 
     /// What an edit should do; false if it should be refused.
-    fn edit(&mut self, edit: &Edit, limits: &Limits) -> bool {
+    fn edit(&mut self, edit: &Edit, bounds: &Bounds) -> bool {
         let others = |groups: &mut BTreeSet<u32>| {
             if groups.is_empty() {
                 groups.insert(1);
@@ -226,7 +229,7 @@ impl Model {
         let done = match edit {
             Edit::AddGroup { name, .. } => {
                 let free = (1..=64).find(|number| !self.groups.contains_key(number));
-                match free.filter(|_| self.groups.len() < limits.contact_groups_per_user_max) {
+                match free.filter(|_| self.groups.len() < bounds.groups_max) {
                     Some(number) => self.groups.insert(number, name.to_string()).is_none(),
                     None => false,
                 }
@@ -254,7 +257,7 @@ impl Model {
                 let (address, (name, mut groups)) = Model::entry(contact);
                 others(&mut groups);
                 let room = self.contacts.contains_key(&address)
-                    || self.contacts.len() < limits.contacts_per_user_max;
+                    || self.contacts.len() < bounds.contacts_max;
                 let known = groups.iter().all(|number| self.groups.contains_key(number));
                 if room && known {
                     self.contacts.insert(address, (name, groups));
@@ -326,11 +329,7 @@ proptest! {
         edits in prop::collection::vec(an_edit(), 0..60),
         later in 0usize..30,
     ) {
-        let limits = Limits {
-            contacts_per_user_max: 4,
-            contact_groups_per_user_max: 5,
-            ..Limits::default()
-        };
+        let bounds = Bounds { contacts_max: 4, groups_max: 5, bytes_max: 100 };
         let mut list = ContactList::default();
         let mut model = Model::of(&list);
         let (mut first, mut second) = (model.clone(), None::<Model>);
@@ -340,9 +339,9 @@ proptest! {
                 // Signs in now: a whole list instead of the deltas before.
                 second = Some(Model::of(&list));
             }
-            let expected = model.edit(&edit, &limits);
+            let expected = model.edit(&edit, &bounds);
             let before = list.clone();
-            match list.apply(edit, &limits) {
+            match list.apply(edit, &bounds) {
                 Ok(delta) => {
                     prop_assert!(expected);
                     first.hear(&delta);

@@ -9,6 +9,11 @@ use crate::wire::sip::Writer;
 /// Longest keep-alive interval asked for, in seconds: what the product asks for.
 const KEEP_ALIVE_S: u64 = 300;
 
+/// The event packages served. The client asks for those that stand here exactly, without blanks
+/// after the commas.
+const EVENTS: &str = "vnd-microsoft-provisioning-v2,vnd-microsoft-roaming-contacts,\
+    vnd-microsoft-roaming-ACL,vnd-microsoft-roaming-self,presence,presence.wpending";
+
 /// Writes the rest of the 200. `own` is the endpoint that asked; without one it signed off.
 ///
 /// The client reads the header Expires, not the Contact parameter; wants each Supported on a
@@ -32,6 +37,7 @@ pub fn accept(
         .line("Server", "RTC/5.0")
         .line("Supported", "adhoclist")
         .line("Supported", "msrtc-event-categories")
+        .line("Allow-Events", EVENTS)
         .line_fmt(
             "ms-keep-alive",
             format_args!("UAS; tcp=no; hop-hop=yes; end-end=no; timeout={keep_alive}"),

@@ -26,6 +26,7 @@ pub mod rewrite;
 mod rules;
 #[cfg(test)]
 mod samples;
+pub mod signed;
 pub mod status;
 pub mod uri;
 pub mod via;
@@ -41,6 +42,7 @@ pub use method::Method;
 pub use name_addr::NameAddr;
 pub use params::Params;
 pub use rewrite::Rewrite;
+pub use signed::SignedParts;
 pub use uri::Uri;
 pub use via::Via;
 pub use write::{Response, Writer};

@@ -235,7 +235,10 @@ impl<'a, 'l> Parser<'a, 'l> {
         };
         let uri = self.attributes.last().map_or(Cow::Borrowed(""), |a| a.value.clone());
         let reserved = uri == "http://www.w3.org/2000/xmlns/";
-        if reserved || (declared == "xml") != (uri == XML) || (uri.is_empty() && declared != "") {
+        if reserved
+            || (declared == "xml") != (uri == XML)
+            || (uri.is_empty() && !declared.is_empty())
+        {
             return Err(Error::Namespace);
         }
         if self.scope.len() > self.limits.xml_attributes_max {

@@ -1,0 +1,162 @@
+//! Changes of a user's durable data at his home: made on a copy, written by the store, and only
+//! then put in force, answered and told. One at a time for each user: the next one is made on what
+//! the last one left.
+
+use std::collections::VecDeque;
+
+use super::Shard;
+use super::durable::{NotWritten, Rows, Write};
+use super::frame::watch::Service;
+use super::output::Output;
+use crate::base::aor::Aor;
+use crate::base::ids::Slot;
+use crate::base::limits::Limit;
+use crate::base::time::Now;
+use crate::contacts::{ContactList, Delta};
+use crate::dialect::reject::Reject;
+use crate::metrics::names::Series;
+use crate::presence::row::Row;
+use crate::sip::subscription::Content;
+
+/// A change that the store is writing.
+#[derive(Debug)]
+pub(super) struct Edit {
+    /// Whose data it changes.
+    user: Slot,
+    /// The request that asked for it, if somebody did.
+    service: Option<Service>,
+    /// What to do once it is written.
+    change: Change,
+}
+
+/// What a change puts in force.
+#[derive(Debug)]
+pub(super) enum Change {
+    /// Another contact list, the step to it, and the answer.
+    Contacts(Box<ContactList>, Box<Delta>, Content),
+    /// Members of containers, or acknowledged subscribers.
+    Presence(Vec<Row>),
+    /// Nothing: it is in force already, and this is the answer.
+    Published(Content),
+    /// Nothing: nobody asked for it.
+    Nothing,
+}
+
+impl Change {
+    /// True if the next change of the user is made on what this one leaves.
+    fn is_exclusive(&self) -> bool {
+        matches!(self, Change::Contacts(..) | Change::Presence(_))
+    }
+}
+
+/// The requests of one user that wait for the one the store is writing.
+#[derive(Debug, Default)]
+pub(super) struct Edits {
+    writing: bool,
+    waiting: VecDeque<Service>,
+}
+
+impl Shard {
+    /// Starts a change of a user's durable data, or has it wait its turn.
+    pub(super) fn edit(&mut self, now: Now, user: Slot, service: Service) {
+        let max = self.settings.limits.edits_waiting_per_user_max;
+        let Some(entry) = self.users.get_mut(user) else { return };
+        let edits = entry.edits.get_or_insert_default();
+        if !edits.writing {
+            return self.begin_edit(now, user, service);
+        }
+        if edits.waiting.len() >= max {
+            self.counters.hit(Limit::EditsWaiting);
+            return self.refuse_service(&service, Reject::TooManyRequests);
+        }
+        edits.waiting.push_back(service);
+    }
+
+    /// Hands rows to the store. `change` comes into force when they are written.
+    pub(super) fn write(
+        &mut self,
+        user: Slot,
+        service: Option<Service>,
+        rows: Rows,
+        change: Change,
+    ) {
+        let exclusive = change.is_exclusive();
+        let Some(entry) = self.users.get_mut(user) else { return };
+        let aor = Aor::new(&entry.user.aor);
+        let ticket = match self.edits.insert(Edit { user, service, change }) {
+            Ok(ticket) => ticket,
+            Err(edit) => {
+                self.counters.hit(Limit::WritesInFlight);
+                return self.refuse_edit(edit.service.as_ref(), Reject::StoreBusy);
+            }
+        };
+        if exclusive {
+            entry.edits.get_or_insert_default().writing = true;
+        }
+        self.counters.count(Series::Writes);
+        self.outputs.push_back(Output::Write(Write { ticket, aor, rows }));
+    }
+
+    /// The store has answered.
+    pub(super) fn written(&mut self, now: Now, ticket: Slot, result: Result<(), NotWritten>) {
+        let Some(Edit { user, service, change }) = self.edits.remove(ticket) else { return };
+        let exclusive = change.is_exclusive();
+        match (result, &service) {
+            (Ok(()), Some(service)) => self.put_in_force(now, user, service, change),
+            (Ok(()), None) => {}
+            (Err(NotWritten::NoSuchUser), _) => {
+                self.refuse_edit(service.as_ref(), Reject::UnknownUser);
+            }
+            (Err(_), _) => self.refuse_edit(service.as_ref(), Reject::StoreBusy),
+        }
+        if exclusive {
+            self.next_edit(now, user);
+        }
+    }
+
+    fn put_in_force(&mut self, now: Now, user: Slot, service: &Service, change: Change) {
+        match change {
+            Change::Contacts(list, delta, answer) => {
+                if let Some(entry) = self.users.get_mut(user) {
+                    entry.contacts = *list;
+                }
+                self.answer_service(service, Some(&answer));
+                self.tell_contacts(user, &delta);
+                self.contacts_changed(now, user, &delta);
+            }
+            Change::Presence(rows) => {
+                self.answer_service(service, None);
+                if let Some(presentity) = self.presentity(now, user) {
+                    presentity.commit(rows);
+                }
+                self.presence_changed(now, user, None);
+            }
+            Change::Published(content) => self.answer_service(service, Some(&content)),
+            Change::Nothing => {}
+        }
+    }
+
+    fn refuse_edit(&mut self, service: Option<&Service>, reject: Reject) {
+        if let Some(service) = service {
+            self.refuse_service(service, reject);
+        }
+    }
+
+    /// Begins what waited for its turn.
+    pub(super) fn next_edit(&mut self, now: Now, user: Slot) {
+        loop {
+            let Some(entry) = self.users.get_mut(user) else { return };
+            let Some(edits) = entry.edits.as_mut() else { return };
+            edits.writing = false;
+            let Some(service) = edits.waiting.pop_front() else {
+                entry.edits = None;
+                return;
+            };
+            self.begin_edit(now, user, service);
+            let writing = |edits: &Edits| edits.writing;
+            if self.users.get(user).and_then(|entry| entry.edits.as_deref()).is_some_and(writing) {
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! PUBLISH (RFC 3903): a standard client's state, under an entity tag, in the same document as all
+//! else the user publishes.
+
+use std::sync::Arc;
+
+use super::Shard;
+use super::frame::watch::Service;
+use crate::base::ids::Slot;
+use crate::base::limits::Limit;
+use crate::base::time::Now;
+use crate::dialect::reject::Reject;
+use crate::dialect::simple;
+use crate::metrics::names::Series;
+use crate::presence::document::PublishError;
+use crate::presence::publication::{Life, Operation};
+use crate::wire::sip::{HeaderName, Message};
+
+/// The state one standard endpoint has published.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct EntityTag {
+    /// The tag; a new one with each publication.
+    tag: u64,
+    /// The instance of its publications.
+    instance: u32,
+    /// When it ends, in seconds since 1970.
+    until: u64,
+}
+
+impl Shard {
+    /// Takes a PUBLISH of a user whose home this is.
+    pub(super) fn publish_standard(
+        &mut self,
+        now: Now,
+        user: Slot,
+        service: &Service,
+        message: Message<'_>,
+    ) {
+        self.counters.count(Series::Publications);
+        match self.published_standard(now, user, message) {
+            Ok((tag, expires)) => {
+                let conn = service.conn;
+                self.respond(conn, message, 200, |writer| {
+                    writer
+                        .line_fmt("SIP-ETag", format_args!("{tag:016x}"))
+                        .line_fmt("Expires", format_args!("{expires}"))
+                        .finish();
+                });
+                self.presence_changed(now, user, None);
+            }
+            Err(reject) => self.reject(service.conn, message, reject),
+        }
+    }
+
+    /// Carries it out: the new tag, and the seconds granted.
+    fn published_standard(
+        &mut self,
+        now: Now,
+        user: Slot,
+        message: Message<'_>,
+    ) -> Result<(u64, u32), Reject> {
+        let event = message.header(HeaderName::Event).unwrap_or_default();
+        if !event.eq_ignore_ascii_case(b"presence") {
+            return Err(Reject::BadEvent);
+        }
+        let expires = self.publication_time(message)?;
+        let seconds = now.unix_ms / 1000;
+        let fresh = (self.seed.next_u64(), self.seed.next_u64() as u32);
+        let settings = Arc::clone(&self.settings);
+        let limits = &settings.limits;
+        self.presentity(now, user).ok_or(Reject::UnknownUser)?;
+        let entry = self.users.get_mut(user).ok_or(Reject::UnknownUser)?;
+        let presence = entry.presence.as_mut().ok_or(Reject::UnknownUser)?;
+        presence.tags.retain(|known| known.until > seconds);
+        let until = seconds.saturating_add(u64::from(expires));
+        let place = match message.header(HeaderName::SipIfMatch) {
+            None if message.body().is_empty() => return Err(Reject::BadBody),
+            None => None,
+            Some(text) => {
+                let tag = std::str::from_utf8(text).ok();
+                let tag = tag.and_then(|text| u64::from_str_radix(text, 16).ok());
+                let known = presence.tags.iter().position(|known| Some(known.tag) == tag);
+                Some(known.ok_or(Reject::UnknownEntityTag)?)
+            }
+        };
+        if place.is_none() && presence.tags.len() >= limits.entity_tags_per_user_max {
+            self.counters.hit(Limit::EntityTags);
+            return Err(Reject::TooMuchPresence);
+        }
+        let known = place.and_then(|place| presence.tags.get(place)).copied();
+        let tag =
+            EntityTag { tag: fresh.0, instance: known.map_or(fresh.1, |k| k.instance), until };
+        let mut operations = match message.body() {
+            [] if known.is_some() => Vec::new(),
+            body if message.is_media_type("application/pidf+xml") => {
+                simple::publish::read(body, tag.instance, until, limits)
+                    .map_err(|_| Reject::BadBody)?
+            }
+            _ => return Err(Reject::UnsupportedMedia),
+        };
+        let refreshed = operations.is_empty() && expires > 0;
+        for publication in presence.presentity.publications() {
+            let of_tag = publication.key.instance == tag.instance
+                && matches!(publication.life, Life::Until(_));
+            let replaced = operations.iter().any(|operation| operation.key == publication.key);
+            if of_tag && !replaced {
+                let payload = refreshed.then(|| publication.payload.clone());
+                let (key, life) = (publication.key.clone(), Life::Until(until));
+                operations.push(Operation { key, version: None, life, payload });
+            }
+        }
+        if expires == 0 {
+            operations.iter_mut().for_each(|operation| operation.payload = None);
+        }
+        presence.presentity.publish(now, operations, limits).map_err(|error| match error {
+            PublishError::Stale(_) => Reject::UnknownEntityTag,
+            _ => Reject::TooMuchPresence,
+        })?;
+        if let Some(place) = place {
+            presence.tags.swap_remove(place);
+        }
+        if expires > 0 {
+            presence.tags.push(tag);
+        }
+        Ok((tag.tag, expires))
+    }
+
+    /// Seconds a publication is granted (RFC 3903 section 6).
+    fn publication_time(&self, message: Message<'_>) -> Result<u32, Reject> {
+        let limits = &self.settings.limits;
+        let seconds = |time: std::time::Duration| u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
+        let max = seconds(limits.publication_time_max);
+        match message.expires().map_err(|_| Reject::BadBody)? {
+            Some(0) => Ok(0),
+            Some(wish) if wish < seconds(limits.subscription_time_min) => {
+                Err(Reject::SubscriptionTooBrief)
+            }
+            Some(wish) => Ok(wish.min(max)),
+            None => Ok(max),
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! SERVICE and PUBLISH: what a user says about himself, carried out at his home.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::Shard;
+use super::durable::Rows;
+use super::edit::Change;
+use super::frame::Frame;
+use super::frame::watch::Service;
+use crate::base::aor::Aor;
+use crate::base::ids::{ConnId, Slot};
+use crate::base::limits::Limit;
+use crate::base::time::Now;
+use crate::contacts::{self, Bounds, Delta, EditError};
+use crate::dialect::ms;
+use crate::dialect::ms::roaming_self::Parts;
+use crate::dialect::reject::Reject;
+use crate::metrics::names::Series;
+use crate::presence::document::{PublishError, Stale};
+use crate::presence::membership::MembersError;
+use crate::presence::presentity::Published;
+use crate::presence::row::Row;
+use crate::sip::subscription::Content;
+use crate::wire::sip::{Message, Method, Uri};
+
+/// What a SERVICE asks for, by the type of its body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wish {
+    Publish,
+    SetMembers,
+    SetSubscribers,
+    Soap,
+}
+
+impl Wish {
+    fn of(message: Message<'_>) -> Option<Wish> {
+        [
+            ("application/msrtc-category-publish+xml", Wish::Publish),
+            ("application/msrtc-setcontainermembers+xml", Wish::SetMembers),
+            ("application/msrtc-presence-setsubscriber+xml", Wish::SetSubscribers),
+            ("application/SOAP+xml", Wish::Soap),
+        ]
+        .into_iter()
+        .find_map(|(media_type, wish)| message.is_media_type(media_type).then_some(wish))
+    }
+}
+
+impl Shard {
+    /// Takes a SERVICE from the user signed in on `conn`.
+    pub(super) fn service_received(&mut self, now: Now, conn: ConnId, message: Message<'_>) {
+        let Some(wish) = Wish::of(message) else {
+            return self.reject(conn, message, Reject::UnsupportedMedia);
+        };
+        let to_domain = Uri::parse(message.uri()).is_ok_and(|uri| uri.user.is_none());
+        if wish == Wish::Soap && to_domain {
+            return self.search_received(now, conn, message);
+        }
+        self.send_home(conn, message);
+    }
+
+    /// Sends a request about the user signed in on `conn` to his home.
+    pub(super) fn send_home(&mut self, conn: ConnId, message: Message<'_>) {
+        let user = self.connections.get(conn).and_then(|connection| connection.user.clone());
+        let Some(aor) = user else { return };
+        match self.local_user(message.uri()) {
+            Ok(target) if target == aor => {}
+            Ok(_) => return self.reject(conn, message, Reject::NotYours),
+            Err(reject) => return self.reject(conn, message, reject),
+        }
+        if self.draining {
+            return self.reject(conn, message, Reject::GoingDown);
+        }
+        let request = self.keep(message);
+        let home = aor.home(self.shards);
+        self.send_frame(home, Frame::Service(Box::new(Service { aor, conn, request })));
+    }
+
+    /// Carries out what a user whose home this is asks for.
+    pub(super) fn serve(&mut self, now: Now, service: Service) {
+        let Some(user) = self.users.slot(&service.aor) else {
+            return self.refuse_service(&service, Reject::UnknownUser);
+        };
+        let request = service.request.clone();
+        self.with_message(&request, |shard, message| match Wish::of(message) {
+            _ if message.method() == Method::Publish => {
+                shard.publish_standard(now, user, &service, message);
+            }
+            Some(Wish::Publish) => shard.publish(now, user, service, message.body()),
+            _ => shard.edit(now, user, service),
+        });
+    }
+
+    /// Takes publications in the Lync client's form.
+    fn publish(&mut self, now: Now, user: Slot, service: Service, body: &[u8]) {
+        self.counters.count(Series::Publications);
+        let settings = Arc::clone(&self.settings);
+        let limits = &settings.limits;
+        let operations = match ms::publish::read(body, &service.aor, service.conn, now, limits) {
+            Ok(operations) => operations,
+            Err(error) => return self.refuse_body(&service, error.reason()),
+        };
+        let Some(presentity) = self.presentity(now, user) else { return };
+        match presentity.publish(now, operations, limits) {
+            Ok(Published { touched, rows }) => {
+                let parts = Parts::categories(&touched);
+                let body = ms::roaming_self::document(now, service.aor.as_str(), presentity, parts);
+                let answer = content(ms::roaming_self::CONTENT_TYPE, body);
+                let conn = service.conn;
+                if rows.is_empty() {
+                    self.answer_service(&service, Some(&answer));
+                } else {
+                    let change = Change::Published(answer);
+                    self.write(user, Some(service), Rows::Presence(rows), change);
+                }
+                self.presence_changed(now, user, Some(conn));
+            }
+            Err(PublishError::Stale(stale)) => {
+                self.counters.count(Series::PublicationConflicts);
+                let fault = content(ms::fault::CONTENT_TYPE, ms::fault::wrong_versions(&stale));
+                self.answer_service_with(&service, 409, Some(&fault));
+            }
+            Err(PublishError::TooMany) => {
+                self.counters.hit(Limit::Publications);
+                self.refuse_service(&service, Reject::TooMuchPresence);
+            }
+            Err(PublishError::TooLarge) => {
+                self.counters.hit(Limit::PublicationBytes);
+                self.refuse_service(&service, Reject::TooMuchPresence);
+            }
+        }
+    }
+
+    /// Begins a change of durable data that is not a publication.
+    pub(super) fn begin_edit(&mut self, now: Now, user: Slot, service: Service) {
+        let request = service.request.clone();
+        self.with_message(&request, |shard, message| match Wish::of(message) {
+            Some(Wish::SetMembers) => shard.set_members(now, user, service, message.body()),
+            Some(Wish::SetSubscribers) => shard.acknowledge(now, user, service, message.body()),
+            Some(Wish::Soap) => shard.edit_contacts(user, service, message.body()),
+            Some(Wish::Publish) | None => {
+                shard.refuse_service(&service, Reject::UnsupportedMedia);
+            }
+        });
+    }
+
+    fn set_members(&mut self, now: Now, user: Slot, service: Service, body: &[u8]) {
+        let settings = Arc::clone(&self.settings);
+        let changes = match ms::members::read(body, &settings.limits) {
+            Ok(changes) => changes,
+            Err(error) => return self.refuse_body(&service, error.reason()),
+        };
+        let Some(presentity) = self.presentity(now, user) else { return };
+        match presentity.plan_members(&changes, &settings.limits) {
+            Ok(rows) => self.write_rows(user, service, rows),
+            Err(MembersError::Stale { index, version, current }) => {
+                let stale = Stale { index, version, current };
+                let fault = content(ms::fault::CONTENT_TYPE, ms::fault::wrong_versions(&[stale]));
+                self.answer_service_with(&service, 409, Some(&fault));
+            }
+            Err(MembersError::TooMany) => {
+                self.counters.hit(Limit::Members);
+                self.refuse_service(&service, Reject::TooManyMembers);
+            }
+            Err(MembersError::Unknown(_)) => {
+                self.refuse_service(&service, Reject::UnknownContainer);
+            }
+        }
+    }
+
+    fn acknowledge(&mut self, now: Now, user: Slot, service: Service, body: &[u8]) {
+        let settings = Arc::clone(&self.settings);
+        let acknowledged = match ms::subscribers::read(body, &settings.limits) {
+            Ok(acknowledged) => acknowledged,
+            Err(error) => return self.refuse_body(&service, error.reason()),
+        };
+        let Some(presentity) = self.presentity(now, user) else { return };
+        let rows = presentity.plan_acknowledge(&acknowledged);
+        self.write_rows(user, service, rows);
+    }
+
+    fn write_rows(&mut self, user: Slot, service: Service, rows: Vec<Row>) {
+        if rows.is_empty() {
+            return self.answer_service(&service, None);
+        }
+        let change = Change::Presence(rows.clone());
+        self.write(user, Some(service), Rows::Presence(rows), change);
+    }
+
+    fn edit_contacts(&mut self, user: Slot, service: Service, body: &[u8]) {
+        let settings = Arc::clone(&self.settings);
+        let edit = match ms::soap::read(body, &settings.limits) {
+            Ok(ms::soap::Command::Edit(edit)) => edit,
+            Ok(ms::soap::Command::Search(_)) => {
+                return self.refuse_service(&service, Reject::UnknownSoapMethod);
+            }
+            Err(reject) => return self.refuse_service(&service, reject),
+        };
+        let Some(entry) = self.users.get(user) else { return };
+        let policy = settings.policies.of(&entry.user.policy);
+        let bounds = Bounds {
+            contacts_max: policy.contacts_max.min(settings.limits.contacts_per_user_max),
+            groups_max: policy.contact_groups_max.min(settings.limits.contact_groups_per_user_max),
+            ..Bounds::new(&settings.limits)
+        };
+        let mut list = entry.contacts.clone();
+        match list.apply(edit, &bounds) {
+            Ok(delta) => {
+                let answer = content(ms::soap::CONTENT_TYPE, ms::contacts::answer(&delta));
+                let rows = Rows::Contacts(delta.rows());
+                let change = Change::Contacts(Box::new(list), Box::new(delta), answer);
+                self.write(user, Some(service), rows, change);
+            }
+            Err(error) => self.refuse_contacts_edit(&service, error),
+        }
+    }
+
+    fn refuse_contacts_edit(&mut self, service: &Service, error: EditError) {
+        error.limit().into_iter().for_each(|limit| self.counters.hit(limit));
+        self.refuse_service(service, ms::contacts::reject(error));
+    }
+
+    /// Whom a user has in his list has changed: in privacy mode that decides what they see.
+    pub(super) fn contacts_changed(&mut self, now: Now, user: Slot, delta: &Delta) {
+        let Some(entry) = self.users.get_mut(user) else { return };
+        let Some(presence) = entry.presence.as_mut() else { return };
+        for change in &delta.changes {
+            match change {
+                contacts::Change::ContactAdded(contact) => {
+                    presence.presentity.contact_changed(&contact.address, true);
+                }
+                contacts::Change::ContactDeleted(aor) => {
+                    presence.presentity.contact_changed(aor, false);
+                }
+                _ => {}
+            }
+        }
+        self.presence_changed(now, user, None);
+    }
+
+    /// True if the user has `other` in his list.
+    pub(super) fn is_contact(&self, user: Slot, other: &Aor) -> bool {
+        self.users.get(user).is_some_and(|entry| entry.contacts.contains(other.as_str()))
+    }
+
+    /// Answers a request of a user about himself.
+    pub(super) fn answer_service(&mut self, service: &Service, content: Option<&Content>) {
+        self.answer_service_with(service, 200, content);
+    }
+
+    /// Answers with any status.
+    pub(super) fn answer_service_with(
+        &mut self,
+        service: &Service,
+        status: u16,
+        content: Option<&Content>,
+    ) {
+        let (conn, request): (ConnId, Bytes) = (service.conn, service.request.clone());
+        self.with_message(&request, |shard, message| {
+            shard.respond(conn, message, status, |writer| match content {
+                Some(content) => writer.body(&content.media_type, &content.body),
+                None => writer.finish(),
+            });
+        });
+    }
+
+    /// Refuses a request of a user about himself.
+    pub(super) fn refuse_service(&mut self, service: &Service, reject: Reject) {
+        let (conn, request) = (service.conn, service.request.clone());
+        self.with_message(&request, |shard, message| shard.reject(conn, message, reject));
+    }
+
+    /// Refuses a body that breaks a rule, and says which.
+    pub(super) fn refuse_body(&mut self, service: &Service, reason: &str) {
+        let (conn, request) = (service.conn, service.request.clone());
+        self.with_message(&request, |shard, message| {
+            shard.reject_saying(conn, message, Reject::BadBody, reason);
+        });
+    }
+}
+
+/// Content of a fixed type.
+pub(super) fn content(media_type: &'static str, body: String) -> Content {
+    Content { media_type: media_type.into(), body: body.into() }
+}

@@ -1,0 +1,302 @@
+//! The subscriptions of the connections of this shard: what they are to, how their SUBSCRIBE is
+//! answered, and how they end. `notify` is how they are told; what they are told comes from the
+//! homes of the users it is about.
+
+use bytes::Bytes;
+
+use super::frame::watch::{OwnPackage, Subscribed, View, Watched};
+use super::frame::{Cargo, Frame};
+use super::{Shard, Timer};
+use crate::base::aor::Aor;
+use crate::base::ids::{ConnId, ShardId, Slot, SubscriptionId};
+use crate::base::time::{Deadline, Now};
+use crate::base::transport::Transport;
+use crate::dialect::reject::Reject;
+use crate::dialect::resources::{Outcome, Told};
+use crate::dialect::{ms, simple};
+use crate::metrics::names::Series;
+use crate::presence::category::CategorySet;
+use crate::presence::watch::Format;
+use crate::sip::subscription::{Content, Standing, Subscription};
+use crate::wire::sip::{HeaderName, Message, Writer};
+
+/// One subscription.
+#[derive(Debug)]
+pub(super) struct SubscriptionEntry {
+    /// On this connection.
+    pub(super) conn: ConnId,
+    /// Its dialog.
+    pub(super) dialog: Subscription,
+    /// What it is to.
+    pub(super) topic: Topic,
+    /// Notifications need no answer (BENOTIFY).
+    pub(super) unanswered: bool,
+    /// The answer to SUBSCRIBE carries the first notification.
+    pub(super) piggyback: bool,
+    /// A notification that has no answer yet: the next one waits for it.
+    pub(super) in_flight: Option<Slot>,
+    /// What is to be told next, by the user it is about.
+    pub(super) pending: Vec<(Option<Aor>, Content)>,
+    /// A SUBSCRIBE that has no answer yet.
+    pub(super) awaiting: Option<Box<Awaiting>>,
+    /// Version of the next resource list (RFC 4662 section 5.1).
+    pub(super) list_version: u32,
+}
+
+/// What a subscription is to.
+#[derive(Clone, Debug)]
+pub(super) enum Topic {
+    /// Other users' presence.
+    Presence(Presence),
+    /// Something of the subscriber's own.
+    Own(OwnPackage, Aor),
+}
+
+/// What a subscription to presence asks for.
+#[derive(Clone, Debug)]
+pub(super) struct Presence {
+    /// How it is written.
+    pub(super) format: Format,
+    /// What of it.
+    pub(super) categories: CategorySet,
+    /// The URI of the list, if it is one (RFC 4662, MS-PRES batch).
+    pub(super) list: Option<Box<str>>,
+    /// Homes of the users watched.
+    pub(super) homes: Vec<ShardId>,
+}
+
+/// A SUBSCRIBE whose answer waits for the homes.
+#[derive(Debug)]
+pub(super) struct Awaiting {
+    /// The request.
+    pub(super) request: Bytes,
+    /// Seconds granted; 0 asks once.
+    pub(super) expires: u32,
+    /// Homes that have not answered.
+    pub(super) homes: usize,
+    /// What has been answered, and what we know ourselves.
+    pub(super) views: Vec<View>,
+    /// Users the client has to ask for one by one, as the list was too long.
+    pub(super) apart: Vec<Aor>,
+    /// When the answer leaves with what is there.
+    pub(super) deadline: Deadline,
+}
+
+impl Shard {
+    /// A home has told what a watcher sees at first.
+    pub(super) fn watched(&mut self, now: Now, watched: Watched) {
+        let slot = watched.subscription;
+        let Some(entry) = self.subscriptions.get_mut(slot) else { return };
+        if let Some(awaiting) = entry.awaiting.as_mut() {
+            awaiting.views.extend(watched.views);
+            awaiting.homes = awaiting.homes.saturating_sub(1);
+            if awaiting.homes == 0 {
+                self.answer_subscribe(now, slot);
+            }
+            return;
+        }
+        // Too late for the answer: told like a change.
+        for View { aor, body } in watched.views {
+            let Some(body) = body else { continue };
+            self.noticed_one(now, slot, &aor, &body);
+        }
+    }
+
+    /// The subscriber's home has answered for what is his own.
+    pub(super) fn subscribed(&mut self, now: Now, subscribed: Subscribed) {
+        let Subscribed { subscription: slot, outcome } = subscribed;
+        let Some(entry) = self.subscriptions.get_mut(slot) else { return };
+        if entry.awaiting.is_none() {
+            return;
+        }
+        match outcome {
+            Ok(content) => {
+                // What waits is older than this.
+                entry.pending.clear();
+                entry.pending.push((None, content));
+                self.answer_subscribe(now, slot);
+            }
+            Err(reject) => self.refuse_subscribe(slot, reject),
+        }
+    }
+
+    /// Answers a SUBSCRIBE: all homes have answered, or the time is up.
+    pub(super) fn answer_subscribe(&mut self, now: Now, slot: Slot) {
+        let Some(entry) = self.subscriptions.get_mut(slot) else { return };
+        let Some(awaiting) = entry.awaiting.take() else { return };
+        let Awaiting { request, expires, views, apart, .. } = *awaiting;
+        let mut is_list = false;
+        let first = match &entry.topic {
+            Topic::Own(..) => (!entry.pending.is_empty()).then(|| entry.pending.remove(0).1),
+            Topic::Presence(presence) => {
+                let version = entry.list_version;
+                is_list = presence.list.is_some();
+                entry.list_version = version.wrapping_add(u32::from(is_list));
+                first_content(presence, version, views, &apart)
+            }
+        };
+        let Some(first) = first else {
+            return self.refuse_request(slot, &request, Reject::UnknownUser);
+        };
+        let piggyback = entry.piggyback;
+        let standing = match (expires, piggyback) {
+            (0, true) => Standing::Terminated(""),
+            (0, false) => Standing::Terminated("timeout"),
+            _ => Standing::Active(expires),
+        };
+        let cseq = if piggyback { entry.dialog.next_cseq() } else { 0 };
+        let require_list = is_list && piggyback;
+        self.accept_subscribe(slot, &request, expires, |message, writer| {
+            if !piggyback {
+                return writer.finish();
+            }
+            let event = message.header(HeaderName::Event).unwrap_or_default();
+            let writer = standing.write(writer.line("Event", event));
+            let writer = match require_list {
+                true => writer.line("Require", "eventlist"),
+                false => writer,
+            };
+            writer
+                .line_fmt("ms-piggyback-cseq", format_args!("{cseq}"))
+                .line("Supported", "ms-benotify")
+                .line("Supported", "ms-piggyback-first-notify")
+                .body(&first.media_type, &first.body);
+        });
+        if !piggyback {
+            self.send_notification(now, slot, standing, Some((&first.media_type, &first.body)));
+        }
+        if expires == 0 {
+            return self.forget_subscription(slot);
+        }
+        self.watch_expiry(slot);
+        self.notify(now, slot);
+    }
+
+    /// Writes the 200 to a SUBSCRIBE; `rest` adds to it and ends it.
+    fn accept_subscribe(
+        &mut self,
+        slot: Slot,
+        request: &Bytes,
+        expires: u32,
+        rest: impl FnOnce(Message<'_>, Writer<'_>),
+    ) {
+        let Some(entry) = self.subscriptions.get(slot) else { return };
+        let conn = entry.conn;
+        let tag = entry.dialog.tag().to_vec();
+        let Some(connection) = self.connections.get(conn) else { return };
+        let contact = contact(&self.sent_by, connection.transport);
+        self.with_message(request, |shard, message| {
+            let bytes = shard.response_bytes_tagged(conn, message, 200, Some(&tag), |writer| {
+                let writer = writer
+                    .line_fmt("Expires", format_args!("{expires}"))
+                    .line_fmt("Contact", format_args!("<{contact}>"));
+                rest(message, writer);
+            });
+            shard.counters.response(200);
+            shard.deliver(conn, bytes, Cargo::Plain);
+        });
+    }
+
+    /// Refuses the SUBSCRIBE that waits.
+    pub(super) fn refuse_subscribe(&mut self, slot: Slot, reject: Reject) {
+        let Some(entry) = self.subscriptions.get_mut(slot) else { return };
+        let Some(awaiting) = entry.awaiting.take() else { return };
+        self.refuse_request(slot, &awaiting.request, reject);
+    }
+
+    /// Refuses a SUBSCRIBE and forgets what it was for.
+    fn refuse_request(&mut self, slot: Slot, request: &Bytes, reject: Reject) {
+        let Some(conn) = self.subscriptions.get(slot).map(|entry| entry.conn) else { return };
+        self.with_message(request, |shard, message| shard.reject(conn, message, reject));
+        self.forget_subscription(slot);
+    }
+
+    /// Arms the timer of a subscription for what comes next.
+    pub(super) fn watch_expiry(&mut self, slot: Slot) {
+        let Some(entry) = self.subscriptions.get(slot) else { return };
+        let deadline = match &entry.awaiting {
+            Some(awaiting) => awaiting.deadline,
+            None => entry.dialog.expires_at(),
+        };
+        self.wheel.arm(deadline, Timer::Subscription(slot));
+    }
+
+    /// A subscription may have run out, or waited too long for the homes.
+    pub(super) fn subscription_due(&mut self, now: Now, slot: Slot) {
+        let Some(entry) = self.subscriptions.get(slot) else { return };
+        match &entry.awaiting {
+            Some(awaiting) if now.reached(awaiting.deadline) => match entry.topic {
+                Topic::Presence(_) => self.answer_subscribe(now, slot),
+                Topic::Own(..) => self.refuse_subscribe(slot, Reject::Overloaded),
+            },
+            None if now.reached(entry.dialog.expires_at()) => {
+                let standing = Standing::Terminated("timeout");
+                self.send_notification(now, slot, standing, None);
+                self.forget_subscription(slot);
+            }
+            // Extended since: its own timer goes on.
+            _ => {}
+        }
+    }
+
+    /// Forgets a subscription, here and at the homes.
+    pub(super) fn forget_subscription(&mut self, slot: Slot) {
+        let Some(entry) = self.subscriptions.remove(slot) else { return };
+        if let Some(connection) = self.connections.get_mut(entry.conn) {
+            connection.subscriptions.retain(|known| *known != slot);
+        }
+        if let Some(relay) = entry.in_flight {
+            self.relays.remove(relay);
+        }
+        let subscription = SubscriptionId::new(self.id, slot);
+        match entry.topic {
+            Topic::Presence(presence) => {
+                for home in presence.homes {
+                    let aors = None;
+                    self.send_frame(home, Frame::Unwatch { subscription, aors });
+                }
+            }
+            Topic::Own(_, aor) => {
+                self.send_frame(aor.home(self.shards), Frame::Unsubscribe { subscription, aor });
+            }
+        }
+        self.counters.set(Series::SubscriptionsCurrent, self.subscriptions.len() as u64);
+    }
+}
+
+/// The URI under which we take further requests of a subscription.
+pub(super) fn contact(sent_by: &str, transport: Transport) -> String {
+    let transport = match transport {
+        Transport::Tls => "tls",
+        Transport::Tcp => "tcp",
+    };
+    format!("sip:{sent_by};transport={transport}")
+}
+
+/// The type of one user's document.
+pub(super) const fn media_type(format: Format) -> &'static str {
+    match format {
+        Format::Categories => ms::categories::CONTENT_TYPE,
+        Format::Pidf => simple::pidf::CONTENT_TYPE,
+    }
+}
+
+/// What the first notification of a subscription to presence carries; `None` when the only user
+/// asked for is not there.
+fn first_content(
+    presence: &Presence,
+    version: u32,
+    views: Vec<View>,
+    apart: &[Aor],
+) -> Option<Content> {
+    let Some(list) = &presence.list else {
+        let body = views.into_iter().next()?.body?;
+        return Some(Content { media_type: media_type(presence.format).into(), body });
+    };
+    let apart = apart.iter().map(|aor| Told { aor, outcome: Outcome::Apart });
+    let told: Vec<Told<'_>> = views.iter().map(View::told).chain(apart).collect();
+    Some(match presence.format {
+        Format::Categories => ms::batch::content(list, version, true, &told).into(),
+        Format::Pidf => simple::rls::content(list, version, true, &told).into(),
+    })
+}
