@@ -13,6 +13,8 @@ pub mod register;
 pub mod roaming_self;
 mod state;
 pub mod subscribers;
+#[cfg(test)]
+mod tests;
 
 use super::reject::Reject;
 use crate::wire::sip::{HeaderName, Message, Writer};
