@@ -18,6 +18,8 @@ pub mod search;
 pub mod soap;
 mod state;
 pub mod subscribers;
+#[cfg(test)]
+mod tests;
 
 use super::reject::Reject;
 use crate::wire::sip::{HeaderName, Message, Writer};

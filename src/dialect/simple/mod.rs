@@ -5,6 +5,8 @@ pub mod pidf;
 pub mod publish;
 pub mod register;
 pub mod rls;
+#[cfg(test)]
+mod tests;
 pub mod winfo;
 
 use crate::wire::sip::Writer;

@@ -1,5 +1,6 @@
 //! What can be wrong with a body that speaks of presence.
 
+use crate::base::limits::Limit;
 use crate::wire::xml;
 
 /// Why a body is refused.
@@ -29,6 +30,14 @@ impl Error {
             Error::Number => "Malformed Number",
             Error::Value => "Unknown Value",
             Error::TooMany => "Too Many Elements",
+        }
+    }
+
+    /// The bound that was hit, if it was one.
+    pub const fn limit(self) -> Option<Limit> {
+        match self {
+            Error::Xml(error) => error.limit(),
+            _ => None,
         }
     }
 }

@@ -316,16 +316,19 @@ const ACTIVITIES: [&str; 26] = [
 ];
 
 fn write_activities(writer: &mut Writer, activities: &[Activity<'_>]) {
-    if activities.is_empty() {
+    let mut known = activities
+        .iter()
+        .filter_map(|activity| {
+            let is_it = |known: &&&str| known.strip_prefix("rpid:") == Some(&activity.name);
+            Some((ACTIVITIES.iter().find(is_it)?, activity))
+        })
+        .peekable();
+    if known.peek().is_none() {
         return;
     }
     writer.start("rpid:activities");
-    for activity in activities {
-        let name =
-            ACTIVITIES.iter().find(|known| known.strip_prefix("rpid:") == Some(&activity.name));
-        if let Some(name) = name {
-            writer.leaf(name, &activity.text);
-        }
+    for (name, activity) in known {
+        writer.leaf(name, &activity.text);
     }
     writer.end();
 }

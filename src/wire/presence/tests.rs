@@ -141,7 +141,7 @@ fn roaming_data_is_asked_for_by_kind() {
 }
 
 #[test]
-fn roaming_data_is_written_as_the_product_does() {
+fn roaming_data_is_written_as_clients_accept_it() {
     let mut writer = Writer::new();
     roaming_self::start(&mut writer);
     let federated = Member { kind: MemberType::Federated, value: "" };
@@ -174,7 +174,7 @@ fn roaming_data_is_written_as_the_product_does() {
 }
 
 #[test]
-fn categories_are_written_as_the_product_does() {
+fn categories_are_written_as_clients_accept_it() {
     let mut writer = Writer::new();
     categories::start(&mut writer, "sip:alice@example.test");
     let mut category =
@@ -265,7 +265,7 @@ fn a_resource_list_is_read_with_the_lists_within() {
 }
 
 #[test]
-fn a_list_of_resources_is_written_and_read_as_the_product_does() {
+fn a_list_of_resources_is_written_and_read_as_clients_accept_it() {
     let xml = "<list xmlns=\"urn:ietf:params:xml:ns:rlmi\" uri=\"sip:alice@example.test\" \
         version=\"1\" fullState=\"true\"><resource uri=\"sip:bob@example.test\">\
         <instance id=\"0\" state=\"active\" cid=\"sip:bob@example.test\"/></resource></list>";

@@ -1,5 +1,7 @@
 //! What can be wrong with a document.
 
+use crate::base::limits::Limit;
+
 /// Why a document is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Error {
@@ -58,6 +60,17 @@ impl Error {
             Error::TooDeep => "XML Too Deep",
             Error::TooManyElements => "Too Many XML Elements",
             Error::TooManyAttributes => "Too Many XML Attributes",
+        }
+    }
+
+    /// The bound that was hit, if it was one.
+    pub const fn limit(self) -> Option<Limit> {
+        match self {
+            Error::TooLarge => Some(Limit::SipBodyBytes),
+            Error::TooDeep => Some(Limit::XmlDepth),
+            Error::TooManyElements => Some(Limit::XmlElements),
+            Error::TooManyAttributes => Some(Limit::XmlAttributes),
+            _ => None,
         }
     }
 }

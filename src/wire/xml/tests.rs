@@ -1,6 +1,6 @@
 use super::fuzz::{self, Meaning};
 use super::*;
-use crate::base::limits::Limits;
+use crate::base::limits::{Limit, Limits};
 
 fn limits() -> Limits {
     Limits {
@@ -126,6 +126,8 @@ fn bounds_hold() {
     let text = |len: usize| format!("<a>{}</a>", "x".repeat(len - 7));
     assert_eq!((refusal(&text(4096)), refusal(&text(4097))), (None, Some(Error::TooLarge)));
     assert_eq!(refusal(&"<a>".repeat(1000)), Some(Error::TooDeep));
+    assert_eq!(Error::TooDeep.limit(), Some(Limit::XmlDepth));
+    assert_eq!(Error::Syntax.limit(), None);
 }
 
 #[test]
