@@ -152,6 +152,63 @@ fn sigterm_during_traffic_ends_in_order_and_keeps_every_record() {
     assert!(records.len() <= served + 1, "{records:#?}");
 }
 
+/// Adds a contact, as a Lync client does, and waits for the answer.
+fn add_contact(endpoint: &mut Endpoint, contact: &str) -> u16 {
+    let body = format!(
+        "<s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\" \
+         xmlns:m=\"http://schemas.microsoft.com/winrtc/2002/11/sip\"><s:Body><m:setContact>\
+         <m:displayName>{contact}</m:displayName><m:groups>1</m:groups>\
+         <m:subscribed>true</m:subscribed><m:URI>sip:{contact}@example.test</m:URI>\
+         <m:externalURI /><m:deltaNum>1</m:deltaNum></m:setContact></s:Body></s:Envelope>"
+    );
+    let own = endpoint.user.clone();
+    endpoint.ask("SERVICE", &own, "Content-Type: application/SOAP+xml\r\n", &body).status()
+}
+
+/// The addresses in the contact list of a user, as the running server tells it.
+fn contacts(server: &Server, user: &str) -> Vec<String> {
+    let address = format!("{user}@example.test");
+    let http = server.ready.http.to_string();
+    let output = server.command(&["contacts", &address, "--json", "--http", &http]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let list: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let contacts = list["contacts"].as_array().unwrap().iter();
+    contacts.map(|contact| contact["address"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_contact_whose_edit_was_answered_is_there_after_a_crash() {
+    let mut server = Server::demo();
+    for contact in ["bob", "carol"] {
+        let mut alice = Endpoint::tls(&server, "alice");
+        assert_eq!(add_contact(&mut alice, contact), 200);
+        server = server.kill().start();
+    }
+    let kept = ["bob@example.test", "carol@example.test"];
+    assert_eq!(contacts(&server, "alice"), kept);
+    assert_eq!(contacts(&server, "bob"), [""; 0]);
+    server.stop();
+}
+
+#[test]
+fn who_gets_the_address_of_a_user_that_was_removed_gets_nothing_of_his() {
+    let server = Server::demo();
+    let mut alice = Endpoint::tls(&server, "alice");
+    assert_eq!(add_contact(&mut alice, "bob"), 200);
+    let mut bob = Endpoint::tls(&server, "bob");
+    assert_eq!(add_contact(&mut bob, "alice"), 200);
+    assert!(server.command(&["user", "remove", "alice@example.test"]).status.success());
+    server.add_user("alice", "other");
+    // Her connection goes, however soon her successor came.
+    alice.stream.end();
+    assert_eq!(contacts(&server, "alice"), [""; 0]);
+    let server = server.stop().start();
+    assert_eq!(contacts(&server, "alice"), [""; 0]);
+    assert_eq!(contacts(&server, "bob"), ["alice@example.test"]);
+    Endpoint::sign_in(Stream::tls(&server), "alice", "other");
+    server.stop();
+}
+
 /// Runs the binary in a way that must fail with one line on standard error; that line.
 fn fault(command: &mut Command) -> String {
     let Output { status, stderr, .. } = command.output().unwrap();
