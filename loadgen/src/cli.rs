@@ -36,6 +36,8 @@ Examples:
   New TLS connections with sign-in, and renewals on connections that stay:
     loadgen register --target 127.0.0.1:5061 --users 500 --rate 100
     loadgen register --refresh --target 127.0.0.1:5061 --users 500 --rate 2000
+Endpoints sign in by Digest in either dialect: a server that offers Lync clients NTLM must offer
+Digest beside it (Mynah: auth.lync = [\"ntlm\", \"digest\"], as in mynah demo).
 Exit code: 0 passed, 1 too many failures or ended early, 2 could not begin.";
 
 /// Load generator for SIP instant-messaging servers.

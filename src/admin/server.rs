@@ -18,6 +18,7 @@ use super::health::Health;
 use super::listener::Listener;
 use super::page::{CONTENT_TYPE, Page};
 use super::process::Process;
+use super::questions::{self, Ends};
 use crate::base::ids::ShardId;
 use crate::config::Settings;
 use crate::dialect::ms::custom_states;
@@ -43,9 +44,9 @@ pub trait Sources: Send + Sync + 'static {
     fn health(&self) -> Health;
 }
 
-/// Serves `/metrics`, `/healthz` and `/custom-states/POLICY.xml` on `socket` until `end` is ready;
-/// then connections in progress are finished, each within `admin_connection_time_max`. Runs on
-/// tokio with its clock and reactor enabled.
+/// Serves the pages on `socket` until `end` is ready; then connections in progress
+/// are finished, each within `admin_connection_time_max`. Runs on tokio with its clock and reactor
+/// enabled.
 pub async fn serve<S: Sources>(
     socket: TcpListener,
     sources: Arc<S>,
@@ -78,13 +79,16 @@ pub async fn serve<S: Sources>(
         .route("/metrics", get(metrics::<S>))
         .route("/healthz", get(healthz::<S>))
         .route("/custom-states/{file}", get(states::<S>))
+        .merge(questions::router())
         .with_state(admin);
-    axum::serve(listener, router).with_graceful_shutdown(end).await
+    let service = router.into_make_service_with_connect_info::<Ends>();
+    axum::serve(listener, service).with_graceful_shutdown(end).await
 }
 
-struct Admin<S> {
-    sources: Arc<S>,
-    answer_timeout: Duration,
+/// What the pages are made from.
+pub struct Admin<S> {
+    pub(super) sources: Arc<S>,
+    pub(super) answer_timeout: Duration,
     start_unix_s: f64,
     connections_refused: Arc<AtomicU64>,
     /// What there is below `/custom-states/`.

@@ -1,5 +1,7 @@
 //! The pages over a real socket, and the metrics page read as Prometheus reads it.
 
+mod questions;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::pending;
 use std::net::SocketAddr;
@@ -28,6 +30,9 @@ struct Fake {
     health: Mutex<Health>,
     /// The cores never answer.
     mute: bool,
+    /// What every question is answered.
+    answer: Option<Answer>,
+    asked: Arc<Mutex<Vec<Question>>>,
 }
 
 impl Sources for Fake {
@@ -38,8 +43,12 @@ impl Sources for Fake {
         }
     }
 
-    async fn ask(&self, _: Question) -> Option<Answer> {
-        None
+    async fn ask(&self, question: Question) -> Option<Answer> {
+        self.asked.lock().unwrap().push(question);
+        match self.mute {
+            true => pending().await,
+            false => self.answer.clone(),
+        }
     }
 
     fn store(&self) -> StoreCounters {
@@ -196,8 +205,13 @@ async fn start(fake: Fake, limits: Limits) -> SocketAddr {
 
 /// Status line and whole answer of one request.
 async fn ask(address: SocketAddr, request: &str) -> (String, String) {
+    ask_host(address, request, "x").await
+}
+
+/// The same by another name of the server.
+async fn ask_host(address: SocketAddr, request: &str, host: &str) -> (String, String) {
     let mut stream = TcpStream::connect(address).await.unwrap();
-    let head = format!("{request} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    let head = format!("{request} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
     stream.write_all(head.as_bytes()).await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();

@@ -94,7 +94,7 @@ impl Presentity {
         self.tell(now, limits);
     }
 
-    /// Takes one durable row, at boot: tells nobody.
+    /// Takes one durable row, before the user has an endpoint: tells nobody.
     pub fn restore(&mut self, row: Row) {
         match row {
             Row::PutPublication(_) | Row::DeletePublication { .. } | Row::Forget { .. } => {
@@ -115,7 +115,8 @@ impl Presentity {
     }
 
     /// The user has no endpoint at `conn` any more: what lived with it goes, and with the last
-    /// endpoint what lived with the user.
+    /// endpoint what lived with the user. When an endpoint moves to another connection, add that
+    /// first: otherwise he is offline in between, and watchers are told.
     pub fn endpoint_removed(&mut self, now: Now, conn: ConnId, limits: &Limits) {
         if let Ok(at) = self.endpoints.binary_search(&conn) {
             self.endpoints.remove(at);

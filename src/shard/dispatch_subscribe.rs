@@ -9,7 +9,7 @@ use crate::base::ids::{ConnId, ShardId, Slot, SubscriptionId};
 use crate::base::limits::Limit;
 use crate::base::time::Now;
 use crate::dialect::reject::Reject;
-use crate::dialect::resource_list::Batch;
+use crate::dialect::resources::Batch;
 use crate::dialect::{ms, simple};
 use crate::metrics::names::Series;
 use crate::presence::category::CategorySet;
@@ -318,7 +318,7 @@ impl Shard {
     /// beyond the bounds, which the client may ask for one by one.
     fn within_bounds(&mut self, batch: Batch, uri: &[u8]) -> Asked {
         let limits = &self.settings.limits;
-        let per_user = batch.categories_named.max(1);
+        let per_user = batch.categories.len().max(1);
         let max = limits.batch_resources_max.min(limits.category_subscriptions_max / per_user);
         let mut asked = Asked {
             resources: None,

@@ -12,7 +12,7 @@ use super::{Shard, stamp};
 use crate::base::aor::Aor;
 use crate::base::ids::{Slot, SubscriptionId};
 use crate::base::time::Now;
-use crate::dialect::resource_list::Listed;
+use crate::dialect::resources::Told;
 use crate::dialect::simple;
 use crate::metrics::names::Series;
 use crate::presence::watch::Format;
@@ -98,9 +98,8 @@ impl Shard {
                         .collect();
                     let version = entry.list_version;
                     entry.list_version = version.wrapping_add(1);
-                    let (uri, views, apart) = (&*list, views.as_slice(), &[][..]);
-                    let media_type = simple::pidf::CONTENT_TYPE;
-                    Listed { uri, version, full: false, views, apart, media_type }.content()
+                    let told: Vec<Told<'_>> = views.iter().map(View::told).collect();
+                    simple::rls::content(&list, version, false, &told).into()
                 }
             };
             if entry.pending.is_empty() {

@@ -98,17 +98,19 @@ impl Shard {
                 ms::roaming_self::CONTENT_TYPE,
                 ms::roaming_self::document(now, aor, presentity, Parts::of(wants)),
             ),
-            OwnPackage::Acl => content(ms::subscribers::ACL_TYPE, ms::subscribers::acl(presentity)),
+            OwnPackage::Acl => content(ms::acl::CONTENT_TYPE, ms::acl::document(presentity)),
             OwnPackage::Provisioning => {
                 let groups = ms::provisioning::read(body, &settings.limits)?;
                 let answer = ms::provisioning::answer(&groups, &entry.user.policy, &settings);
                 content(ms::provisioning::CONTENT_TYPE, answer)
             }
             OwnPackage::PendingWatchers => {
-                content(ms::subscribers::PENDING_TYPE, ms::subscribers::pending(aor, presentity))
+                content(ms::pending::CONTENT_TYPE, ms::pending::document(presentity))
             }
             OwnPackage::WatcherInfo => {
-                content(simple::winfo::CONTENT_TYPE, simple::winfo::document(aor, presentity))
+                // Always whole, so any number that rises will do for its version.
+                let document = simple::winfo::document(aor, presentity, now.unix_ms);
+                content(simple::winfo::CONTENT_TYPE, document)
             }
         })
     }
@@ -159,7 +161,7 @@ impl Shard {
     }
 
     /// Tells all there is in a package to those who subscribe to it.
-    fn tell_own(&mut self, now: Now, slot: Slot, package: OwnPackage) {
+    pub(super) fn tell_own(&mut self, now: Now, slot: Slot, package: OwnPackage) {
         let Some(entry) = self.users.get(slot) else { return };
         let told: Vec<SubscriptionId> =
             entry.own.iter().filter(|own| own.package == package).map(|own| own.id).collect();

@@ -200,8 +200,8 @@ impl Shard {
         let Some(entry) = self.users.get(user) else { return };
         let policy = settings.policies.of(&entry.user.policy);
         let bounds = Bounds {
-            contacts_max: policy.contacts_max,
-            groups_max: policy.contact_groups_max,
+            contacts_max: policy.contacts_max.min(settings.limits.contacts_per_user_max),
+            groups_max: policy.contact_groups_max.min(settings.limits.contact_groups_per_user_max),
             ..Bounds::new(&settings.limits)
         };
         let mut list = entry.contacts.clone();

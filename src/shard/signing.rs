@@ -8,9 +8,9 @@
 
 use bytes::{BufMut, Bytes};
 
+use super::Shard;
 use super::connection::Connection;
 use super::output::Output;
-use super::{Shard, Timer};
 use crate::auth::ntlm::{Handshake, NtlmCredentials, offer};
 use crate::auth::security_association::{SecurityAssociation, Signature};
 use crate::base::ids::ConnId;
@@ -30,7 +30,7 @@ pub struct Signing {
     /// What must be signed and waits for the new keys.
     pub held: Vec<Bytes>,
     /// Requests bounced since the client began to make new keys.
-    bounced: u32,
+    pub bounced: u32,
 }
 
 /// How far a client is with new keys.
@@ -72,22 +72,6 @@ enum Verdict {
     Early,
     /// It is missing or does not hold.
     Forged,
-}
-
-impl Signing {
-    /// The client has answered: the challenge it had is used up.
-    pub(super) fn answered(&mut self) -> Option<Handshake> {
-        match std::mem::take(&mut self.step) {
-            Step::Challenged(handshake, deadline) => {
-                self.step = Step::Answered(deadline);
-                Some(handshake)
-            }
-            other => {
-                self.step = other;
-                None
-            }
-        }
-    }
 }
 
 impl Connection {
@@ -163,37 +147,6 @@ impl Shard {
         self.respond(conn, message, 401, |writer| {
             writer.line("WWW-Authenticate", &value).finish();
         });
-    }
-
-    /// A client begins to make keys, or has its challenge. All steps together have the time of one
-    /// sign-in.
-    pub(super) fn makes_keys(&mut self, now: Now, conn: ConnId, handshake: Option<Handshake>) {
-        let Some(connection) = self.connections.get_mut(conn) else { return };
-        let signing = connection.signing.get_or_insert_default();
-        let deadline = signing.step.deadline().unwrap_or_else(|| {
-            let deadline = now.after(self.settings.limits.authenticate_timeout);
-            self.wheel.arm(deadline, Timer::Authenticate(conn));
-            deadline
-        });
-        signing.step = match handshake {
-            Some(handshake) => Step::Challenged(handshake, deadline),
-            None => Step::Offered(deadline),
-        };
-    }
-
-    /// Takes the keys of a sign-in in use; what waited for them goes out with
-    /// [`release`](Self::release). Without new ones the old ones stay.
-    pub(super) fn settle_keys(&mut self, conn: ConnId, association: Option<SecurityAssociation>) {
-        let Some(connection) = self.connections.get_mut(conn) else { return };
-        if association.is_none() && connection.signing.is_none() {
-            return;
-        }
-        let signing = connection.signing.get_or_insert_default();
-        signing.step = Step::Idle;
-        signing.bounced = 0;
-        if association.is_some() {
-            signing.association = association;
-        }
     }
 
     /// Sends what waited for new keys.

@@ -12,7 +12,7 @@ use crate::base::ids::{ConnId, ShardId, Slot, SubscriptionId};
 use crate::base::time::{Deadline, Now};
 use crate::base::transport::Transport;
 use crate::dialect::reject::Reject;
-use crate::dialect::resource_list::Listed;
+use crate::dialect::resources::{Outcome, Told};
 use crate::dialect::{ms, simple};
 use crate::metrics::names::Series;
 use crate::presence::category::CategorySet;
@@ -293,7 +293,10 @@ fn first_content(
         let body = views.into_iter().next()?.body?;
         return Some(Content { media_type: media_type(presence.format).into(), body });
     };
-    let media_type = media_type(presence.format);
-    let (uri, views) = (&**list, views.as_slice());
-    Some(Listed { uri, version, full: true, views, apart, media_type }.content())
+    let apart = apart.iter().map(|aor| Told { aor, outcome: Outcome::Apart });
+    let told: Vec<Told<'_>> = views.iter().map(View::told).chain(apart).collect();
+    Some(match presence.format {
+        Format::Categories => ms::batch::content(list, version, true, &told).into(),
+        Format::Pidf => simple::rls::content(list, version, true, &told).into(),
+    })
 }

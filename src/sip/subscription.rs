@@ -5,6 +5,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use super::dialog::DialogHash;
 use crate::base::time::{Deadline, Now};
+use crate::wire::mime::multipart::Written;
 use crate::wire::sip::write::{self, Writer};
 use crate::wire::sip::{Error, HeaderName, Message, Method, NameAddr};
 
@@ -175,6 +176,12 @@ pub struct Content {
     pub media_type: std::borrow::Cow<'static, str>,
     /// Its octets.
     pub body: Bytes,
+}
+
+impl From<Written> for Content {
+    fn from(parts: Written) -> Self {
+        Content { media_type: parts.content_type.into(), body: parts.body.into() }
+    }
 }
 
 #[cfg(test)]

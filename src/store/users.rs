@@ -210,7 +210,7 @@ fn user(row: &Row<'_>) -> rusqlite::Result<User> {
         ha1_sha256: Secret::new(row.get(4)?),
         nt_hash: Secret::new(row.get(5)?),
         disabled: row.get(6)?,
-        person: Person {
+        person: Box::new(Person {
             title: row.get(7)?,
             department: row.get(8)?,
             company: row.get(9)?,
@@ -221,7 +221,7 @@ fn user(row: &Row<'_>) -> rusqlite::Result<User> {
             phone_home: row.get(14)?,
             photo_url: row.get(15)?,
             photo_hash: row.get(16)?,
-        },
+        }),
         policy: row.get(17)?,
     })
 }

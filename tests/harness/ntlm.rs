@@ -93,9 +93,14 @@ impl Keys {
     pub fn signature(&mut self, message: &Request) -> (String, String, String) {
         self.cnum += 1;
         let (crand, cnum) = (format!("{:08x}", 0x5175_6651 ^ self.cnum), self.cnum.to_string());
-        let covered = self.covered(&Text::new(&message.octets()), &crand, &cnum);
-        let mac = self.mac("client-to-server", &covered);
-        (crand, cnum, hex(&mac).to_uppercase())
+        let response = self.response(&Text::new(&message.octets()), &crand, &cnum);
+        (crand, cnum, response)
+    }
+
+    /// The `response` of a message with this `crand` and `cnum`.
+    pub fn response(&self, message: &Text, crand: &str, cnum: &str) -> String {
+        let covered = self.covered(message, crand, cnum);
+        hex(&self.mac("client-to-server", &covered)).to_uppercase()
     }
 
     /// Checks the signature of a message that came; what must be signed and is not, or has another

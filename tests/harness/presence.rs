@@ -1,5 +1,7 @@
 //! What clients send about presence and contacts, and what tests read of the answers.
 
+use mynah::base::ids::ConnId;
+
 use super::client::{Client, uri};
 use super::net::Net;
 use super::text::{Request, Text};
@@ -267,8 +269,8 @@ pub fn availability(document: &str) -> Option<u32> {
 }
 
 /// Sends a request that must be answered 200; other messages to the client stay in line.
-pub fn ok(net: &mut Net, client: &Client, request: &Request) -> Text {
-    let answer = net.ask(client.conn, request);
+pub fn ok(net: &mut Net, conn: ConnId, request: &Request) -> Text {
+    let answer = net.ask(conn, request);
     assert_eq!(answer.status(), 200, "{answer:?}");
     answer
 }

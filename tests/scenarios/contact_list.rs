@@ -31,7 +31,7 @@ fn edits_are_answered_and_told_to_every_endpoint() {
     let mut two = Client::device(&mut net, 1, Device { user: "alice", ms: true, number: 2 });
     for client in [&mut one, &mut two] {
         let request = client.subscribe_own(PACKAGE);
-        let answer = ok(&mut net, client, &request);
+        let answer = ok(&mut net, client.conn, &request);
         assert_eq!(
             answer.body(),
             "<contactList deltaNum=\"1\"><group id=\"1\" name=\"~\" externalURI=\"\"/></contactList>"
@@ -39,7 +39,7 @@ fn edits_are_answered_and_told_to_every_endpoint() {
     }
     let request =
         one.soap("addGroup", "<m:name>Team</m:name><m:externalURI /><m:deltaNum>1</m:deltaNum>");
-    let answer = ok(&mut net, &one, &request);
+    let answer = ok(&mut net, one.conn, &request);
     assert!(answer.body().contains("<m:groupID>2</m:groupID>"), "{answer:?}");
     for client in [&one, &two] {
         let told = net.recv(client.conn);
@@ -48,20 +48,20 @@ fn edits_are_answered_and_told_to_every_endpoint() {
         assert!(told.body().contains("<addedGroup id=\"2\" name=\"Team\""), "{told:?}");
     }
     let request = set_contact(&mut two, "bob", "Bob &amp; Co", "2");
-    ok(&mut net, &two, &request);
+    ok(&mut net, two.conn, &request);
     for client in [&one, &two] {
         let told = net.recv(client.conn);
         assert!(told.body().contains("uri=\"sip:bob@example.test\""), "{told:?}");
         assert!(told.body().contains("name=\"Bob &amp; Co\""), "{told:?}");
     }
     let request = two.soap("deleteGroup", "<m:groupID>2</m:groupID><m:deltaNum>3</m:deltaNum>");
-    ok(&mut net, &two, &request);
+    ok(&mut net, two.conn, &request);
     let told = net.recv(one.conn);
     assert!(told.body().contains("<deletedGroup id=\"2\""), "{told:?}");
     net.restart();
     let mut one = Client::device(&mut net, 0, Device { user: "alice", ms: true, number: 1 });
     let request = one.subscribe_own(PACKAGE);
-    let answer = ok(&mut net, &one, &request);
+    let answer = ok(&mut net, one.conn, &request);
     assert!(answer.body().contains("deltaNum=\"4\""), "{answer:?}");
     assert!(answer.body().contains("uri=\"bob@example.test\""), "{answer:?}");
     assert!(answer.body().contains("groups=\"1\""), "in Other Contacts now: {answer:?}");
@@ -72,7 +72,7 @@ fn nothing_is_answered_or_told_before_it_is_durable() {
     let mut net = Net::new(2);
     let mut alice = Client::lync(&mut net, 0, "alice");
     let request = alice.subscribe_own(PACKAGE);
-    ok(&mut net, &alice, &request);
+    ok(&mut net, alice.conn, &request);
     net.shelf.held = true;
     let requests = ["bob", "carol"].map(|user| set_contact(&mut alice, user, "", "1"));
     for request in &requests {
@@ -95,7 +95,7 @@ fn what_the_store_refuses_has_not_happened() {
     let mut net = Net::new(2);
     let mut alice = Client::lync(&mut net, 0, "alice");
     let request = alice.subscribe_own(PACKAGE);
-    ok(&mut net, &alice, &request);
+    ok(&mut net, alice.conn, &request);
     net.shelf.fails = Some(NotWritten::Failing);
     let request = set_contact(&mut alice, "bob", "", "1");
     let refused = net.ask(alice.conn, &request);
@@ -104,10 +104,10 @@ fn what_the_store_refuses_has_not_happened() {
     net.silent(&[alice.conn]);
     net.shelf.fails = None;
     let request = alice.subscribe_own(PACKAGE);
-    let answer = ok(&mut net, &alice, &request);
+    let answer = ok(&mut net, alice.conn, &request);
     assert!(answer.body().contains("deltaNum=\"1\"") && !answer.body().contains("bob"));
     let request = set_contact(&mut alice, "bob", "", "1");
-    ok(&mut net, &alice, &request);
+    ok(&mut net, alice.conn, &request);
 }
 
 #[test]
@@ -171,11 +171,11 @@ fn the_directory_is_searched_on_every_shard() {
         alice.request("SERVICE", "sip:example.test").body("application/SOAP+xml", body)
     };
     let request = ask(&search("displayName", "boy"), &mut alice);
-    let answer = ok(&mut net, &alice, &request);
+    let answer = ok(&mut net, alice.conn, &request);
     assert!(answer.body().contains("sip:bob@example.test"), "{answer:?}");
     assert!(answer.body().contains("Carol Boyle"), "{answer:?}");
     assert!(answer.body().contains("<m:moreAvailable>false</m:moreAvailable>"), "{answer:?}");
     let request = ask(&search("displayName", "zzz"), &mut alice);
-    let answer = ok(&mut net, &alice, &request);
+    let answer = ok(&mut net, alice.conn, &request);
     assert!(!answer.body().contains("sip:"), "{answer:?}");
 }

@@ -20,14 +20,14 @@ fn last_seen(net: &mut Net, watcher: &Client) -> Option<u32> {
 fn the_answer_lists_all_instances_of_what_was_touched() {
     let mut net = Net::new(2);
     let mut bob = Client::lync(&mut net, 0, "bob");
-    let answer = ok(&mut net, &bob, &bob.publish_state(6500, 0));
+    let answer = ok(&mut net, bob.conn, &bob.publish_state(6500, 0));
     assert_eq!(answer.header("Content-Type"), "application/vnd-microsoft-roaming-self+xml");
     let body = answer.body();
     assert_eq!(body.matches("xsi:type=\"userState\"").count(), 2, "{body}");
     assert!(body.contains("xsi:type=\"aggregateState\""), "{body}");
     assert!(body.contains("version=\"1\""), "{body}");
     assert!(!body.contains("name=\"note\""), "an endpoint keeps what is not named: {body}");
-    let answer = ok(&mut net, &bob, &bob.publish(&[machine_state(2, 3500, 0)]));
+    let answer = ok(&mut net, bob.conn, &bob.publish(&[machine_state(2, 3500, 0)]));
     let body = answer.body();
     assert_eq!(body.matches("xsi:type=\"userState\"").count(), 2, "all of the category: {body}");
 }
@@ -36,8 +36,8 @@ fn the_answer_lists_all_instances_of_what_was_touched() {
 fn a_wrong_version_is_a_fault_that_names_the_right_one() {
     let mut net = Net::new(2);
     let mut bob = Client::lync(&mut net, 0, "bob");
-    ok(&mut net, &bob, &bob.publish_state(6500, 0));
-    ok(&mut net, &bob, &bob.publish_state(9500, 1));
+    ok(&mut net, bob.conn, &bob.publish_state(6500, 0));
+    ok(&mut net, bob.conn, &bob.publish_state(9500, 1));
     let request = bob.publish(&[user_state(2, 3500, 1)]);
     let refused = net.ask(bob.conn, &request);
     assert_eq!(refused.status(), 409);
@@ -48,7 +48,7 @@ fn a_wrong_version_is_a_fault_that_names_the_right_one() {
         "{refused:?}"
     );
     assert_eq!(net.value(Series::PublicationConflicts), 1);
-    ok(&mut net, &bob, &bob.publish(&[user_state(2, 3500, 2)]));
+    ok(&mut net, bob.conn, &bob.publish(&[user_state(2, 3500, 2)]));
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn bodies_that_break_their_format_change_nothing() {
     let mut alice = Client::lync(&mut net, 1, "alice");
     let mut bob = Client::lync(&mut net, 0, "bob");
     let request = alice.batch(&["bob"]);
-    ok(&mut net, &alice, &request);
+    ok(&mut net, alice.conn, &request);
     let publish = "application/msrtc-category-publish+xml";
     let deep = format!("{}{}", "<a>".repeat(5000), "</a>".repeat(5000));
     for (media_type, body, status) in [
@@ -103,23 +103,23 @@ fn the_busiest_wish_and_the_liveliest_machine_win() {
     let mut one = Client::device(&mut net, 0, Device { user: "bob", ms: true, number: 1 });
     let mut two = Client::device(&mut net, 1, Device { user: "bob", ms: true, number: 2 });
     let request = alice.batch(&["bob"]);
-    ok(&mut net, &alice, &request);
+    ok(&mut net, alice.conn, &request);
     let machine = |instance: u32, value: u32, version: u32| {
         [2, 3].map(|container| {
             let state = machine_state(container, value, version);
             state.replace("993308598", &instance.to_string())
         })
     };
-    ok(&mut net, &one, &one.publish(&machine(1, 15_500, 0)));
-    ok(&mut net, &two, &two.publish(&machine(2, 3500, 0)));
-    assert_eq!(last_seen(&mut net, &alice), Some(3500), "at work on the other one");
-    ok(&mut net, &two, &two.publish(&machine(2, 4500, 1)));
+    ok(&mut net, one.conn, &one.publish(&machine(1, 15_500, 0)));
+    ok(&mut net, two.conn, &two.publish(&machine(2, 3500, 0)));
+    assert_eq!(last_seen(&mut net, &alice), None, "at work on the other one, as before");
+    ok(&mut net, two.conn, &two.publish(&machine(2, 4500, 1)));
     assert_eq!(last_seen(&mut net, &alice), Some(4500));
-    ok(&mut net, &one, &one.publish_state(9500, 0));
+    ok(&mut net, one.conn, &one.publish_state(9500, 0));
     assert_eq!(last_seen(&mut net, &alice), Some(9500));
     net.close(two.conn);
     assert!(matches!(last_seen(&mut net, &alice), None | Some(9500)));
-    ok(&mut net, &one, &one.publish_state(18_500, 1));
+    ok(&mut net, one.conn, &one.publish_state(18_500, 1));
     assert_eq!(last_seen(&mut net, &alice), Some(18_500), "wants to look offline");
     net.close(one.conn);
     assert!(matches!(last_seen(&mut net, &alice), None | Some(18_500)));
@@ -132,16 +132,16 @@ fn the_other_endpoint_of_the_user_hears_of_it() {
     let mut two = Client::device(&mut net, 1, Device { user: "bob", ms: true, number: 2 });
     for client in [&mut one, &mut two] {
         let request = client.subscribe_own("vnd-microsoft-roaming-self");
-        let answer = ok(&mut net, client, &request);
+        let answer = ok(&mut net, client.conn, &request);
         assert!(answer.body().contains("<containers"), "{answer:?}");
     }
-    ok(&mut net, &one, &one.publish_state(6500, 0));
+    ok(&mut net, one.conn, &one.publish_state(6500, 0));
     let told = net.recv(two.conn);
     assert_eq!((told.method(), told.header("Event")), ("BENOTIFY", "vnd-microsoft-roaming-self"));
     assert_eq!(told.body().matches("xsi:type=\"userState\"").count(), 2, "{told:?}");
     net.silent(&[one.conn]);
     // It knows the version now.
-    ok(&mut net, &two, &two.publish_state(9500, 1));
+    ok(&mut net, two.conn, &two.publish_state(9500, 1));
 }
 
 #[test]
@@ -149,23 +149,23 @@ fn a_level_decides_what_is_seen_and_a_change_of_it_is_seen_at_once() {
     let mut net = Net::new(2);
     let mut alice = Client::lync(&mut net, 1, "alice");
     let mut bob = Client::lync(&mut net, 0, "bob");
-    ok(&mut net, &bob, &bob.publish_state(6500, 0));
-    ok(&mut net, &bob, &bob.publish_note("in the &amp; office", 0));
+    ok(&mut net, bob.conn, &bob.publish_state(6500, 0));
+    ok(&mut net, bob.conn, &bob.publish_note("in the &amp; office", 0));
     let request = alice.batch(&["bob"]);
-    let first = ok(&mut net, &alice, &request);
+    let first = ok(&mut net, alice.conn, &request);
     assert!(first.body().contains("in the &amp; office"), "a colleague: {first:?}");
-    ok(&mut net, &bob, &bob.set_members(&[(32_000, 0, "add", "alice")]));
+    ok(&mut net, bob.conn, &bob.set_members(&[(32_000, 0, "add", "alice")]));
     let told = net.recv(alice.conn);
     assert_eq!(availability(told.body()), Some(18_500), "blocked");
     assert!(!told.body().contains("office"), "{told:?}");
     assert!(told.body().contains("name=\"note\""), "the note is taken back: {told:?}");
-    ok(&mut net, &bob, &bob.publish_note("secret", 1));
+    ok(&mut net, bob.conn, &bob.publish_note("secret", 1));
     net.pass_s(1);
     while let Some(told) = net.try_recv(alice.conn) {
         assert!(!told.body().contains("secret"), "{told:?}");
     }
     let both = [(32_000, 1, "remove", "alice"), (300, 0, "add", "alice")];
-    ok(&mut net, &bob, &bob.set_members(&both));
+    ok(&mut net, bob.conn, &bob.set_members(&both));
     let told = net.recv(alice.conn);
     assert_eq!(availability(told.body()), Some(6500));
     assert!(told.body().contains("secret"), "{told:?}");
@@ -181,9 +181,9 @@ fn who_is_added_is_asked_and_can_say_that_he_has_seen_it() {
     let mut alice = Client::lync(&mut net, 1, "alice");
     let mut bob = Client::lync(&mut net, 0, "bob");
     let request = bob.subscribe_own("vnd-microsoft-roaming-self");
-    ok(&mut net, &bob, &request);
+    ok(&mut net, bob.conn, &request);
     let request = alice.batch_added("bob");
-    ok(&mut net, &alice, &request);
+    ok(&mut net, alice.conn, &request);
     let told = net.recv(bob.conn);
     assert!(told.body().contains("user=\"alice@example.test\""), "{told:?}");
     assert!(told.body().contains("acknowledged=\"false\""), "{told:?}");
@@ -192,11 +192,11 @@ fn who_is_added_is_asked_and_can_say_that_he_has_seen_it() {
         "<setSubscribers xmlns=\"http://schemas.microsoft.com/2006/09/sip/presence-subscribers\">\
          <subscriber user=\"alice@example.test\" acknowledged=\"true\"/></setSubscribers>",
     );
-    ok(&mut net, &bob, &seen);
+    ok(&mut net, bob.conn, &seen);
     net.restart();
     let mut bob = Client::lync(&mut net, 0, "bob");
     let request = bob.subscribe_own("vnd-microsoft-roaming-self");
-    let answer = ok(&mut net, &bob, &request);
+    let answer = ok(&mut net, bob.conn, &request);
     assert!(answer.body().contains("acknowledged=\"true\""), "it is kept: {answer:?}");
 }
 
@@ -204,25 +204,25 @@ fn who_is_added_is_asked_and_can_say_that_he_has_seen_it() {
 fn what_is_static_survives_a_restart_and_versions_go_on() {
     let mut net = Net::new(2);
     let mut bob = Client::lync(&mut net, 0, "bob");
-    ok(&mut net, &bob, &bob.publish_state(6500, 0));
-    ok(&mut net, &bob, &bob.publish(&[machine_state(2, 3500, 0)]));
-    ok(&mut net, &bob, &bob.publish_note("back at noon", 0));
-    ok(&mut net, &bob, &bob.set_members(&[(300, 0, "add", "alice")]));
+    ok(&mut net, bob.conn, &bob.publish_state(6500, 0));
+    ok(&mut net, bob.conn, &bob.publish(&[machine_state(2, 3500, 0)]));
+    ok(&mut net, bob.conn, &bob.publish_note("back at noon", 0));
+    ok(&mut net, bob.conn, &bob.set_members(&[(300, 0, "add", "alice")]));
     net.restart();
     let mut alice = Client::lync(&mut net, 1, "alice");
     let request = alice.batch(&["bob"]);
-    let seen = ok(&mut net, &alice, &request);
+    let seen = ok(&mut net, alice.conn, &request);
     assert!(seen.body().contains("back at noon"), "{seen:?}");
     assert!(seen.body().contains("<availability>18500</availability>"), "not signed in: {seen:?}");
     let mut bob = Client::lync(&mut net, 0, "bob");
     assert_eq!(last_seen(&mut net, &alice), Some(6500), "as he had chosen");
     let request = bob.subscribe_own("vnd-microsoft-roaming-self");
-    let own = ok(&mut net, &bob, &request);
+    let own = ok(&mut net, bob.conn, &request);
     assert!(!own.body().contains("machineState"), "bound to its endpoint: {own:?}");
     assert!(own.body().contains("<container id=\"300\" version=\"1\">"), "{own:?}");
     let old = bob.publish(&[user_state(2, 3500, 0)]);
     assert_eq!(net.ask(bob.conn, &old).status(), 409);
-    ok(&mut net, &bob, &bob.publish(&[user_state(2, 3500, 1)]));
+    ok(&mut net, bob.conn, &bob.publish(&[user_state(2, 3500, 1)]));
 }
 
 #[test]
@@ -231,7 +231,7 @@ fn an_answer_waits_until_what_is_static_is_durable() {
     let mut alice = Client::lync(&mut net, 1, "alice");
     let mut bob = Client::lync(&mut net, 0, "bob");
     let request = alice.batch(&["bob"]);
-    ok(&mut net, &alice, &request);
+    ok(&mut net, alice.conn, &request);
     net.shelf.held = true;
     net.send(bob.conn, &bob.publish_state(6500, 0));
     net.silent(&[bob.conn]);
@@ -245,7 +245,7 @@ fn an_answer_waits_until_what_is_static_is_durable() {
     assert_eq!(refused.status(), 503);
     assert!(refused.has("Retry-After"), "{refused:?}");
     let machine = bob.publish(&[machine_state(2, 3500, 0)]);
-    ok(&mut net, &bob, &machine);
+    ok(&mut net, bob.conn, &machine);
 }
 
 #[test]
@@ -254,8 +254,8 @@ fn a_standard_client_publishes_under_an_entity_tag() {
     let mut alice = Client::lync(&mut net, 1, "alice");
     let mut bob = Client::simple(&mut net, 0, "bob");
     let request = alice.batch(&["bob"]);
-    ok(&mut net, &alice, &request);
-    let first = ok(&mut net, &bob, &bob.publish_pidf("busy", "in a call", None));
+    ok(&mut net, alice.conn, &request);
+    let first = ok(&mut net, bob.conn, &bob.publish_pidf("busy", "in a call", None));
     assert_eq!(first.header("Expires"), "600");
     let tag = first.header("SIP-ETag").to_owned();
     assert!(!tag.is_empty());
@@ -263,7 +263,7 @@ fn a_standard_client_publishes_under_an_entity_tag() {
     assert_eq!(availability(told.body()), Some(6500));
     assert!(told.body().contains("in a call"), "{told:?}");
     net.pass_s(1);
-    let second = ok(&mut net, &bob, &bob.publish_pidf("away", "", Some(&tag)));
+    let second = ok(&mut net, bob.conn, &bob.publish_pidf("away", "", Some(&tag)));
     let newer = second.header("SIP-ETag").to_owned();
     assert_ne!(newer, tag);
     let told = net.recv(alice.conn);
@@ -275,7 +275,7 @@ fn a_standard_client_publishes_under_an_entity_tag() {
         .header("Event", "presence")
         .header("Expires", "300")
         .header("SIP-If-Match", &newer);
-    let third = ok(&mut net, &bob, &refresh);
+    let third = ok(&mut net, bob.conn, &refresh);
     let newest = third.header("SIP-ETag").to_owned();
     net.pass_s(1);
     net.silent(&[alice.conn]);
@@ -284,7 +284,7 @@ fn a_standard_client_publishes_under_an_entity_tag() {
         .header("Event", "presence")
         .header("Expires", "0")
         .header("SIP-If-Match", &newest);
-    ok(&mut net, &bob, &remove);
+    ok(&mut net, bob.conn, &remove);
     assert_eq!(last_seen(&mut net, &alice), Some(3500), "signed in, nothing said");
     let without = bob.request("PUBLISH", "sip:bob@example.test").header("Event", "presence");
     assert_eq!(net.ask(bob.conn, &without).status(), 400);
@@ -296,10 +296,11 @@ fn what_nobody_refreshes_is_forgotten() {
     let mut alice = Client::lync(&mut net, 1, "alice");
     let mut bob = Client::simple(&mut net, 0, "bob");
     let request = alice.batch(&["bob"]);
-    ok(&mut net, &alice, &request);
-    ok(&mut net, &bob, &bob.publish_pidf("busy", "", None));
+    ok(&mut net, alice.conn, &request);
+    let request = bob.publish_pidf("busy", "", None).with("Expires", "60");
+    ok(&mut net, bob.conn, &request);
     assert_eq!(last_seen(&mut net, &alice), Some(6500));
-    net.pass_s(601);
+    net.pass_s(61);
     assert_eq!(last_seen(&mut net, &alice), Some(3500));
 }
 
@@ -309,7 +310,7 @@ fn a_custom_text_is_shown_as_it_is() {
     let mut alice = Client::lync(&mut net, 1, "alice");
     let mut bob = Client::lync(&mut net, 0, "bob");
     let request = alice.batch(&["bob"]);
-    ok(&mut net, &alice, &request);
+    ok(&mut net, alice.conn, &request);
     let state = |container| {
         publication(
             "state",
@@ -323,7 +324,7 @@ fn a_custom_text_is_shown_as_it_is() {
              maxAvailability=\"8999\"><custom LCID=\"1033\">Deep work</custom></activity></state>",
         )
     };
-    ok(&mut net, &bob, &bob.publish(&[state(2), state(3)]));
+    ok(&mut net, bob.conn, &bob.publish(&[state(2), state(3)]));
     let told = net.recv(alice.conn);
     assert!(told.body().contains("<custom LCID=\"1033\">Deep work</custom>"), "{told:?}");
 }

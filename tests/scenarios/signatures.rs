@@ -114,7 +114,8 @@ fn an_answer_without_its_signature_ends_the_connection() {
 
 #[test]
 fn a_signature_that_does_not_hold_ends_the_connection() {
-    let forge: [fn(&mut Net, &mut Client, &Client) -> Vec<u8>; 5] = [
+    type Forge = fn(&mut Net, &mut Client, &Client) -> Vec<u8>;
+    let forge: [Forge; 5] = [
         // Another message's.
         |net, alice, _| {
             let other = net.keys.get_mut(&alice.conn).unwrap().sign(alice.page("bob", "x"));

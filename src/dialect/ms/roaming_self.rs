@@ -1,69 +1,71 @@
-//! What a user's own Lync endpoints are told of him (MS-PRES, roaming-self).
+//! What a Lync user's own endpoints are told: `application/vnd-microsoft-roaming-self+xml`.
+//!
+//! A client that finds an instance of a category in it forgets all others of that name, so of
+//! each category all instances are told or none.
 
-use super::payload;
+use super::categories::write_payload;
+use super::{members, state};
 use crate::base::limits::Limits;
 use crate::base::time::Now;
+use crate::dialect::address::uri;
 use crate::presence::category::Category;
-use crate::presence::container::{ContainerId, Member};
+use crate::presence::container::ContainerId;
 use crate::presence::presentity::Presentity;
 use crate::presence::publication::{Life, Publication};
 use crate::wire::presence::categories::{self, Own};
-use crate::wire::presence::containers::{Member as WireMember, MemberType};
+use crate::wire::presence::containers::MemberType;
 use crate::wire::presence::publish::ExpireType;
-pub use crate::wire::presence::roaming_self::MEDIA_TYPE as CONTENT_TYPE;
-use crate::wire::presence::roaming_self::{self, Container, Subscriber};
-use crate::wire::presence::{Error, categories::Category as WireCategory};
+use crate::wire::presence::{Error, roaming_self};
 use crate::wire::xml::{Document, Writer};
 
-/// What an endpoint asks for.
+pub use crate::wire::presence::roaming_self::CONTENT_TYPE;
 pub use crate::wire::presence::roaming_self::Request as RoamingList;
 
-/// Instance of the aggregated state among the user's own.
+/// The number of the aggregated state among the user's own.
 const AGGREGATE_INSTANCE: u32 = 0;
 
-/// What is told.
-#[derive(Clone, Copy, Debug, Default)]
+/// Which parts of a user's own data are told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Parts<'a> {
-    /// Publications of these categories; `None` for none. An endpoint forgets those of a category
-    /// that are left out, so all are told.
-    pub categories: Option<Told<'a>>,
+    /// Publications, of some categories or of all.
+    pub categories: Option<Which<'a>>,
     /// Members of containers.
     pub containers: bool,
     /// Those who added the user.
     pub subscribers: bool,
 }
 
-/// Whose publications are told.
-#[derive(Clone, Copy, Debug)]
-pub enum Told<'a> {
-    /// All.
+/// Which categories.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which<'a> {
+    /// All there are.
     All,
-    /// Those of some categories.
-    Of(&'a [Category]),
+    /// These, also when nothing of them is left.
+    Only(&'a [Category]),
 }
 
 impl<'a> Parts<'a> {
-    /// All that an endpoint asked for.
-    pub fn of(list: RoamingList) -> Self {
+    /// What an endpoint asked for.
+    pub fn of(list: RoamingList) -> Parts<'static> {
         Parts {
-            categories: list.categories.then_some(Told::All),
+            categories: list.categories.then_some(Which::All),
             containers: list.containers,
             subscribers: list.subscribers,
         }
     }
 
-    /// Publications of some categories.
+    /// The publications of these categories.
     pub fn categories(categories: &'a [Category]) -> Self {
-        Parts { categories: Some(Told::Of(categories)), ..Parts::default() }
+        Parts { categories: Some(Which::Only(categories)), ..Parts::default() }
     }
 
-    /// The containers.
-    pub fn containers() -> Self {
+    /// The members of all containers.
+    pub fn containers() -> Parts<'static> {
         Parts { containers: true, ..Parts::default() }
     }
 
     /// Those who added the user.
-    pub fn subscribers() -> Self {
+    pub fn subscribers() -> Parts<'static> {
         Parts { subscribers: true, ..Parts::default() }
     }
 }
@@ -71,106 +73,112 @@ impl<'a> Parts<'a> {
 /// Reads what an endpoint asks for.
 ///
 /// # Errors
-/// The document breaks the format.
+/// What breaks the form.
 pub fn read(body: &[u8], limits: &Limits) -> Result<RoamingList, Error> {
-    let document = Document::parse(body, limits)?;
-    roaming_self::read(&document)
+    roaming_self::read(&Document::parse(body, limits)?)
 }
 
-/// Writes these parts.
+/// What `presentity` holds of the user `aor`, for his own endpoints.
 pub fn document(now: Now, aor: &str, presentity: &Presentity, parts: Parts<'_>) -> String {
     let mut writer = Writer::new();
     roaming_self::start(&mut writer);
-    if let Some(told) = parts.categories {
-        let is_told = |category: &Category| match told {
-            Told::All => true,
-            Told::Of(categories) => categories.contains(category),
-        };
-        categories::start(&mut writer, &format!("sip:{aor}"));
-        for publication in presentity.publications().filter(|p| is_told(&p.key.category)) {
-            publication_element(&mut writer, now, publication);
-        }
-        if is_told(&Category::State) {
-            aggregate_element(&mut writer, presentity);
-        }
+    if let Some(which) = parts.categories {
+        categories::start(&mut writer, &uri(aor));
+        publications(&mut writer, now, presentity, which);
         writer.end();
     }
     if parts.containers {
         let containers: Vec<_> = presentity.containers().collect();
-        roaming_self::containers(
-            &mut writer,
-            containers.iter().map(|container| Container {
-                id: container.id.0,
-                version: container.version,
-                members: container.members.iter().map(member).collect(),
-            }),
-        );
+        let containers = containers.iter().map(|container| roaming_self::Container {
+            id: container.id.0,
+            version: container.version,
+            members: container.members.iter().map(members::write).collect(),
+        });
+        roaming_self::containers(&mut writer, containers);
     }
     if parts.subscribers {
-        let subscribers = presentity.subscribers().map(|(user, acknowledged)| Subscriber {
-            user: user.as_str(),
-            display_name: "",
-            acknowledged,
-            kind: MemberType::SameEnterprise,
-        });
-        roaming_self::subscribers(&mut writer, subscribers);
+        roaming_self::subscribers(&mut writer, subscribers(aor, presentity));
     }
     writer.finish()
 }
 
-fn publication_element(writer: &mut Writer, now: Now, publication: &Publication) {
-    let Publication { key, version, published_ms, life, payload } = publication;
-    let (expire_type, expires) = match life {
-        Life::Static => (ExpireType::Static, None),
-        Life::Endpoint(_) => (ExpireType::Endpoint, None),
-        Life::User => (ExpireType::User, None),
-        Life::Until(end) => (ExpireType::Time, Some(end.saturating_sub(now.unix_ms / 1000))),
+fn publications(writer: &mut Writer, now: Now, presentity: &Presentity, which: Which<'_>) {
+    let is_told = |category: &Category| match which {
+        Which::All => true,
+        Which::Only(categories) => categories.contains(category),
     };
-    let (container, version) = (key.container.0, *version);
-    WireCategory {
-        name: key.category.name(),
-        instance: key.instance,
-        publish_time: published_ms / 1000,
-        own: Some(Own { container, version, expire_type, expires }),
+    if is_told(&Category::State) {
+        aggregate(writer, presentity, ContainerId::SELF_AGGREGATION);
+        aggregate(writer, presentity, ContainerId::TEAM_AGGREGATION);
     }
-    .start(writer);
-    if payload.source.is_empty() {
-        payload::write(writer, &payload.meaning);
-    } else {
-        writer.raw(&payload.source);
+    let told = || presentity.publications().filter(|one| is_told(&one.key.category));
+    told().for_each(|one| publication(writer, now, one));
+    let Which::Only(categories) = which else { return };
+    for category in categories.iter().filter(|category| **category != Category::State) {
+        if !told().any(|one| one.key.category == *category) {
+            // A client that is told so without a container forgets its note, whatever the name.
+            let container = (*category != Category::Note).then_some(ContainerId::SELF.0);
+            categories::cleared(writer, category.name(), container);
+        }
     }
-    writer.end();
 }
 
-fn aggregate_element(writer: &mut Writer, presentity: &Presentity) {
-    let aggregated = presentity.aggregated(ContainerId::SELF_AGGREGATION);
-    let container = ContainerId::SELF_AGGREGATION.0;
+fn aggregate(writer: &mut Writer, presentity: &Presentity, container: ContainerId) {
+    let aggregated = presentity.aggregated(container);
     let own = Own {
-        container,
+        container: container.0,
         version: aggregated.version,
         expire_type: ExpireType::User,
         expires: None,
     };
-    WireCategory {
+    categories::Category {
         name: Category::State.name(),
         instance: AGGREGATE_INSTANCE,
         publish_time: aggregated.published_ms / 1000,
         own: Some(own),
     }
     .start(writer);
-    payload::write_aggregate(writer, &aggregated.aggregate);
+    state::write(writer, &aggregated.aggregate);
     writer.end();
 }
 
-/// A member as it is written.
-pub(super) fn member(member: &Member) -> WireMember<'_> {
-    let (kind, value) = match member {
-        Member::User(aor) => (MemberType::User, aor.as_str()),
-        Member::Domain(domain) => (MemberType::Domain, &**domain),
-        Member::SameEnterprise => (MemberType::SameEnterprise, ""),
-        Member::Federated => (MemberType::Federated, ""),
-        Member::PublicCloud => (MemberType::PublicCloud, ""),
-        Member::Everyone => (MemberType::Everyone, ""),
+fn publication(writer: &mut Writer, now: Now, publication: &Publication) {
+    let (expire_type, expires) = match publication.life {
+        Life::Static => (ExpireType::Static, None),
+        Life::Endpoint(_) => (ExpireType::Endpoint, None),
+        Life::User => (ExpireType::User, None),
+        Life::Until(end) => (ExpireType::Time, Some(end.saturating_sub(now.unix_ms / 1000))),
     };
-    WireMember { kind, value }
+    let own = Own {
+        container: publication.key.container.0,
+        version: publication.version,
+        expire_type,
+        expires,
+    };
+    categories::Category {
+        name: publication.key.category.name(),
+        instance: publication.key.instance,
+        publish_time: publication.published_ms / 1000,
+        own: Some(own),
+    }
+    .start(writer);
+    write_payload(writer, &publication.payload);
+    writer.end();
+}
+
+/// Who added the user. His name is not known here; the address stands for it.
+fn subscribers<'a>(
+    aor: &'a str,
+    presentity: &'a Presentity,
+) -> impl Iterator<Item = roaming_self::Subscriber<'a>> {
+    let domain = aor.rsplit_once('@').map_or("", |(_, domain)| domain);
+    presentity.subscribers().map(move |(user, acknowledged)| roaming_self::Subscriber {
+        user: user.as_str(),
+        display_name: user.as_str(),
+        acknowledged,
+        kind: match user.domain() == domain {
+            true => MemberType::SameEnterprise,
+            false => MemberType::Federated,
+        },
+    })
 }

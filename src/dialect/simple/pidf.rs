@@ -1,76 +1,87 @@
-//! A user as standard clients see him: a view as PIDF (RFC 3863, RFC 4480).
+//! What a standard client is told of somebody it watches: PIDF, always the whole document.
 
 use std::borrow::Cow;
 
+use crate::dialect::address::uri;
 use crate::presence::aggregate::Aggregate;
-use crate::presence::card::Card;
-use crate::presence::state::{Availability, Class};
-use crate::presence::view::View;
-pub use crate::wire::presence::pidf::MEDIA_TYPE as CONTENT_TYPE;
+use crate::presence::state::Class;
+use crate::presence::view::{Content, View};
 use crate::wire::presence::pidf::{Activity, Person, Pidf, Tuple, UserInput};
 
-/// Writes the whole document: these clients know no part of one.
+pub use crate::wire::presence::pidf::CONTENT_TYPE;
+
+/// The identity of the only tuple, and of the person: the same in each document, so that a
+/// client sees them change and not come and go.
+const TUPLE: &str = "t1";
+const PERSON: &str = "p1";
+
+/// What `view` shows of the user `aor`. Clients that know only PIDF itself find the note in the
+/// tuple.
 pub fn document(aor: &str, view: &View<'_>) -> String {
-    let offline = Aggregate::OFFLINE;
-    let state = view.state().unwrap_or(&offline);
-    let is_open = state.availability.class() != Class::Offline;
-    let notes: Vec<Cow<'_, str>> = view.notes().map(|note| (&*note.text).into()).collect();
-    let entity = format!("sip:{aor}");
+    let uri = uri(aor);
+    let state = view.state();
+    let since = view.items.iter().find(|item| matches!(item.content, Content::State(_)));
+    let notes: Vec<Cow<'_, str>> = view.notes().map(|note| (*note.text).into()).collect();
+    let card = view.card();
+    let icon = card.and_then(|card| card.photo.as_ref()).map_or("", |photo| &*photo.uri);
     let person = Person {
-        id: "person".into(),
-        activities: if is_open { activities(state) } else { Vec::new() },
-        place: state.location.as_deref().unwrap_or_default().into(),
-        status_icon: photo(view.card()).into(),
-        user_input: user_input(state),
-        display_name: view.card().map_or("", |card| &card.display_name).into(),
+        id: PERSON.into(),
+        activities: state.map(activities).unwrap_or_default(),
+        place: state.and_then(|state| state.location.as_deref()).unwrap_or_default().into(),
+        status_icon: icon.into(),
+        user_input: state.and_then(user_input),
+        display_name: card.map_or("", |card| &*card.display_name).into(),
         notes: notes.clone(),
         timestamp: None,
     };
     let tuple = Tuple {
-        id: "im".into(),
-        is_open: Some(is_open),
-        contact: entity.as_str().into(),
-        // baresip and others show the note of the tuple.
+        id: TUPLE.into(),
+        is_open: state.map(|state| state.availability.class() != Class::Offline),
+        activities: Vec::new(),
+        contact: uri.as_str().into(),
         notes,
-        ..Tuple::default()
+        timestamp: since.map(|item| item.published_ms / 1000),
     };
-    let (tuples, persons) = (vec![tuple], vec![person]);
-    let entity = entity.as_str().into();
-    Pidf { entity, tuples, persons, ..Pidf::default() }.write()
+    let pidf = Pidf {
+        entity: uri.as_str().into(),
+        tuples: vec![tuple],
+        persons: vec![person],
+        ..Pidf::default()
+    };
+    pidf.write()
 }
 
-fn photo(card: Option<&Card>) -> &str {
-    card.and_then(|card| card.photo.as_ref()).map_or("", |photo| &photo.uri)
-}
-
-/// What he does, in the words of RFC 4480: the nearest there is to his availability, and what is
-/// said beyond it.
+/// What he does. Besides what the token says there is always `busy` or `away`, for clients that
+/// know no others.
 fn activities(state: &Aggregate) -> Vec<Activity<'_>> {
-    let named = |name: &'static str| Activity { name: name.into(), text: "".into() };
-    let mut activities = match state.availability.class() {
-        Class::Available | Class::Idle | Class::Offline => Vec::new(),
-        Class::Busy | Class::BusyIdle => vec![named("busy")],
-        // There is no word for it; busy is what clients know.
-        Class::DoNotDisturb => vec![named("busy")],
-        Class::BeRightBack | Class::Away => vec![named("away")],
-    };
-    let Some(activity) = &state.activity else { return activities };
-    let name = match &*activity.token {
-        "on-the-phone" => Some("on-the-phone"),
-        "in-a-conference" | "in-a-meeting" => Some("meeting"),
+    let token = state.activity.as_ref().map_or("", |activity| &*activity.token);
+    let exact = match token {
+        "on-the-phone" | "in-a-conference" => Some("on-the-phone"),
+        "in-a-meeting" => Some("meeting"),
         "in-presentation" => Some("presentation"),
         "out-of-office" => Some("vacation"),
         _ => None,
     };
-    activities.extend(name.map(named));
-    if let Some((_, text)) = activity.custom.first() {
+    let plain = match state.availability.class() {
+        Class::Available | Class::Idle | Class::Offline => None,
+        Class::Busy | Class::BusyIdle | Class::DoNotDisturb => Some("busy"),
+        Class::BeRightBack | Class::Away => Some("away"),
+    };
+    let named = exact.filter(|_| plain.is_some()).into_iter().chain(plain);
+    let mut activities: Vec<_> =
+        named.map(|name| Activity { name: name.into(), text: "".into() }).collect();
+    let custom = state.activity.as_ref().and_then(|activity| activity.custom.first());
+    if let Some((_, text)) = custom {
         activities.push(Activity { name: "other".into(), text: (&**text).into() });
     }
     activities
 }
 
 fn user_input(state: &Aggregate) -> Option<UserInput> {
-    let is_idle = matches!(state.availability.class(), Class::Idle | Class::BusyIdle);
-    (is_idle || state.availability < Availability::IDLE)
-        .then_some(UserInput { is_idle, last: state.last_active })
+    let is_idle = match state.availability.class() {
+        Class::Offline => return None,
+        Class::Idle | Class::BusyIdle | Class::Away => true,
+        Class::Available | Class::Busy | Class::DoNotDisturb | Class::BeRightBack => false,
+    };
+    Some(UserInput { is_idle, last: state.last_active })
 }

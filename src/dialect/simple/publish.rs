@@ -1,4 +1,5 @@
-//! What a standard client publishes (RFC 3903, PIDF) as publications of the one document.
+//! What a standard client publishes: PUBLISH with PIDF (RFC 3903, RFC 3863, RFC 4480), written
+//! into the same document as all else the user publishes.
 
 use std::sync::Arc;
 
@@ -6,113 +7,107 @@ use crate::base::limits::Limits;
 use crate::presence::category::Category;
 use crate::presence::container::ContainerId;
 use crate::presence::publication::{Key, Life, Meaning, Operation, Payload};
-use crate::presence::state::{Activity, Availability, Note, NoteKind, State, StateKind};
+use crate::presence::state::{Activity, Availability, Class, Note, NoteKind, State, StateKind};
 use crate::wire::presence::Error;
-use crate::wire::presence::pidf::{self, Pidf};
+use crate::wire::presence::pidf::{self, Pidf, UserInput};
 use crate::wire::xml::Document;
 
-/// Reads the state and the note of a PIDF document. They become instances `instance` that live
-/// until `until`, in seconds since 1970.
+pub use crate::wire::presence::pidf::CONTENT_TYPE;
+
+/// The language of text whose language is not known: none.
+const NO_LCID: u32 = 0;
+
+/// Reads what is published under one entity tag, until that second since 1970: a machine state
+/// for both aggregations, and a note if there is one. All of it has the number `instance`. It
+/// takes the place of everything that was published under the tag before.
 ///
 /// # Errors
-/// The document breaks the format.
+/// What breaks the form.
 pub fn read(
     body: &[u8],
     instance: u32,
     until: u64,
     limits: &Limits,
 ) -> Result<Vec<Operation>, Error> {
-    let document = Document::parse(body, limits).map_err(|_| Error::Root)?;
+    let document = Document::parse(body, limits)?;
     let pidf = Pidf::read(&document)?;
-    let state = Meaning::State(state(&pidf));
-    let note = note(&pidf).map(|text| Note { kind: NoteKind::Personal, text: text.into() });
-    let payload = |meaning| Arc::new(Payload { meaning, source: Arc::default() });
-    let put = |category: Category, container, payload: &Arc<Payload>| Operation {
-        key: Key { category, container, instance },
+    let operation = |category: &Category, container, meaning: &Meaning| Operation {
+        key: Key { category: category.clone(), container, instance },
         version: None,
         life: Life::Until(until),
-        payload: Some(Arc::clone(payload)),
+        payload: Some(Arc::new(Payload { meaning: meaning.clone(), source: Arc::default() })),
     };
-    let state = payload(state);
-    let mut operations = vec![
-        put(Category::State, ContainerId::SELF_AGGREGATION, &state),
-        put(Category::State, ContainerId::TEAM_AGGREGATION, &state),
-    ];
-    if let Some(note) = note {
-        let note = payload(Meaning::Note(note));
-        for level in [ContainerId::COLLEAGUES, ContainerId::WORKGROUP, ContainerId::FRIENDS] {
-            operations.push(put(Category::Note, level, &note));
-        }
+    let state = Meaning::State(state(&pidf));
+    let aggregations = [ContainerId::SELF_AGGREGATION, ContainerId::TEAM_AGGREGATION];
+    let mut operations: Vec<Operation> = aggregations
+        .into_iter()
+        .map(|container| operation(&Category::State, container, &state))
+        .collect();
+    if let Some(text) = note(&pidf) {
+        let note = Meaning::Note(Note { kind: NoteKind::Personal, text: text.into() });
+        let levels = [ContainerId::COLLEAGUES, ContainerId::WORKGROUP, ContainerId::FRIENDS];
+        let notes = levels.into_iter().map(|level| operation(&Category::Note, level, &note));
+        operations.extend(notes);
     }
     Ok(operations)
 }
 
-/// The document as a statement of one machine.
-fn state(pidf: &Pidf<'_>) -> State {
-    let closed = pidf.tuples.iter().any(|tuple| tuple.is_open == Some(false));
-    let open = pidf.tuples.iter().any(|tuple| tuple.is_open == Some(true));
-    let idle = pidf.persons.iter().filter_map(|person| person.user_input);
-    let idle = idle.chain(pidf.devices.iter().filter_map(|device| device.user_input));
-    let activities = pidf.persons.iter().flat_map(|person| &person.activities);
-    let activities = activities.chain(pidf.tuples.iter().flat_map(|tuple| &tuple.activities));
-    let mut availability = Availability::AVAILABLE;
-    let mut token = "";
-    let mut custom = Vec::new();
-    for activity in activities {
-        let (value, meant) = meaning(activity);
-        if value > availability {
-            availability = value;
-        }
-        if !meant.is_empty() {
-            token = meant;
-        }
-        if activity.name == "other" && !activity.text.is_empty() {
-            custom.push((LANGUAGE_NEUTRAL, Arc::from(&*activity.text)));
-        }
-    }
-    let inputs: Vec<pidf::UserInput> = idle.collect();
-    let is_idle = !inputs.is_empty() && inputs.iter().all(|input| input.is_idle);
-    if is_idle && availability == Availability::AVAILABLE {
-        availability = Availability::IDLE;
-    }
-    if closed && !open {
-        availability = Availability::OFFLINE;
-    }
-    let mut state = State::new(StateKind::Machine, availability);
-    if !token.is_empty() || !custom.is_empty() {
-        state.activity = Some(Activity { token: token.into(), custom: custom.into() });
-    }
-    let place = pidf.persons.iter().map(|person| &*person.place).find(|place| !place.is_empty());
-    state.location = place.map(Arc::from);
-    state.last_active = inputs.iter().filter_map(|input| input.last).max();
-    state
-}
-
-/// The LCID of a text in no particular language.
-const LANGUAGE_NEUTRAL: u32 = 0;
-
-/// How available somebody is who does this, and what Lync clients call it.
-fn meaning(activity: &pidf::Activity<'_>) -> (Availability, &'static str) {
-    match &*activity.name {
-        "on-the-phone" => (Availability::BUSY, "on-the-phone"),
-        "meeting" | "appointment" => (Availability::BUSY, "in-a-meeting"),
-        "presentation" | "performance" => (Availability::DO_NOT_DISTURB, "in-presentation"),
-        "busy" | "working" | "looking-for-work" => (Availability::BUSY, ""),
-        "vacation" | "holiday" | "travel" => (Availability::AWAY, "out-of-office"),
-        "breakfast" | "lunch" | "dinner" | "meal" | "steering" | "in-transit" => {
-            (Availability::BE_RIGHT_BACK, "")
-        }
-        "away" | "sleeping" | "permanent-absence" | "shopping" | "spectator" | "tv" => {
-            (Availability::AWAY, "")
-        }
-        _ => (Availability::AVAILABLE, ""),
-    }
-}
-
-/// His note: beside his name, or in the tuple.
-fn note<'a>(pidf: &'a Pidf<'_>) -> Option<&'a str> {
+/// The note: of the person, else of a way to reach him, else of the document.
+fn note<'p>(pidf: &'p Pidf<'_>) -> Option<&'p str> {
     let persons = pidf.persons.iter().flat_map(|person| &person.notes);
     let tuples = pidf.tuples.iter().flat_map(|tuple| &tuple.notes);
-    let mut notes = persons.chain(&pidf.notes).chain(tuples).map(|note| note.trim());
-    notes.find(|note| !note.is_empty())
+    let mut notes = persons.chain(tuples).chain(&pidf.notes);
+    notes.find(|note| !note.is_empty()).map(|note| &**note)
+}
+
+fn state(pidf: &Pidf<'_>) -> State {
+    let is_closed = pidf.tuples.iter().any(|tuple| tuple.is_open == Some(false))
+        && !pidf.tuples.iter().any(|tuple| tuple.is_open == Some(true));
+    if is_closed {
+        return State::new(StateKind::Machine, Availability::OFFLINE);
+    }
+    let persons = pidf.persons.iter().flat_map(|person| &person.activities);
+    let tuples = pidf.tuples.iter().flat_map(|tuple| &tuple.activities);
+    let activities: Vec<&pidf::Activity<'_>> = persons.chain(tuples).collect();
+    let known = activities.iter().filter_map(|activity| known(&activity.name));
+    let (availability, token) = known
+        .max_by_key(|(availability, _)| *availability)
+        .unwrap_or((Availability::AVAILABLE, ""));
+    let custom = activities.iter().filter(|one| one.name == "other" && !one.text.is_empty());
+    let custom: Arc<[_]> = custom.take(1).map(|one| (NO_LCID, (&*one.text).into())).collect();
+
+    let inputs = || {
+        let persons = pidf.persons.iter().filter_map(|person| person.user_input);
+        persons.chain(pidf.devices.iter().filter_map(|device| device.user_input))
+    };
+    let is_idle = inputs().next().is_some() && inputs().all(|input: UserInput| input.is_idle);
+    let availability = match availability.class() {
+        Class::Available if is_idle => Availability::IDLE,
+        Class::Busy if is_idle => Availability::BUSY_IDLE,
+        _ => availability,
+    };
+    let place = pidf.persons.iter().map(|person| &person.place).find(|place| !place.is_empty());
+    State {
+        activity: (!token.is_empty() || !custom.is_empty())
+            .then(|| Activity { token: token.into(), custom }),
+        location: place.map(|place| (&**place).into()),
+        last_active: inputs().filter_map(|input| input.last).max(),
+        ..State::new(StateKind::Machine, availability)
+    }
+}
+
+/// What an activity of RFC 4480 section 3.2 comes to on the scale of the domain, and the token
+/// for it; `None` for one that says nothing about being available.
+fn known(name: &str) -> Option<(Availability, &'static str)> {
+    Some(match name {
+        "appointment" | "busy" | "spectator" | "steering" | "worship" => (Availability::BUSY, ""),
+        "meeting" => (Availability::BUSY, "in-a-meeting"),
+        "on-the-phone" => (Availability::BUSY, "on-the-phone"),
+        "performance" => (Availability::DO_NOT_DISTURB, ""),
+        "presentation" => (Availability::DO_NOT_DISTURB, "in-presentation"),
+        "breakfast" | "dinner" | "lunch" | "meal" => (Availability::BE_RIGHT_BACK, ""),
+        "away" | "in-transit" | "shopping" | "sleeping" | "travel" => (Availability::AWAY, ""),
+        "holiday" | "permanent-absence" | "vacation" => (Availability::AWAY, "out-of-office"),
+        _ => return None,
+    })
 }

@@ -204,6 +204,7 @@ fn engagements() -> Vec<Vec<Said>> {
         vec![calendar(9500, 15, Some((20, 100)))],
         vec![begun.clone()],
         vec![away.clone()],
+        vec![phone(6500, 20)],
         vec![phone(6500, 35)],
         vec![phone(9500, 70)],
         vec![meeting.clone(), phone(6500, 35)],
@@ -237,7 +238,7 @@ fn every_combination_of_two_machines_a_user_and_his_engagements_is_as_the_rules_
             }
         }
     }
-    assert_eq!(count, 11 * 11 * 29 * 2 * 11);
+    assert_eq!(count, 11 * 11 * 29 * 2 * 12);
 }
 
 #[test]

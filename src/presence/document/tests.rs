@@ -158,15 +158,15 @@ fn the_oldest_deleted_keys_are_forgotten_and_yet_no_version_comes_again() {
         publish(&mut document, operation(0, None, Life::Static, Some("a"))).unwrap();
     }
     let mut forgotten = Vec::new();
-    for instance in 0..=MAX as u32 {
+    for instance in 0..=MAX as u32 + 1 {
         publish(&mut document, operation(instance, None, Life::Static, Some("a"))).unwrap();
         let changes = publish(&mut document, operation(instance, None, Life::Static, None));
         forgotten.extend(
             changes.unwrap().rows.into_iter().filter(|row| matches!(row, Row::Forget { .. })),
         );
     }
-    let key = key(Category::Services, 2, 0);
-    assert_eq!(forgotten, [Row::Forget { key, floor: 6 }]);
+    let forget = |instance| Row::Forget { key: key(Category::Services, 2, instance), floor: 6 };
+    assert_eq!(forgotten, [forget(0), forget(1)]);
     publish(&mut document, operation(0, Some(0), Life::Static, Some("a"))).unwrap();
     assert_eq!(version(&document, 0), Some(7));
 }

@@ -86,11 +86,17 @@ fn a_container_named_twice_changes_twice() {
 fn a_container_has_no_more_members_than_the_limit() {
     let limits = Limits { members_per_container_max: 2, ..Limits::default() };
     let add = |name| MemberChange::Add(user(name));
-    let membership = Membership::default();
+    let mut membership = Membership::default();
     let two = change(ContainerId::FRIENDS, 0, vec![add("a@x"), add("b@x")]);
     assert!(membership.plan(&[two], &limits).is_ok());
     let three = change(ContainerId::FRIENDS, 0, vec![add("a@x"), add("b@x"), add("c@x")]);
-    assert_eq!(membership.plan(&[three], &limits), Err(MembersError::TooMany));
+    let three = [three];
+    assert_eq!(membership.plan(&three, &limits), Err(MembersError::TooMany));
+    // The bound was lowered; what takes away is taken.
+    commit(&mut membership, &three);
+    let limits = Limits { members_per_container_max: 1, ..limits };
+    let less = change(ContainerId::FRIENDS, 1, vec![MemberChange::Remove(user("a@x"))]);
+    assert!(membership.plan(&[less], &limits).is_ok());
 }
 
 #[test]

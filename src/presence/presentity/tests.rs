@@ -95,6 +95,9 @@ fn what_changes_nothing_for_a_watcher_is_not_told_to_him() {
         Life::Endpoint(conn(1)),
         payload(Meaning::Opaque, "<device/>"),
     );
+    let raw = payload(Meaning::State(State::new(StateKind::User, Availability::BUSY)), "");
+    let raw = put(key(Category::State, 200, 1), Life::Static, raw);
+    let own = put(key(Category::Device, 200, 1), Life::Static, payload(Meaning::Opaque, ""));
     let elsewhere = note(300, "for the team");
     let meeting = put(
         key(Category::State, 2, 9),
@@ -107,13 +110,30 @@ fn what_changes_nothing_for_a_watcher_is_not_told_to_him() {
             "",
         ),
     );
-    alice.publish(later(), vec![device, elsewhere, meeting], &limits()).unwrap();
+    alice.publish(later(), vec![device, raw, own, elsewhere, meeting], &limits()).unwrap();
     assert_eq!(notices(&mut alice), []);
     let hello = || vec![note(200, "hello")];
     alice.publish(later(), hello(), &limits()).unwrap();
     assert_eq!(notices(&mut alice).len(), 1);
     alice.publish(later().plus(LONG), hello(), &limits()).unwrap();
     assert_eq!(notices(&mut alice), []);
+}
+
+#[test]
+fn an_older_note_that_is_published_again_as_it_was_takes_its_place_back() {
+    let mut alice = alice();
+    let mut at = later();
+    for (instance, text) in [(1, "one"), (2, "two"), (1, "one")] {
+        let key = key(Category::Note, 200, instance);
+        let operation = Operation { key, version: Some(0), ..note(200, text) };
+        let current = alice.publications().find(|one| one.key == operation.key);
+        let version = current.map(|one| one.version).or(Some(0));
+        alice.publish(at, vec![Operation { version, ..operation }], &limits()).unwrap();
+        assert_eq!(notices(&mut alice).len(), 1, "{text}");
+        let view = alice.view(ContainerId::COLLEAGUES);
+        assert!(view.notes().map(|note| &*note.text).eq([text]));
+        at = at.plus(LONG);
+    }
 }
 
 #[test]

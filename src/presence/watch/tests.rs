@@ -14,6 +14,13 @@ fn a_watching_is_small() {
 }
 
 #[test]
+fn forty_watchers_leave_little_room_empty() {
+    let mut watches = Watches::default();
+    (0..40).for_each(|index| watches.insert(watch(index, "bob@x"), ContainerId::COLLEAGUES));
+    assert!(watches.watchings.capacity() <= 48, "{}", watches.watchings.capacity());
+}
+
+#[test]
 fn those_who_are_told_the_same_are_one_group() {
     let mut watches = Watches::default();
     let notes = CategorySet::only(&Category::Note);

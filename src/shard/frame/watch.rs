@@ -7,7 +7,8 @@ use bytes::Bytes;
 use crate::base::aor::Aor;
 use crate::base::ids::{ConnId, ShardId, Slot, SubscriptionId};
 use crate::dialect::reject::Reject;
-pub use crate::dialect::resource_list::{Resource, View};
+pub use crate::dialect::resources::Resource;
+use crate::dialect::resources::{Outcome, Told};
 use crate::directory::{Findings, Query};
 use crate::presence::category::CategorySet;
 use crate::presence::container::Relation;
@@ -40,6 +41,23 @@ pub struct Watched {
     pub subscription: Slot,
     /// One for each resource.
     pub views: Vec<View>,
+}
+
+/// One user as a watcher sees him.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct View {
+    /// Who.
+    pub aor: Aor,
+    /// The document; `None` when there is no such user, or he has too many watchers.
+    pub body: Option<Bytes>,
+}
+
+impl View {
+    /// As it stands in a list.
+    pub fn told(&self) -> Told<'_> {
+        let outcome = self.body.as_deref().map_or(Outcome::Unknown, Outcome::Seen);
+        Told { aor: &self.aor, outcome }
+    }
 }
 
 /// Something about a user has changed. The body was made once for all who see the same.

@@ -4,8 +4,8 @@
 use super::{Error, required, root};
 use crate::wire::xml::{Document, Element};
 
-/// The media type.
-pub const MEDIA_TYPE: &str = "application/msrtc-adrl-categorylist+xml";
+/// The content type.
+pub const CONTENT_TYPE: &str = "application/msrtc-adrl-categorylist+xml";
 
 const NAMESPACE: &str = "http://schemas.microsoft.com/2006/01/sip/batch-subscribe";
 const CATEGORY_LIST: &str = "http://schemas.microsoft.com/2006/09/sip/categorylist";

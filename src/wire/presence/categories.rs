@@ -5,8 +5,8 @@ use super::publish::ExpireType;
 use super::time::Utc;
 use crate::wire::xml::Writer;
 
-/// The media type.
-pub const MEDIA_TYPE: &str = "application/msrtc-event-categories+xml";
+/// The content type.
+pub const CONTENT_TYPE: &str = "application/msrtc-event-categories+xml";
 
 const NAMESPACE: &str = "http://schemas.microsoft.com/2006/09/sip/categories";
 

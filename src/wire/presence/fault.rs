@@ -2,8 +2,8 @@
 
 use crate::wire::xml::Writer;
 
-/// The media type.
-pub const MEDIA_TYPE: &str = "application/msrtc-fault+xml";
+/// The content type.
+pub const CONTENT_TYPE: &str = "application/msrtc-fault+xml";
 
 /// An operation that rests on a version which is not the current one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,8 +9,8 @@ use super::time::{self, Utc};
 use super::{Error, required, root};
 use crate::wire::xml::{Document, Element, Writer};
 
-/// The media type.
-pub const MEDIA_TYPE: &str = "application/pidf+xml";
+/// The content type.
+pub const CONTENT_TYPE: &str = "application/pidf+xml";
 
 const NAMESPACE: &str = "urn:ietf:params:xml:ns:pidf";
 const DATA_MODEL: &str = "urn:ietf:params:xml:ns:pidf:data-model";

@@ -3,8 +3,8 @@
 use super::{Error, number, required, root};
 use crate::wire::xml::{Document, Element};
 
-/// The media type.
-pub const MEDIA_TYPE: &str = "application/msrtc-category-publish+xml";
+/// The content type.
+pub const CONTENT_TYPE: &str = "application/msrtc-category-publish+xml";
 
 const NAMESPACE: &str = "http://schemas.microsoft.com/2006/09/sip/rich-presence";
 

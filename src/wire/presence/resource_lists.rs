@@ -4,8 +4,8 @@
 use super::{Error, required, root};
 use crate::wire::xml::{Document, Element};
 
-/// The media type.
-pub const MEDIA_TYPE: &str = "application/resource-lists+xml";
+/// The content type.
+pub const CONTENT_TYPE: &str = "application/resource-lists+xml";
 
 const NAMESPACE: &str = "urn:ietf:params:xml:ns:resource-lists";
 

@@ -4,8 +4,8 @@
 use super::{Error, boolean, number, required, root};
 use crate::wire::xml::{Document, Element, Writer};
 
-/// The media type.
-pub const MEDIA_TYPE: &str = "application/rlmi+xml";
+/// The content type.
+pub const CONTENT_TYPE: &str = "application/rlmi+xml";
 
 const NAMESPACE: &str = "urn:ietf:params:xml:ns:rlmi";
 

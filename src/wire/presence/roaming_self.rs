@@ -5,8 +5,8 @@ use super::containers::Member;
 use super::{Error, required, root};
 use crate::wire::xml::{Document, Writer};
 
-/// The media type.
-pub const MEDIA_TYPE: &str = "application/vnd-microsoft-roaming-self+xml";
+/// The content type.
+pub const CONTENT_TYPE: &str = "application/vnd-microsoft-roaming-self+xml";
 
 const NAMESPACE: &str = "http://schemas.microsoft.com/2006/09/sip/roaming-self";
 const CONTAINERS: &str = "http://schemas.microsoft.com/2006/09/sip/containers";

@@ -5,8 +5,8 @@ use super::containers::{Member, id_and_version};
 use super::{Error, required, root};
 use crate::wire::xml::{Document, Element};
 
-/// The media type.
-pub const MEDIA_TYPE: &str = "application/msrtc-setcontainermembers+xml";
+/// The content type.
+pub const CONTENT_TYPE: &str = "application/msrtc-setcontainermembers+xml";
 
 const NAMESPACE: &str = "http://schemas.microsoft.com/2006/09/sip/container-management";
 

@@ -4,8 +4,8 @@
 use super::{Error, boolean, required, root};
 use crate::wire::xml::Document;
 
-/// The media type.
-pub const MEDIA_TYPE: &str = "application/msrtc-presence-setsubscriber+xml";
+/// The content type.
+pub const CONTENT_TYPE: &str = "application/msrtc-presence-setsubscriber+xml";
 
 const NAMESPACE: &str = "http://schemas.microsoft.com/2006/09/sip/presence-subscribers";
 

@@ -2,8 +2,8 @@
 
 use crate::wire::xml::Writer;
 
-/// The media type.
-pub const MEDIA_TYPE: &str = "application/watcherinfo+xml";
+/// The content type.
+pub const CONTENT_TYPE: &str = "application/watcherinfo+xml";
 
 const NAMESPACE: &str = "urn:ietf:params:xml:ns:watcherinfo";
 
@@ -54,7 +54,7 @@ pub enum Event {
 /// that all watchers of `resource` are there and not only those that changed.
 pub fn write<'a>(
     resource: &str,
-    version: u32,
+    version: u64,
     full: bool,
     watchers: impl IntoIterator<Item = Watcher<'a>>,
 ) -> String {

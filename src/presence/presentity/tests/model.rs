@@ -25,6 +25,19 @@ fn picture(presentity: &Presentity, container: ContainerId, categories: Category
     picture
 }
 
+/// All that the user's own endpoints see, with versions.
+fn own_picture(presentity: &Presentity) -> Picture {
+    let mut picture = Picture::new();
+    for container in [ContainerId::SELF_AGGREGATION, ContainerId::TEAM_AGGREGATION] {
+        let text = format!("{container:?} {:?}", presentity.aggregated(container));
+        picture.entry(Category::State).or_default().insert(text);
+    }
+    for one in presentity.publications() {
+        picture.entry(one.key.category.clone()).or_default().insert(format!("{one:?}"));
+    }
+    picture
+}
+
 #[derive(Default)]
 pub struct Model {
     endpoints: BTreeSet<ConnId>,
@@ -34,12 +47,20 @@ pub struct Model {
     members: BTreeMap<ContainerId, (u32, BTreeSet<Member>)>,
     contacts_only: bool,
     watchers: BTreeMap<SubscriptionId, (Watch, Picture)>,
+    /// What the user's own endpoints hold.
+    own: Picture,
+    own_containers: BTreeMap<ContainerId, Container>,
     aggregate_versions: [(u32, Option<Aggregate>); 2],
 }
 
 impl Model {
-    pub fn new() -> Model {
-        let mut model = Model::default();
+    /// The model of a `presentity` to which nothing has happened yet.
+    pub fn new(presentity: &Presentity) -> Model {
+        let mut model = Model {
+            own: own_picture(presentity),
+            own_containers: presentity.containers().map(|one| (one.id, one)).collect(),
+            ..Model::default()
+        };
         for (container, member) in [
             (ContainerId::PUBLIC, Member::Federated),
             (ContainerId::COLLEAGUES, Member::SameEnterprise),
@@ -120,6 +141,7 @@ impl Model {
     fn hear(&mut self, presentity: &mut Presentity) {
         while let Some(output) = presentity.next_output() {
             let Output::Notice { container, format, categories, changed, watches } = output else {
+                self.hear_own(presentity, output);
                 continue;
             };
             assert!(!changed.is_empty() && !watches.is_empty());
@@ -133,8 +155,30 @@ impl Model {
         }
     }
 
+    /// Takes what the user's own endpoints are told.
+    fn hear_own(&mut self, presentity: &Presentity, output: Output) {
+        match output {
+            Output::OwnCategories(categories) => {
+                let mut complete = own_picture(presentity);
+                for category in categories {
+                    self.own.remove(&category);
+                    self.own.extend(complete.remove_entry(&category));
+                }
+            }
+            Output::OwnContainers(containers) => {
+                for one in presentity.containers().filter(|one| containers.contains(&one.id)) {
+                    self.own_containers.insert(one.id, one);
+                }
+            }
+            Output::OwnSubscribers | Output::Notice { .. } => {}
+        }
+    }
+
     fn check(&mut self, presentity: &Presentity) {
         presentity.check_invariants();
+        // The user's own endpoints always know all.
+        assert_eq!(self.own, own_picture(presentity));
+        assert!(self.own_containers.values().cloned().eq(presentity.containers()));
         // The document is that of the model, and each version is new.
         let mut documents = BTreeMap::new();
         for one in presentity.publications() {

@@ -17,7 +17,8 @@ proptest! {
     /// whoever has been told everything sees exactly the view of his level.
     #[test]
     fn behaves_as_the_model(steps in prop::collection::vec(any_step(), 0..60)) {
-        let (mut presentity, mut model) = (Presentity::new(now(), card()), Model::new());
+        let mut presentity = Presentity::new(now(), card());
+        let mut model = Model::new(&presentity);
         let mut time = now();
         for step in steps {
             take(step, &mut time, &mut presentity, &mut model);

@@ -26,7 +26,6 @@ pub fn card(user: &User) -> Card {
         phones: phones.map(|(kind, number)| phone(kind, number)).collect(),
         photo: (!person.photo_url.is_empty())
             .then(|| Photo { uri: (*person.photo_url).into(), hash: (*person.photo_hash).into() }),
-        ..Card::default()
     }
 }
 
