@@ -6,7 +6,15 @@
 mod outside;
 
 mod baresip;
+mod baresip_presence;
 mod bridge;
+mod complaints;
+mod pidgin_access_levels;
+mod pidgin_contacts;
+mod pidgin_directory;
+mod pidgin_endpoints;
+mod pidgin_presence;
+mod pidgin_restart;
 mod pidgin_sipe;
 mod pidgin_sipe_ntlm;
 mod sipp;

@@ -7,6 +7,7 @@ use std::process::Command;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::complaints::complaints;
 use crate::outside::cdr::{Ending, Kind};
 use crate::outside::eventually;
 use crate::outside::program::{Program, require, require_file};
@@ -116,6 +117,16 @@ impl Purple {
     pub fn quit(mut self) {
         self.run("quit");
         self.program.wait_success();
+    }
+
+    /// Signs all accounts off, ends the client, and fails if anything was wrong with what it got
+    /// since it signed in by NTLM.
+    #[track_caller]
+    pub fn leave(mut self) {
+        self.run("quit");
+        self.program.wait_success();
+        let wrong = complaints(&self.log(), self.count("signed-on", &[]));
+        assert!(wrong.is_empty(), "{wrong:#?}\n{}", self.log());
     }
 
     /// Ends the client at once: it cannot say goodbye.

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Write;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -35,6 +35,14 @@ pub struct Stopped {
     place: Place,
 }
 
+/// Addresses to listen at.
+#[derive(Clone, Copy, Debug)]
+struct Listen {
+    tls: SocketAddr,
+    tcp: SocketAddr,
+    http: SocketAddr,
+}
+
 /// What the ready file says.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -48,6 +56,8 @@ pub struct Ready {
 /// Folder and command of a server, which survive it.
 struct Place {
     folder: TempDir,
+    /// Where to listen: at ports from the kernel, or where it listened before.
+    listen: Listen,
     /// `demo`, or `serve` with a configuration.
     config: Option<PathBuf>,
 }
@@ -55,7 +65,8 @@ struct Place {
 impl Server {
     /// Starts `mynah demo`.
     pub fn demo() -> Self {
-        Place { folder: tempfile::tempdir().unwrap(), config: None }.start()
+        let folder = tempfile::tempdir().unwrap();
+        Place { folder, listen: Listen::ANYWHERE, config: None }.start()
     }
 
     /// Starts `mynah serve` with the users of the demo and these lines in the configuration, such
@@ -69,7 +80,7 @@ impl Server {
              [tls]\ncertificates = [{{ chain = \"data/cert.pem\", key = \"data/key.pem\" }}]\n"
         );
         fs::write(&config, head + lines).unwrap();
-        let place = Place { folder, config: Some(config) };
+        let place = Place { folder, listen: Listen::ANYWHERE, config: Some(config) };
         for user in ["alice", "bob", "carol"] {
             place.add_user(user, PASSWORD);
         }
@@ -160,10 +171,22 @@ impl Stopped {
         self.place.start()
     }
 
+    /// Starts it again on the same data where clients look for it: where `ready` says.
+    pub fn start_at(mut self, ready: Ready) -> Server {
+        self.place.listen = Listen { tls: ready.tls, tcp: ready.tcp, http: ready.http };
+        self.place.start()
+    }
+
     /// Its call detail records.
     pub fn records(&self) -> Vec<Record> {
         self.place.records()
     }
+}
+
+impl Listen {
+    /// Ports from the kernel.
+    const ANYWHERE: Listen = Listen { tls: Self::ANY_PORT, tcp: Self::ANY_PORT, http: Self::ANY_PORT };
+    const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 }
 
 impl Place {
@@ -175,7 +198,10 @@ impl Place {
             None => command.args(["demo", "--data"]).arg(self.data()),
             Some(config) => command.args(["serve", "--config"]).arg(config),
         };
-        command.args(["--tls", "127.0.0.1:0", "--tcp", "127.0.0.1:0", "--http", "127.0.0.1:0"]);
+        let Listen { tls, tcp, http } = self.listen;
+        for (option, address) in [("--tls", tls), ("--tcp", tcp), ("--http", http)] {
+            command.args([option, &address.to_string()]);
+        }
         let mut process = Program::start("mynah", command.arg("--ready-file").arg(&ready_file));
         let ready = eventually("a ready file", || {
             assert!(process.is_running(), "the server ended before it was ready");

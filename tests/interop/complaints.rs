@@ -1,0 +1,39 @@
+//! What pidgin-sipe complains of in its debug log, which has every SIP message in it.
+
+/// What it writes of a message that it cannot read, does not take, or did not ask for.
+const COMPLAINTS: [&str; 9] = [
+    "Content-Length header not found",
+    "Corrupted message",
+    "Invalid message signature",
+    "error parsing xml string",
+    "failed to parse ISO8601 string",
+    "message without authentication data",
+    "received a unknown sip message",
+    "received response to unknown transaction",
+    "signature of incoming message is invalid",
+];
+
+/// All that is wrong in the log of a client that signed in `sign_ins` times by NTLM: complaints,
+/// and refusals beside the two challenges of each sign-in.
+pub fn complaints(log: &str, sign_ins: usize) -> Vec<String> {
+    let mut wrong: Vec<_> = log
+        .lines()
+        .filter(|line| COMPLAINTS.iter().any(|complaint| line.contains(complaint)))
+        .map(str::to_owned)
+        .collect();
+    let refusals: Vec<_> = log.lines().filter(|line| is_refusal(line)).collect();
+    let challenges = refusals.iter().filter(|line| line.contains("SIP/2.0 401 ")).count();
+    if challenges != 2 * sign_ins {
+        wrong.push(format!("{challenges} challenges in {sign_ins} sign-ins"));
+    }
+    let refusals = refusals.into_iter().filter(|line| !line.contains("SIP/2.0 401 "));
+    wrong.extend(refusals.map(str::to_owned));
+    if sign_ins > 0 && !log.contains("signature of incoming message validated") {
+        wrong.push("no signature was validated".to_owned());
+    }
+    wrong
+}
+
+fn is_refusal(line: &str) -> bool {
+    ["SIP/2.0 4", "SIP/2.0 5", "SIP/2.0 6"].iter().any(|status| line.contains(status))
+}
