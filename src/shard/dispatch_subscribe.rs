@@ -308,7 +308,8 @@ impl Shard {
         } else {
             return Err(Reject::UnsupportedMedia);
         };
-        if self.local_user(message.uri())? != *user {
+        // In a dialog the Request-URI is our Contact.
+        if message.to_tag().is_none() && self.local_user(message.uri())? != *user {
             return Err(Reject::NotYours);
         }
         Ok(self.within_bounds(batch, message.uri()))
