@@ -18,7 +18,7 @@ use super::listener::Listener;
 use super::report::{ContactsReport, PresenceReport, WatchersReport};
 use super::server::{Admin, Sources};
 use crate::base::aor::Aor;
-use crate::directory::Address;
+use crate::directory::{Address, AddressError};
 use crate::shard::question::{Answer, Question};
 
 /// The pages, without their state.
@@ -75,10 +75,7 @@ async fn contacts<S: Sources>(
     State(admin): State<Arc<Admin<S>>>,
     Path(user): Path<String>,
 ) -> Response {
-    match address(&user) {
-        Ok(user) => ask(&admin, Question::Contacts(user)).await,
-        Err(refusal) => refusal,
-    }
+    ask(&admin, address(&user).map(Question::Contacts)).await
 }
 
 async fn presence<S: Sources>(
@@ -86,10 +83,8 @@ async fn presence<S: Sources>(
     State(admin): State<Arc<Admin<S>>>,
     Path(user): Path<String>,
 ) -> Response {
-    match address(&user) {
-        Ok(user) => ask(&admin, Question::Presence { user, watcher: None }).await,
-        Err(refusal) => refusal,
-    }
+    let question = address(&user).map(|user| Question::Presence { user, watcher: None });
+    ask(&admin, question).await
 }
 
 async fn presence_as<S: Sources>(
@@ -97,12 +92,11 @@ async fn presence_as<S: Sources>(
     State(admin): State<Arc<Admin<S>>>,
     Path((user, watcher)): Path<(String, String)>,
 ) -> Response {
-    match (address(&user), address(&watcher)) {
-        (Ok(user), Ok(watcher)) => {
-            ask(&admin, Question::Presence { user, watcher: Some(watcher) }).await
-        }
-        (Err(refusal), _) | (_, Err(refusal)) => refusal,
-    }
+    let question = address(&user).and_then(|user| {
+        let watcher = address(&watcher)?;
+        Ok(Question::Presence { user, watcher: Some(watcher) })
+    });
+    ask(&admin, question).await
 }
 
 async fn watchers<S: Sources>(
@@ -110,20 +104,18 @@ async fn watchers<S: Sources>(
     State(admin): State<Arc<Admin<S>>>,
     Path(user): Path<String>,
 ) -> Response {
-    match address(&user) {
-        Ok(user) => ask(&admin, Question::Watchers(user)).await,
-        Err(refusal) => refusal,
-    }
+    ask(&admin, address(&user).map(Question::Watchers)).await
 }
 
-fn address(text: &str) -> Result<Aor, Response> {
-    match Address::parse(text) {
-        Ok(address) => Ok(Aor::new(address.as_str())),
-        Err(error) => Err(refused(StatusCode::BAD_REQUEST, &error.to_string())),
-    }
+fn address(text: &str) -> Result<Aor, AddressError> {
+    Address::parse(text).map(|address| Aor::new(address.as_str()))
 }
 
-async fn ask<S: Sources>(admin: &Admin<S>, question: Question) -> Response {
+async fn ask<S: Sources>(admin: &Admin<S>, question: Result<Question, AddressError>) -> Response {
+    let question = match question {
+        Ok(question) => question,
+        Err(error) => return refused(StatusCode::BAD_REQUEST, &error.to_string()),
+    };
     let answer = tokio::time::timeout(admin.answer_timeout, admin.sources.ask(question));
     match answer.await.ok().flatten() {
         Some(Answer::Contacts(list)) => json(StatusCode::OK, &ContactsReport::from(&list)),

@@ -3,7 +3,7 @@
 use super::Shard;
 use super::frame::Frame;
 use super::frame::watch::{OwnPackage, Resource, Subscribe, View, Watch};
-use super::subscription::{Awaiting, Presence, SubscriptionEntry, Topic, contact};
+use super::subscription::{Opening, Presence, SubscriptionEntry, Topic, contact};
 use crate::base::aor::Aor;
 use crate::base::ids::{ConnId, ShardId, Slot, SubscriptionId};
 use crate::base::limits::Limit;
@@ -125,7 +125,7 @@ impl Shard {
             piggyback: message.has_token(HeaderName::Supported, "ms-piggyback-first-notify"),
             in_flight: None,
             pending: Vec::new(),
-            awaiting: None,
+            opening: None,
             list_version: 0,
         };
         let slot = self.subscriptions.insert(entry).map_err(|_| {
@@ -160,7 +160,7 @@ impl Shard {
             self.unsubscribe(now, conn, slot, message);
             return Ok(());
         }
-        if entry.awaiting.is_some() {
+        if entry.opening.is_some() {
             return Err(Reject::TooManyRequests);
         }
         let asked = match &entry.topic {
@@ -227,11 +227,11 @@ impl Shard {
         let (Some(entry), Some(watcher)) = (self.subscriptions.get_mut(slot), user) else { return };
         let (homes, views, apart) = (0, Vec::new(), Vec::new());
         let request_kept = request.clone();
-        let mut awaiting = Awaiting { request, expires, homes, views, apart, deadline };
+        let mut opening = Opening { request, expires, homes, views, apart, deadline };
         let mut frames: Vec<(ShardId, Frame)> = Vec::new();
         match (&mut entry.topic, asked) {
             (Topic::Own(package, aor), _) => {
-                awaiting.homes = 1;
+                opening.homes = 1;
                 let (aor, package, poll) = (aor.clone(), *package, expires == 0);
                 let home = aor.home(self.shards);
                 let request = request_kept;
@@ -239,9 +239,9 @@ impl Shard {
                 frames.push((home, Frame::Subscribe(Box::new(subscribe))));
             }
             (Topic::Presence(presence), Some(asked)) => {
-                awaiting.apart = asked.apart;
+                opening.apart = asked.apart;
                 let strangers = asked.strangers.into_iter();
-                awaiting.views.extend(strangers.map(|aor| View { aor, body: None }));
+                opening.views.extend(strangers.map(|aor| View { aor, body: None }));
                 let watch = |resources| Watch {
                     subscription,
                     watcher: watcher.clone(),
@@ -268,7 +268,7 @@ impl Shard {
                     }
                 }
                 let asked = frames.iter().filter(|(_, frame)| matches!(frame, Frame::Watch(_)));
-                awaiting.homes = asked.clone().count();
+                opening.homes = asked.clone().count();
                 let new: Vec<ShardId> = asked.map(|(home, _)| *home).collect();
                 presence.homes.extend(new);
                 presence.homes.sort_unstable();
@@ -276,8 +276,8 @@ impl Shard {
             }
             (Topic::Presence(_), None) => {}
         }
-        let waits = awaiting.homes > 0;
-        entry.awaiting = Some(Box::new(awaiting));
+        let waits = opening.homes > 0;
+        entry.opening = Some(Box::new(opening));
         for (home, frame) in frames {
             self.send_frame(home, frame);
         }

@@ -63,7 +63,7 @@ impl Shard {
         let Some(entry) = self.subscriptions.get_mut(slot) else { return };
         let Topic::Presence(presence) = &entry.topic else { return };
         let media_type = media_type(presence.format);
-        let busy = entry.awaiting.is_some() || entry.in_flight.is_some();
+        let busy = entry.opening.is_some() || entry.in_flight.is_some();
         if busy || !entry.pending.is_empty() || entry.standard_list().is_some() {
             let content = Content { media_type: media_type.into(), body: body.clone() };
             entry.remember(Some(aor.clone()), content);
@@ -83,7 +83,7 @@ impl Shard {
     /// Tells what waits, as far as the last word was answered.
     pub(super) fn notify(&mut self, now: Now, slot: Slot) {
         while let Some(entry) = self.subscriptions.get_mut(slot) {
-            if entry.awaiting.is_some() || entry.in_flight.is_some() || entry.pending.is_empty() {
+            if entry.opening.is_some() || entry.in_flight.is_some() || entry.pending.is_empty() {
                 return;
             }
             let standing = Standing::Active(entry.dialog.expires_in(now));

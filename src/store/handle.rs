@@ -149,7 +149,7 @@ impl StoreHandle {
 
     /// Asks for a change of a user; the answer comes after its commit.
     pub fn change_user(&self, change: UserChange) -> Result<Reply<()>, StoreError> {
-        self.ask(|answer| Request::Change(change, answer))
+        self.ask(|answer| Request::Change(Box::new(change), answer))
     }
 
     /// Asks what changed in the directory after `version`, by any process; 0 asks for all users.

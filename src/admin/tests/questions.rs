@@ -10,7 +10,7 @@ use crate::base::ids::{ConnId, Dialect, ShardId, Slot, SubscriptionId};
 use crate::base::limits::Limits;
 use crate::base::time::Now;
 use crate::base::transport::Transport;
-use crate::contacts::{ContactList, Edit};
+use crate::contacts::{self, ContactList, Group, GroupId};
 use crate::presence::card::{Card, Phone, PhoneKind};
 use crate::presence::category::{Category, CategorySet};
 use crate::presence::container::{ContainerId, Relation};
@@ -139,8 +139,10 @@ async fn a_core_that_does_not_answer_in_time_is_said_to() {
 #[tokio::test]
 async fn a_contact_list_is_told_whole() {
     let mut list = ContactList::default();
-    let group = Edit::AddGroup { name: "Birds".into(), external_uri: "".into() };
-    list.apply(group, &Limits::default()).unwrap();
+    let id = GroupId::new(2).unwrap();
+    let group = Group { id, name: "Birds".into(), external_uri: "".into() };
+    list.restore(contacts::Row::PutGroup(group));
+    list.restore(contacts::Row::DeltaNumber(2));
     let (status, body) =
         get(answering(Answer::Contacts((&list).into())), "/contacts/alice@example.test").await;
     assert_eq!(status, "HTTP/1.1 200 OK");

@@ -265,3 +265,8 @@ proptest! {
         });
     }
 }
+
+#[test]
+fn a_connection_that_signs_costs_half_a_kibibyte() {
+    assert!(size_of::<SecurityAssociation>() <= 512, "{}", size_of::<SecurityAssociation>());
+}

@@ -42,7 +42,7 @@ impl Bench {
 
     fn change(&self, change: UserChange) -> Reply<()> {
         let (answer, reply) = Reply::channel();
-        self.requests.send(Request::Change(change, answer)).unwrap();
+        self.requests.send(Request::Change(Box::new(change), answer)).unwrap();
         reply
     }
 

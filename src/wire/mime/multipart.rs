@@ -210,8 +210,8 @@ pub fn fuzz(data: &[u8]) {
     }
     let written = related(&read);
     let content_type = ContentType::parse(written.content_type.as_bytes());
-    let again = parts(content_type, &written.body, &limits).expect("what is written is read");
-    assert_eq!(again.len(), read.len());
+    let again = parts(content_type, &written.body, &limits).unwrap_or_default();
+    assert_eq!(again.len(), read.len(), "what is written is read");
     for (again, read) in again.iter().zip(&read) {
         let cut = again.body.strip_suffix(b"\r\n").unwrap_or(again.body);
         assert_eq!(cut, read.body);
