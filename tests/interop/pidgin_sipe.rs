@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -106,6 +107,14 @@ impl Purple {
         events.filter(|found| is_event(found, event, fields)).count()
     }
 
+    /// Waits until an event has happened, whatever was waited for before.
+    pub fn sees(&self, event: &str, fields: &[(&str, &str)]) {
+        eventually(&format!("event {event} {fields:?}"), || match self.count(event, fields) {
+            0 => Err("it did not happen".to_owned()),
+            _ => Ok(()),
+        });
+    }
+
     /// What the client and its library wrote for those who look for faults: every SIP message, and
     /// what was wrong with it.
     pub fn log(&self) -> String {
@@ -126,12 +135,25 @@ impl Purple {
         self.run("quit");
         self.program.wait_success();
         let wrong = complaints(&self.log(), self.count("signed-on", &[]));
-        assert!(wrong.is_empty(), "{wrong:#?}\n{}", self.log());
+        assert!(wrong.is_empty(), "{wrong:#?}");
     }
 
     /// Ends the client at once: it cannot say goodbye.
     pub fn kill(mut self) {
         self.program.kill();
+    }
+}
+
+impl Drop for Purple {
+    /// The debug log of a client in a test that failed stays, to be looked at.
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let kept = built_folder().join(format!("{}.log", self.program.pid()));
+            // Without it the failure is told all the same.
+            if fs::copy(self.folder.path().join(LOG), &kept).is_ok() {
+                eprintln!("debug log of pidgin-sipe: {}", kept.display());
+            }
+        }
     }
 }
 
@@ -148,7 +170,7 @@ fn build() -> PathBuf {
     require_file("/usr/include/libxml2/libxml/parser.h", "libxml2-dev");
     require_file("/usr/lib/purple-2/libsipe.so", "pidgin-sipe");
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/purple");
-    let built = Path::new(env!("CARGO_TARGET_TMPDIR")).join("purple");
+    let built = built_folder();
     fs::create_dir_all(&built).unwrap();
     let lock = File::create(built.join("lock")).unwrap();
     lock.lock().unwrap();
@@ -160,6 +182,11 @@ fn build() -> PathBuf {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
     built
+}
+
+/// Where the driver is built, and debug logs are kept.
+fn built_folder() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("purple")
 }
 
 /// Lync clients are asked for Digest.
