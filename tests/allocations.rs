@@ -1,4 +1,5 @@
-//! How often the heap is asked for each message of a session on its way through the shards.
+//! How often the heap is asked for each message of a session on its way through the shards, and
+//! how much of it what is kept for each user takes.
 
 #![allow(unsafe_code, reason = "an allocator that counts is unsafe to declare")]
 
@@ -9,6 +10,9 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use harness::rounds::Rounds;
+use mynah::base::aor::Aor;
+use mynah::base::limits::Limits;
+use mynah::contacts::{Bounds, Contact, ContactList, Edit, Groups};
 
 /// Rounds before counting begins: tables and buffers have their size.
 const WARM_UP: u32 = 200;
@@ -20,6 +24,13 @@ struct Counting;
 thread_local! {
     static COUNT: Cell<u64> = const { Cell::new(0) };
     static BYTES: Cell<u64> = const { Cell::new(0) };
+    /// Taken and not given back, in blocks as an allocator hands them out.
+    static LIVE: Cell<i64> = const { Cell::new(0) };
+}
+
+/// What an allocation of `bytes` takes: the allocator hands out multiples of 16.
+fn block(bytes: usize) -> i64 {
+    bytes.next_multiple_of(16) as i64
 }
 
 fn count(bytes: usize) {
@@ -32,17 +43,20 @@ fn count(bytes: usize) {
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(layout.size());
+        LIVE.set(LIVE.get() + block(layout.size()));
         // SAFETY: the caller keeps the contract of `alloc`.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        LIVE.set(LIVE.get() - block(layout.size()));
         // SAFETY: the pointer came from `System` with this layout.
         unsafe { System.dealloc(pointer, layout) }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         count(size);
+        LIVE.set(LIVE.get() + block(size) - block(layout.size()));
         // SAFETY: the pointer came from `System` with this layout.
         unsafe { System.realloc(pointer, layout, size) }
     }
@@ -93,6 +107,21 @@ fn a_message_and_its_answer_take_nothing_once_they_are_sent() {
     }
 }
 
+/// The same where both sign: verifying takes nothing, and signing no more than a second copy of
+/// what leaves.
+#[test]
+fn a_signed_message_and_its_answer_take_nothing_once_they_are_sent() {
+    let rounds = |callee| Rounds::signed(callee + 1, callee, true, WARM_UP + ROUNDS);
+    for callee in [1, 0] {
+        let taken = taken(rounds(callee));
+        // Within one shard a message is kept until its answer is written, so blocks are taken for
+        // both copies of it.
+        let blocks_max = if callee == 1 { 0 } else { 2 * taken.written / (BLOCK - 2 * 1024) + 2 };
+        assert!(taken.allocations <= 2 * blocks_max, "{taken:?}");
+        assert!(taken.allocated <= blocks_max * (BLOCK + 64), "{taken:?}");
+    }
+}
+
 /// What waits to be sent holds its blocks, so new ones are needed: each takes two allocations, the
 /// block and its count of holders, and serves as many messages as fit. The last place of a block
 /// may stay empty by less than two messages. That is less than one allocation in twenty messages.
@@ -104,5 +133,30 @@ fn messages_that_wait_take_the_blocks_they_are_written_to_and_no_more() {
         assert!(taken.allocations <= 2 * blocks_max, "{taken:?}");
         assert!(taken.allocated <= blocks_max * (BLOCK + 64), "{taken:?}");
         assert!(taken.allocations * 20 <= 2 * u64::from(ROUNDS), "{taken:?}");
+    }
+}
+
+/// A contact as a client adds one, its URI as its name, with an address of 25 octets: little more
+/// than what an ordinary map of it would spend on pointers.
+#[test]
+fn a_contact_takes_at_most_80_octets() {
+    let bounds = Bounds::new(&Limits::default());
+    for contacts in [40, 250, 1000] {
+        let before = LIVE.get();
+        let mut list = ContactList::default();
+        for number in 0..contacts {
+            let address = Aor::new(&format!("user.{number:04}@example.test.ab"));
+            assert_eq!(address.as_str().len(), 25);
+            let contact = Contact {
+                name: format!("sip:{address}").into(),
+                address,
+                groups: Groups::OTHERS,
+                subscribed: true,
+                external_uri: "".into(),
+            };
+            list.apply(Edit::SetContact(contact), &bounds).unwrap();
+        }
+        let taken = (LIVE.get() - before) / contacts;
+        assert!((64..=80).contains(&taken), "{contacts} contacts take {taken} octets each");
     }
 }

@@ -6,11 +6,21 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::{Arc, mpsc};
 
+use mynah::base::aor::Aor;
+use mynah::base::ids::Slot;
 use mynah::base::limits::Limits;
 use mynah::base::seed::Seed;
+use mynah::contacts::{self, Contact, Group, GroupId, Groups};
+use mynah::presence::category::Category;
+use mynah::presence::container::ContainerId;
+use mynah::presence::publication::{Key, Life, Meaning, Payload, Publication};
+use mynah::presence::row::Row;
+use mynah::presence::state::{Note, NoteKind};
 use mynah::records::{End, Ended, Ending, Kind, Record, RecordId, Started};
-use mynah::store::Store;
+use mynah::shard::durable::{self, NotWritten, Rows};
+use mynah::store::{Receipt, Store, WayBack};
 
 /// What a command said and how it ended.
 #[derive(Debug, PartialEq, Eq)]
@@ -71,9 +81,9 @@ fn users_are_added_listed_changed_and_removed() {
     assert_eq!(
         good(at, &list, ""),
         "\
-ADDRESS             LOGIN     STATE     NAME
-alice@example.test  alice     enabled   Alice
-bob@example.test    CORP\\bob  disabled
+ADDRESS             LOGIN     STATE     POLICY   NAME
+alice@example.test  alice     enabled   default  Alice
+bob@example.test    CORP\\bob  disabled  default
 "
     );
     let passwd = ["user", "passwd", "alice@example.test", "--password-stdin", "--data", "d"];
@@ -83,6 +93,72 @@ bob@example.test    CORP\\bob  disabled
     let remove = ["user", "remove", "bob@example.test", "--data", "d"];
     assert_eq!(good(at, &remove, ""), "bob@example.test removed\n");
     assert_eq!(good(at, &list, "").lines().count(), 2);
+}
+
+#[test]
+fn what_others_see_of_a_user_is_set_and_listed() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let add = ["user", "add", "alice@example.test", "--title", "Tester", "--password-stdin"];
+    good(at, &[&add[..], &["--data", "d"]].concat(), "secret\n");
+    let users = "address,password,display name,department,policy\n\
+                 bob@example.test,secret,Bob,\"Sales, EU\",sales\n";
+    let import = ["user", "import", "-", "--data", "d"];
+    assert_eq!(good(at, &import, users), "1 users added\n");
+    let set = |rest: &[&'static str]| {
+        [&["user", "set", "alice@example.test", "--data", "d"][..], rest].concat()
+    };
+    for rest in [
+        &["--display-name", "Alice Ames", "--title", "", "--office", "2.17"][..],
+        &["--department", "R", "--company", "Ex", "--email", "a@mail.test", "--policy", "lab"],
+        &["--phone-work", "+1 2", "--phone-mobile", "+1 3", "--phone-home", "+1 4"],
+        &["--photo-url", "https://example.test/a", "--photo-hash", "h"],
+    ] {
+        assert_eq!(good(at, &set(rest), ""), "alice@example.test changed\n");
+    }
+    let list = ["user", "list", "--data", "d"];
+    assert_eq!(
+        good(at, &list, ""),
+        "\
+ADDRESS             LOGIN  STATE     POLICY  NAME
+alice@example.test  alice  enabled   lab     Alice Ames
+bob@example.test    bob    enabled   sales   Bob
+"
+    );
+    let json = good(at, &[&list[..], &["--format", "json"]].concat(), "");
+    let listed: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(
+        listed[0],
+        serde_json::json!({
+            "address": "alice@example.test", "login": "alice", "enabled": true,
+            "display_name": "Alice Ames", "title": "", "department": "R", "company": "Ex",
+            "office": "2.17", "email": "a@mail.test", "phone_work": "+1 2",
+            "phone_mobile": "+1 3", "phone_home": "+1 4",
+            "photo_url": "https://example.test/a", "photo_hash": "h", "policy": "lab",
+        })
+    );
+    assert_eq!(listed[1]["department"], "Sales, EU");
+
+    assert_eq!(
+        bad(at, &set(&[]), ""),
+        "mynah: nothing to set: give --title, --policy or another option of `mynah user set -h`"
+    );
+    assert_eq!(
+        bad(at, &set(&["--photo-url", "file:///x"]), ""),
+        "mynah: the photo url must begin with https:// or http://, and the photo hash needs one"
+    );
+    assert_eq!(
+        bad(at, &["user", "set", "x@example.test", "--title", "x", "--data", "d"], ""),
+        "mynah: no user x@example.test: `mynah user list` shows all"
+    );
+    fs::write(at.join("m.toml"), "[server]\ndata = 'd'\n[policy.lab]\n").unwrap();
+    let at_home = ["user", "set", "alice@example.test", "--config", "m.toml", "--policy"];
+    assert_eq!(
+        bad(at, &[&at_home[..], &["sales"]].concat(), ""),
+        "mynah: sales: there is no such policy: use one of default, lab, or add a section \
+         [policy.NAME]"
+    );
+    good(at, &[&at_home[..], &["lab"]].concat(), "");
 }
 
 #[test]
@@ -278,4 +354,116 @@ fn serve_without_a_configuration_says_how_to_get_one() {
         bad(folder.path(), &["serve"], ""),
         "mynah: no mynah.toml here or in /etc/mynah: give --config FILE, or try `mynah demo`"
     );
+}
+
+/// Alice's contact list and presence, as a server leaves them in `folder`.
+fn keep_rows(folder: &Path) {
+    let store = Store::open(folder, &Limits::default()).unwrap();
+    let (answers, answered) = mpsc::channel();
+    let way_back = Arc::new(Answered(answers));
+    let birds = GroupId::new(2).unwrap();
+    let contact = Contact {
+        address: Aor::new("bob@example.test"),
+        name: "Bob".into(),
+        groups: Groups::OTHERS.with(birds),
+        subscribed: true,
+        external_uri: "".into(),
+    };
+    let group = Group { id: birds, name: "Birds".into(), external_uri: "".into() };
+    let contacts = vec![
+        contacts::Row::PutGroup(group),
+        contacts::Row::PutContact(contact),
+        contacts::Row::DeltaNumber(3),
+    ];
+    let note = Meaning::Note(Note { kind: NoteKind::Personal, text: "back\u{1b} soon".into() });
+    let publication = Publication {
+        key: Key { category: Category::Note, container: ContainerId(400), instance: 0 },
+        version: 2,
+        published_ms: 1_800_000_000_000,
+        life: Life::Static,
+        payload: Arc::new(Payload { meaning: note, source: "".into() }),
+    };
+    for rows in [Rows::Contacts(contacts), Rows::Presence(vec![Row::PutPublication(publication)])] {
+        let (ticket, aor) = (Slot::default(), Aor::new("alice@example.test"));
+        let receipt = Receipt::new(ticket, way_back.clone());
+        store.handle().write(durable::Write { ticket, aor, rows }, receipt);
+        answered.recv().unwrap().unwrap();
+    }
+    store.close().unwrap();
+}
+
+/// Passes answers of the store on.
+struct Answered(mpsc::Sender<Result<(), NotWritten>>);
+
+impl WayBack for Answered {
+    fn written(&self, _: Slot, result: Result<(), NotWritten>) {
+        self.0.send(result).unwrap();
+    }
+}
+
+/// A command without a server: what it says of the database.
+fn stored(folder: &Path, line: &[&str]) -> String {
+    let outcome = mynah(folder, line, "");
+    let told = "mynah: no server answers: this is what the database keeps\n";
+    assert_eq!((outcome.code, outcome.err.as_str()), (0, told), "{line:?}");
+    outcome.out
+}
+
+#[test]
+fn without_a_server_the_database_tells_what_it_keeps() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let add = ["user", "add", "alice@example.test", "--password-stdin", "--data", "d"];
+    good(at, &add, "secret\n");
+    keep_rows(&at.join("d"));
+    assert_eq!(
+        stored(at, &["contacts", "alice@example.test", "--data", "d"]),
+        "\
+contacts  1, list number 3
+groups
+  ID  NAME
+  1   ~
+  2   Birds
+contacts
+  ADDRESS           NAME  PRESENCE  GROUPS
+  bob@example.test  Bob   watched   ~, Birds
+"
+    );
+    let presence = stored(at, &["presence", "alice@example.test", "--data", "d"]);
+    for line in [
+        "state  18500 offline\n",
+        "endpoints  0\n",
+        "  note      0         400        2        2027-01-15T08:00:00Z  static  personal: back\u{fffd} soon\n",
+        "  200    colleagues          0        same_enterprise\n",
+    ] {
+        assert!(presence.contains(line), "{line} is not in {presence}");
+    }
+    let json = stored(at, &["presence", "alice@example.test", "--data", "d", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["publications"][0]["text"], "personal: back\u{1b} soon");
+
+    // What needs a server says so.
+    let seen = ["presence", "alice@example.test", "--as", "bob@example.test", "--data", "d"];
+    assert!(bad(at, &seen, "").contains("--as needs one"));
+    let watchers = ["watchers", "alice@example.test", "--data", "d"];
+    assert!(bad(at, &watchers, "").contains("nobody watches"));
+    // A ready file of a server that was killed.
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    fs::write(at.join("d/ready.json"), format!(r#"{{"pid":7,"http":"{nobody}"}}"#)).unwrap();
+    stored(at, &["contacts", "alice@example.test", "--data", "d"]);
+    let named = ["contacts", "alice@example.test", "--http", &nobody.to_string()];
+    assert!(bad(at, &named, "").contains("nothing answers at"));
+}
+
+#[test]
+fn a_question_about_nobody_is_told_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let add = ["user", "add", "alice@example.test", "--password-stdin", "--data", "d"];
+    good(at, &add, "secret\n");
+    let outcome = mynah(at, &["contacts", "bob@example.test", "--data", "d"], "");
+    assert_eq!(outcome.code, 1);
+    assert!(outcome.err.ends_with("no user bob@example.test: `mynah user list` shows all\n"));
+    let outcome = mynah(at, &["contacts", "bob", "--data", "d"], "");
+    assert_eq!(outcome.code, 2);
 }

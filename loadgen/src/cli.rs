@@ -42,6 +42,8 @@ Examples:
     loadgen presence --target 127.0.0.1:5061 --users 1000 --window 8 --notify notify --pid PID
   Memory of 2,000 users who watch 40 others each:
     loadgen idle --target 127.0.0.1:5061 --users 2000 --contacts 40 --pid PID
+Endpoints sign in by Digest in either dialect: a server that offers Lync clients NTLM must offer
+Digest beside it (Mynah: auth.lync = [\"ntlm\", \"digest\"], as in mynah demo).
 Exit code: 0 passed, 1 too many failures or ended early, 2 could not begin.";
 
 /// Load generator for SIP instant-messaging servers.

@@ -13,7 +13,7 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Dialect {
-    /// The Lync client: Digest as a proxy would ask (407), GRUU, INVITE sessions.
+    /// The Lync client: Digest 407 or 401 (not NTLM), GRUU, INVITE sessions.
     Ms,
     /// A SIMPLE client: Digest 401 or 407, pager-mode MESSAGE.
     Simple,

@@ -1,6 +1,8 @@
-//! Layer 5: HTTP for operators: `/metrics` for Prometheus and `/healthz` for load balancers. There
-//! is no authentication and nothing to change here; the address belongs on loopback or a closed
-//! network.
+//! Layer 5: HTTP for operators: `/metrics` for Prometheus, `/healthz` for load balancers,
+//! `/presence`, `/contacts` and `/watchers` of a user for the command line, and `/custom-states/`
+//! for clients, through a proxy that has a certificate. There is no authentication and nothing to
+//! change here; the address belongs on loopback or a closed network, and questions about a user are
+//! answered to the machine of the server alone.
 //!
 //! What the answers are made of comes from the runtime through [`Sources`], for the counters live
 //! on the cores.
@@ -9,9 +11,12 @@ mod health;
 mod listener;
 mod page;
 mod process;
+mod questions;
+pub mod report;
 mod server;
 #[cfg(test)]
 mod tests;
+mod wording;
 
 pub use health::Health;
 pub use server::{Sources, serve};

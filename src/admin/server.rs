@@ -1,5 +1,6 @@
-//! The two pages and where they come from.
+//! The pages and where they come from.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
@@ -7,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -17,10 +18,13 @@ use super::health::Health;
 use super::listener::Listener;
 use super::page::{CONTENT_TYPE, Page};
 use super::process::Process;
+use super::questions::{self, Ends};
 use crate::base::ids::ShardId;
-use crate::base::limits::Limits;
+use crate::config::Settings;
+use crate::dialect::ms::custom_states;
 use crate::metrics::counters::Counters;
 use crate::metrics::store::StoreCounters;
+use crate::shard::question::{Answer, Question};
 
 /// Where the pages get their facts; the runtime implements it.
 pub trait Sources: Send + Sync + 'static {
@@ -29,6 +33,10 @@ pub trait Sources: Send + Sync + 'static {
     /// source that leaves out a stuck core by itself tells more.
     fn counters(&self) -> impl Future<Output = Vec<(ShardId, Counters)>> + Send;
 
+    /// What the home of a user answers; `None` when it cannot be asked. Waiting is bounded by
+    /// `admin_answer_timeout`.
+    fn ask(&self, question: Question) -> impl Future<Output = Option<Answer>> + Send;
+
     /// The store's counters as they stand.
     fn store(&self) -> StoreCounters;
 
@@ -36,15 +44,16 @@ pub trait Sources: Send + Sync + 'static {
     fn health(&self) -> Health;
 }
 
-/// Serves `/metrics` and `/healthz` on `socket` until `end` is ready; then connections in progress
+/// Serves the pages on `socket` until `end` is ready; then connections in progress
 /// are finished, each within `admin_connection_time_max`. Runs on tokio with its clock and reactor
 /// enabled.
 pub async fn serve<S: Sources>(
     socket: TcpListener,
     sources: Arc<S>,
-    limits: &Limits,
+    settings: &Settings,
     end: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
+    let limits = &settings.limits;
     let refused = Arc::new(AtomicU64::new(0));
     let listener = Listener::new(
         socket,
@@ -58,19 +67,32 @@ pub async fn serve<S: Sources>(
         answer_timeout: limits.admin_answer_timeout,
         start_unix_s: start.as_secs_f64(),
         connections_refused: refused,
+        custom_states: settings
+            .policies
+            .iter()
+            .map(|(name, policy)| {
+                (format!("{name}.xml"), custom_states::document(&policy.custom_states))
+            })
+            .collect(),
     });
     let router = Router::new()
         .route("/metrics", get(metrics::<S>))
         .route("/healthz", get(healthz::<S>))
+        .route("/custom-states/{file}", get(states::<S>))
+        .merge(questions::router())
         .with_state(admin);
-    axum::serve(listener, router).with_graceful_shutdown(end).await
+    let service = router.into_make_service_with_connect_info::<Ends>();
+    axum::serve(listener, service).with_graceful_shutdown(end).await
 }
 
-struct Admin<S> {
-    sources: Arc<S>,
-    answer_timeout: Duration,
+/// What the pages are made from.
+pub struct Admin<S> {
+    pub(super) sources: Arc<S>,
+    pub(super) answer_timeout: Duration,
     start_unix_s: f64,
     connections_refused: Arc<AtomicU64>,
+    /// What there is below `/custom-states/`.
+    custom_states: BTreeMap<String, String>,
 }
 
 async fn metrics<S: Sources>(State(admin): State<Arc<Admin<S>>>) -> Response {
@@ -90,4 +112,12 @@ async fn healthz<S: Sources>(State(admin): State<Arc<Admin<S>>>) -> Response {
     let health = admin.sources.health();
     let status = if health.is_well() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, [(header::CONTENT_TYPE, "application/json")], health.to_json()).into_response()
+}
+
+async fn states<S: Sources>(State(admin): State<Arc<Admin<S>>>, file: Path<String>) -> Response {
+    match admin.custom_states.get(file.as_str()) {
+        Some(document) => ([(header::CONTENT_TYPE, custom_states::CONTENT_TYPE)], document.clone())
+            .into_response(),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
 }

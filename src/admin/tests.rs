@@ -1,5 +1,7 @@
 //! The pages over a real socket, and the metrics page read as Prometheus reads it.
 
+mod questions;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::pending;
 use std::net::SocketAddr;
@@ -14,9 +16,11 @@ use super::process::Process;
 use super::{Health, Sources, serve};
 use crate::base::ids::ShardId;
 use crate::base::limits::{Limit, Limits};
+use crate::config::{Settings, parse};
 use crate::metrics::counters::{AuthFailure, CloseReason, Counters};
 use crate::metrics::names::{FAMILIES, METHODS, Series};
 use crate::metrics::store::{Alarm, StoreCounters};
+use crate::shard::question::{Answer, Question};
 use crate::wire::sip::Method;
 
 /// A server whose facts a test writes.
@@ -26,6 +30,9 @@ struct Fake {
     health: Mutex<Health>,
     /// The cores never answer.
     mute: bool,
+    /// What every question is answered.
+    answer: Option<Answer>,
+    asked: Arc<Mutex<Vec<Question>>>,
 }
 
 impl Sources for Fake {
@@ -33,6 +40,14 @@ impl Sources for Fake {
         match self.mute {
             true => pending().await,
             false => self.shards.clone(),
+        }
+    }
+
+    async fn ask(&self, question: Question) -> Option<Answer> {
+        self.asked.lock().unwrap().push(question);
+        match self.mute {
+            true => pending().await,
+            false => self.answer.clone(),
         }
     }
 
@@ -183,14 +198,20 @@ fn the_label_of_a_method_is_its_name_in_lower_case() {
 async fn start(fake: Fake, limits: Limits) -> SocketAddr {
     let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = socket.local_addr().unwrap();
-    tokio::spawn(async move { serve(socket, Arc::new(fake), &limits, pending()).await });
+    let settings = Settings { limits, ..Settings::default() };
+    tokio::spawn(async move { serve(socket, Arc::new(fake), &settings, pending()).await });
     address
 }
 
 /// Status line and whole answer of one request.
 async fn ask(address: SocketAddr, request: &str) -> (String, String) {
+    ask_host(address, request, "x").await
+}
+
+/// The same by another name of the server.
+async fn ask_host(address: SocketAddr, request: &str, host: &str) -> (String, String) {
     let mut stream = TcpStream::connect(address).await.unwrap();
-    let head = format!("{request} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    let head = format!("{request} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
     stream.write_all(head.as_bytes()).await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
@@ -221,6 +242,30 @@ async fn health_is_200_when_well_and_503_with_the_reasons_otherwise() {
     let (status, answer) = ask(start(fake, Limits::default()).await, "GET /healthz").await;
     assert_eq!(status, "HTTP/1.1 503 Service Unavailable");
     assert!(answer.contains("\"cause\":\"store_alarm\""), "{answer}");
+}
+
+#[tokio::test]
+async fn the_custom_states_of_each_policy_are_served() {
+    let settings = parse(
+        "[policy.lab]\n\
+         custom_states = [{ availability = 'busy', text = { 1033 = 'In the lab' } }]\n",
+    )
+    .unwrap();
+    let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = socket.local_addr().unwrap();
+    tokio::spawn(
+        async move { serve(socket, Arc::new(Fake::default()), &settings, pending()).await },
+    );
+    let (status, answer) = ask(address, "GET /custom-states/lab.xml").await;
+    assert_eq!(status, "HTTP/1.1 200 OK");
+    assert!(answer.contains("content-type: text/xml; charset=utf-8"), "{answer}");
+    assert!(answer.contains(r#"<customState ID="1" availability="busy">"#), "{answer}");
+    let (_, answer) = ask(address, "GET /custom-states/default.xml").await;
+    assert!(answer.ends_with("/customStates\"/>"), "{answer}");
+    for path in ["gone.xml", "lab", "", "lab.xml/x", "..%2Fmetrics"] {
+        let (status, _) = ask(address, &format!("GET /custom-states/{path}")).await;
+        assert_eq!(status, "HTTP/1.1 404 Not Found", "{path}");
+    }
 }
 
 #[tokio::test]

@@ -106,9 +106,8 @@ mod tests {
     fn repeated_failures_lock_out_even_the_right_password() {
         let (right, wrong) = (ha1("secret"), ha1("other"));
         let mut lockout = lockout();
-        let mut judge = |now, md5| {
-            judge(now, &proof(), "alice", account(md5, false), &mut lockout).map(drop)
-        };
+        let mut judge =
+            |now, md5| judge(now, &proof(), "alice", account(md5, false), &mut lockout).map(drop);
         let now = Now::default();
         for _ in 0..3 {
             assert_eq!(judge(now, &wrong), Err(AuthFailure::WrongPassword));
@@ -120,8 +119,7 @@ mod tests {
     #[test]
     fn a_name_without_an_account_is_locked_out_like_any_other() {
         let mut lockout = lockout();
-        let mut judge =
-            || judge(Now::default(), &proof(), "nobody", None, &mut lockout).map(drop);
+        let mut judge = || judge(Now::default(), &proof(), "nobody", None, &mut lockout).map(drop);
         for _ in 0..3 {
             assert_eq!(judge(), Err(AuthFailure::UnknownUser));
         }

@@ -170,8 +170,11 @@ impl NtlmProof {
     pub fn verify(&self, nt_hash: Option<&[u8; 16]>) -> Result<SessionKey, AuthFailure> {
         // NTOWFv2: the user in upper case, the domain as it came.
         let upper = self.user.to_uppercase();
-        let name: Vec<u8> =
-            upper.encode_utf16().chain(self.domain.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+        let name: Vec<u8> = upper
+            .encode_utf16()
+            .chain(self.domain.encode_utf16())
+            .flat_map(u16::to_le_bytes)
+            .collect();
         let key = hmac_md5(nt_hash.unwrap_or(&[0; 16]), &name);
         let expected = hmac_md5(&key, &self.covered);
         let base = hmac_md5(&key, &expected);

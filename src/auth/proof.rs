@@ -65,12 +65,8 @@ impl Proof {
     /// [`AuthFailure::WrongPassword`], [`AuthFailure::UnknownUser`].
     pub fn verify(&self, secrets: Option<Secrets<'_>>) -> Result<Option<SessionKey>, AuthFailure> {
         match self {
-            Proof::Digest(proof) => {
-                proof.verify(secrets.map(|secrets| secrets.ha1)).map(|()| None)
-            }
-            Proof::Ntlm(proof) => {
-                proof.verify(secrets.map(|secrets| secrets.nt_hash)).map(Some)
-            }
+            Proof::Digest(proof) => proof.verify(secrets.map(|secrets| secrets.ha1)).map(|()| None),
+            Proof::Ntlm(proof) => proof.verify(secrets.map(|secrets| secrets.nt_hash)).map(Some),
         }
     }
 }

@@ -10,13 +10,19 @@ use clap::Args;
 
 use super::server_options::ServerOptions;
 use super::{certificate, start};
-use crate::config::{Listen, Settings};
-use crate::directory::User;
+use crate::config::{AuthMethod, Listen, Settings};
+use crate::directory::{Person, User};
 use crate::store::{Database, Store, UserChange};
 
 const DOMAIN: &str = "example.test";
 const NAME: &str = "fe01.example.test";
-const USERS: [(&str, &str); 3] = [("alice", "Alice"), ("bob", "Bob"), ("carol", "Carol")];
+/// Address, name, title, department, office and telephone at work.
+const USERS: [[&str; 6]; 3] = [
+    ["alice", "Alice Ames", "Engineer", "Research", "2.17", "+1 425 555 0101"],
+    ["bob", "Bob Boyle", "Account Manager", "Sales", "1.03", "+1 425 555 0102"],
+    ["carol", "Carol Cray", "Support Lead", "Service", "1.20", "+1 425 555 0103"],
+];
+const COMPANY: &str = "Example Ltd";
 const PASSWORD: &str = "secret";
 /// Name of the data folder in the user's own place for such things.
 const FOLDER: &str = "mynah-demo";
@@ -42,6 +48,8 @@ impl Demo {
                 tcp: Some(loopback(5060)),
                 http: Some(loopback(9090)),
             },
+            // The load generator speaks the Lync dialect and no NTLM.
+            lync_auth: vec![AuthMethod::Ntlm, AuthMethod::Digest],
             ..Settings::default()
         };
         options.apply(&mut settings)?;
@@ -60,10 +68,19 @@ impl Demo {
 /// Adds the users that are missing: who changed a password keeps it.
 fn add_users(settings: &Settings) -> Result<()> {
     let mut database = Database::open(&settings.data, settings.limits.store_busy_timeout)?;
-    for (user, display_name) in USERS {
+    for [user, display_name, title, department, office, phone_work] in USERS {
         let aor = format!("{user}@{DOMAIN}");
         if database.user(&aor)?.is_none() {
-            let user = User::with_password(&aor, None, display_name, DOMAIN, PASSWORD)?;
+            let mut user = User::with_password(&aor, None, display_name, DOMAIN, PASSWORD)?;
+            user.set_person(Person {
+                title: title.into(),
+                department: department.into(),
+                company: COMPANY.into(),
+                office: office.into(),
+                email: aor.as_str().into(),
+                phone_work: phone_work.into(),
+                ..Person::default()
+            })?;
             database.change_user(&UserChange::Add(user))?;
         }
     }
@@ -86,7 +103,7 @@ fn loopback(port: u16) -> SocketAddr {
 /// How to connect.
 fn welcome(settings: &Settings, ready_file: &Path) -> String {
     let mut text = String::new();
-    let names = USERS.map(|(user, _)| format!("{user}@{DOMAIN}")).join(", ");
+    let names = USERS.map(|[user, ..]| format!("{user}@{DOMAIN}")).join(", ");
     let listen = settings.listen;
     let mut line = |name: &str, value: &str| {
         // Writing to a String cannot fail.
@@ -161,8 +178,9 @@ mod tests {
         let mut database =
             Database::open(folder.path(), settings.limits.store_busy_timeout).unwrap();
         let mut alice = database.user("alice@example.test").unwrap().unwrap();
-        let made = User::with_password("alice@example.test", None, "Alice", DOMAIN, PASSWORD);
-        assert_eq!(alice, made.unwrap());
+        let proof = User::with_password("alice@example.test", None, "", DOMAIN, PASSWORD).unwrap();
+        assert_eq!((&alice.ha1_md5, &alice.nt_hash), (&proof.ha1_md5, &proof.nt_hash));
+        assert_eq!((alice.display_name.as_str(), &*alice.person.office), ("Alice Ames", "2.17"));
         alice.set_password(DOMAIN, "another").unwrap();
         database.change_user(&UserChange::Update(alice.clone())).unwrap();
         add_users(&settings).unwrap();

@@ -1,4 +1,4 @@
-//! One GET to the admin listener: enough HTTP for two pages of our own.
+//! One GET to the admin listener: enough HTTP for pages of our own.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -11,10 +11,15 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest answer; a page of 128 cores has half of it.
 const ANSWER_LEN_MAX: u64 = 4 << 20;
 
+/// No connection can be made.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("nothing answers at http://{0}: is the server running?")]
+pub struct NothingAnswers(SocketAddr);
+
 /// Status and body of `path`.
 pub fn get(address: SocketAddr, path: &str) -> Result<(u16, String)> {
-    let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)
-        .with_context(|| format!("nothing answers at http://{address}: is the server running?"))?;
+    let mut stream =
+        TcpStream::connect_timeout(&address, TIMEOUT).context(NothingAnswers(address))?;
     let context = || format!("http://{address}{path}");
     stream.set_read_timeout(Some(TIMEOUT)).with_context(context)?;
     stream.set_write_timeout(Some(TIMEOUT)).with_context(context)?;

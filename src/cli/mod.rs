@@ -5,16 +5,23 @@ mod cdr;
 mod certificate;
 mod config;
 mod config_file;
+mod contacts;
 mod demo;
 mod http;
+mod inquiry;
 mod password;
+mod person;
+mod presence;
 mod serve;
+mod server_address;
 mod server_options;
 mod start;
 mod status;
 mod text;
 mod user;
 mod user_import;
+mod user_list;
+mod watchers;
 
 use std::process::ExitCode;
 
@@ -35,15 +42,21 @@ enum Command {
     /// Look at the configuration file
     #[command(subcommand)]
     Config(config::Config),
+    /// Show a user's contact list
+    Contacts(contacts::Contacts),
     /// Serve on loopback with three users and a certificate made for it
     Demo(demo::Demo),
+    /// Show a user's presence, and what others see of it
+    Presence(presence::Presence),
     /// Serve as mynah.toml says
     Serve(serve::Serve),
     /// Show how the running server does
     Status(status::Status),
     /// Add, change and remove users, also while the server runs
     #[command(subcommand)]
-    User(user::User),
+    User(Box<user::User>),
+    /// Show who watches a user's presence
+    Watchers(watchers::Watchers),
 }
 
 /// Runs the command the process was started with.
@@ -51,10 +64,13 @@ pub fn run() -> ExitCode {
     let outcome = match CommandLine::parse().command {
         Command::Cdr(command) => command.run(),
         Command::Config(command) => command.run(),
+        Command::Contacts(command) => command.run(),
         Command::Demo(command) => command.run(),
+        Command::Presence(command) => command.run(),
         Command::Serve(command) => command.run(),
         Command::Status(command) => command.run(),
         Command::User(command) => command.run(),
+        Command::Watchers(command) => command.run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

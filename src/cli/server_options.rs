@@ -24,7 +24,7 @@ pub struct ServerOptions {
     /// Address for SIP over plain TCP, or none
     #[arg(long, value_name = "ADDR")]
     pub tcp: Option<Listener>,
-    /// Address of /metrics and /healthz, or none
+    /// Address of /metrics, /healthz and /custom-states/, or none
     #[arg(long, value_name = "ADDR")]
     pub http: Option<Listener>,
     /// Executors, each pinned to a core [default: all cores]

@@ -1,14 +1,13 @@
-//! `mynah user add|disable|enable|import|list|passwd|remove`
-
-use std::io::{self, Write};
+//! `mynah user add|disable|enable|import|list|passwd|remove|set`
 
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 
 use super::config_file::Place;
 use super::password;
-use super::text::shown;
+use super::person::PersonOptions;
 use super::user_import::Import;
+use super::user_list::List;
 use crate::config::Settings;
 use crate::directory::{Address, User as DirectoryUser};
 use crate::store::{Database, StoreError, UserChange};
@@ -17,7 +16,7 @@ use crate::store::{Database, StoreError, UserChange};
 #[derive(Debug, Subcommand)]
 pub enum User {
     /// Add a user
-    Add(Add),
+    Add(Box<Add>),
     /// Keep a user from signing in
     Disable(Named),
     /// Let a disabled user sign in again
@@ -30,6 +29,8 @@ pub enum User {
     Passwd(Passwd),
     /// Forget a user; its call detail records stay
     Remove(Named),
+    /// Change what others see of a user, and the user's policy
+    Set(Box<Set>),
 }
 
 /// `mynah user add`
@@ -42,8 +43,10 @@ pub struct Add {
     #[arg(long)]
     login: Option<String>,
     /// Name that others see
-    #[arg(long, default_value = "", hide_default_value = true)]
+    #[arg(long, alias = "display-name", default_value = "", hide_default_value = true)]
     name: String,
+    #[command(flatten)]
+    person: PersonOptions,
     /// Read the password from the first line of standard input
     #[arg(long)]
     password_stdin: bool,
@@ -74,9 +77,17 @@ pub struct Passwd {
     place: Place,
 }
 
-/// `mynah user list`
+/// `mynah user set`
 #[derive(Args, Debug)]
-pub struct List {
+pub struct Set {
+    /// Address, as in alice@example.test
+    #[arg(value_parser = address)]
+    address: Address,
+    /// Name that others see
+    #[arg(long, alias = "name", value_name = "NAME")]
+    display_name: Option<String>,
+    #[command(flatten)]
+    person: PersonOptions,
     #[command(flatten)]
     place: Place,
 }
@@ -92,6 +103,7 @@ impl User {
             User::List(list) => list.run(),
             User::Passwd(passwd) => passwd.run(),
             User::Remove(named) => named.run(UserChange::Remove, "removed"),
+            User::Set(set) => set.run(),
         }
     }
 }
@@ -100,6 +112,7 @@ impl Add {
     fn run(self) -> Result<()> {
         let settings = self.place.settings()?;
         check_domain(&self.address, settings.as_ref())?;
+        self.person.check_policy(settings.as_ref())?;
         let mut database = self.place.open(settings.as_ref(), true)?;
         let aor = self.address.as_str();
         if database.user(aor)?.is_some() {
@@ -107,8 +120,9 @@ impl Add {
         }
         let password = password::read_new(aor, self.password_stdin)?;
         let login = self.login.as_deref();
-        let user =
+        let mut user =
             DirectoryUser::with_password(aor, login, &self.name, self.address.domain(), &password)?;
+        self.person.apply(&mut user)?;
         database.change_user(&UserChange::Add(user))?;
         println!("{aor} added");
         Ok(())
@@ -139,32 +153,31 @@ impl Passwd {
     }
 }
 
-impl List {
+impl Set {
     fn run(self) -> Result<()> {
-        let users = open(&self.place)?.users()?;
-        let width = |head: &str, column: fn(&DirectoryUser) -> &str| {
-            let widest = users.iter().map(|user| column(user).chars().count()).max();
-            widest.unwrap_or(0).max(head.len())
-        };
-        let aor = width("ADDRESS", |user| &user.aor);
-        let login = width("LOGIN", |user| &user.login);
-        let mut out = io::stdout().lock();
-        writeln!(out, "{:aor$}  {:login$}  {:8}  NAME", "ADDRESS", "LOGIN", "STATE")?;
-        for user in &users {
-            let state = if user.disabled { "disabled" } else { "enabled" };
-            let name = shown(&user.display_name);
-            let line = format!(
-                "{:aor$}  {:login$}  {state:8}  {name}",
-                shown(&user.aor),
-                shown(&user.login)
+        if self.display_name.is_none() && self.person.is_empty() {
+            bail!(
+                "nothing to set: give --title, --policy or another option of `mynah user set -h`"
             );
-            writeln!(out, "{}", line.trim_end())?;
         }
+        let settings = self.place.settings()?;
+        self.person.check_policy(settings.as_ref())?;
+        let mut database = self.place.open(settings.as_ref(), false)?;
+        let aor = self.address.as_str();
+        let Some(mut user) = database.user(aor)? else {
+            return Err(StoreError::NoSuchUser(aor.to_owned()).into());
+        };
+        if let Some(display_name) = &self.display_name {
+            user.set_display_name(display_name)?;
+        }
+        self.person.apply(&mut user)?;
+        database.change_user(&UserChange::Update(user))?;
+        println!("{aor} changed");
         Ok(())
     }
 }
 
-fn open(place: &Place) -> Result<Database> {
+pub(super) fn open(place: &Place) -> Result<Database> {
     place.open(place.settings()?.as_ref(), false)
 }
 

@@ -37,7 +37,9 @@ pub enum Problem {
     )]
     NoCertificate,
     /// `auth.lync` and `auth.standard` are both empty.
-    #[error("nobody can sign in: name a method, as in lync = [\"ntlm\"] or standard = [\"digest\"]")]
+    #[error(
+        "nobody can sign in: name a method, as in lync = [\"ntlm\"] or standard = [\"digest\"]"
+    )]
     NoAuth,
     /// `auth.digest` is empty.
     #[error("name at least one algorithm, as in digest = [\"SHA-256\", \"MD5\"]")]
@@ -71,6 +73,20 @@ pub enum Problem {
         /// Largest value, as the file writes it.
         most: String,
     },
+    /// A bound of a policy beyond that of the server.
+    #[error("must be from 1 to {most}, which is `{limit}`")]
+    PolicyBound {
+        /// Largest value.
+        most: usize,
+        /// The limit of the server.
+        limit: &'static str,
+    },
+    /// More custom states than clients show.
+    #[error("a policy has at most 4 custom states: remove some")]
+    TooManyCustomStates,
+    /// A custom state without a name.
+    #[error("name the state in some language, as in text = {{ 1033 = \"In the lab\" }}")]
+    NoCustomStateText,
     /// Two limits that contradict each other.
     #[error("`{low}` may not exceed `{high}`: raise `{high}` or lower `{low}`")]
     LimitOrder {

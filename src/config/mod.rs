@@ -7,6 +7,7 @@
 pub mod error;
 mod limits;
 mod parse;
+pub mod policy;
 pub mod quantity;
 pub mod reload;
 mod schema;
@@ -16,6 +17,7 @@ mod tests;
 
 pub use error::{Error, Problem};
 pub use parse::parse;
+pub use policy::{Availability, CustomState, Policies, Policy};
 pub use reload::{Setting, changes};
 pub use settings::{
     AuthMethod, Certificate, DigestAlgorithm, Listen, Log, LogFormat, NtlmVersion, Settings,

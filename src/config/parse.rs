@@ -4,6 +4,7 @@ use toml::Spanned;
 
 use super::error::{Error, Problem};
 use super::limits::{self, Located};
+use super::policy;
 use super::schema::{self, File};
 use super::settings::{AuthMethod, Certificate, Listen, Log, Settings};
 
@@ -17,6 +18,7 @@ fn resolve(file: File) -> Result<Settings, Located> {
     let defaults = Settings::default();
     let listen = listen(&file.listen)?;
     let (lync_auth, standard_auth) = methods(file.auth.lync, file.auth.standard)?;
+    let limits = limits::resolve(&file.limits)?;
     Ok(Settings {
         domains: match file.server.domains {
             Some(domains) => distinct(domains, Problem::NoDomain, |name| name.0.clone())?
@@ -43,11 +45,16 @@ fn resolve(file: File) -> Result<Settings, Located> {
                 .collect(),
             None => defaults.digest,
         },
-        limits: limits::resolve(&file.limits)?,
         log: Log {
             filter: file.log.filter.map_or(defaults.log.filter, |filter| filter.0),
             format: file.log.format.map_or(defaults.log.format, |format| format.0),
         },
+        custom_state_url: match file.presence.custom_state_url {
+            Some(folder) => folder.0,
+            None => defaults.custom_state_url,
+        },
+        policies: policy::resolve(file.policy, &limits)?,
+        limits,
     })
 }
 
@@ -87,12 +94,10 @@ fn methods(
     let defaults = Settings::default();
     let place = lync.as_ref().map_or(0..0, Spanned::span);
     let lync = match lync {
-        Some(list) => {
-            once(list.into_inner(), |method| method.0.name().to_owned())?
-                .into_iter()
-                .map(|method| method.0)
-                .collect()
-        }
+        Some(list) => once(list.into_inner(), |method| method.0.name().to_owned())?
+            .into_iter()
+            .map(|method| method.0)
+            .collect(),
         None => defaults.lync_auth,
     };
     let standard = match standard {

@@ -26,6 +26,10 @@ pub enum Setting {
     LogFormat,
     /// `auth.ntlm_version`
     NtlmVersion,
+    /// `policy.…`
+    Policies,
+    /// `presence.custom_state_url`
+    CustomStateUrl,
     /// `server.cores`
     Cores,
     /// `server.data`
@@ -40,7 +44,7 @@ pub enum Setting {
 
 impl Setting {
     /// All keys outside `[limits]`.
-    pub const PLAIN: [Setting; 14] = [
+    pub const PLAIN: [Setting; 16] = [
         Setting::AuthLync,
         Setting::AuthStandard,
         Setting::Digest,
@@ -50,6 +54,8 @@ impl Setting {
         Setting::LogFilter,
         Setting::LogFormat,
         Setting::NtlmVersion,
+        Setting::Policies,
+        Setting::CustomStateUrl,
         Setting::Cores,
         Setting::Data,
         Setting::Domains,
@@ -60,19 +66,20 @@ impl Setting {
     /// The section of the file.
     pub const fn section(self) -> &'static str {
         match self {
-            Setting::AuthLync
-            | Setting::AuthStandard
-            | Setting::Digest
-            | Setting::NtlmVersion => "auth",
+            Setting::AuthLync | Setting::AuthStandard | Setting::Digest | Setting::NtlmVersion => {
+                "auth"
+            }
             Setting::Limit(_) => "limits",
             Setting::ListenHttp | Setting::ListenTcp | Setting::ListenTls => "listen",
             Setting::LogFilter | Setting::LogFormat => "log",
+            Setting::Policies => "policy",
+            Setting::CustomStateUrl => "presence",
             Setting::Cores | Setting::Data | Setting::Domains | Setting::Name => "server",
             Setting::Certificates => "tls",
         }
     }
 
-    /// The key in its section.
+    /// The key in its section; `*` for all policies together.
     pub const fn key(self) -> &'static str {
         match self {
             Setting::AuthLync => "lync",
@@ -85,6 +92,8 @@ impl Setting {
             Setting::LogFilter => "filter",
             Setting::LogFormat => "format",
             Setting::NtlmVersion => "ntlm_version",
+            Setting::Policies => "*",
+            Setting::CustomStateUrl => "custom_state_url",
             Setting::Cores => "cores",
             Setting::Data => "data",
             Setting::Domains => "domains",
@@ -111,6 +120,8 @@ impl Setting {
             Setting::LogFilter => running.log.filter != wanted.log.filter,
             Setting::LogFormat => running.log.format != wanted.log.format,
             Setting::NtlmVersion => running.ntlm_version != wanted.ntlm_version,
+            Setting::Policies => running.policies != wanted.policies,
+            Setting::CustomStateUrl => running.custom_state_url != wanted.custom_state_url,
             Setting::Cores => running.cores != wanted.cores,
             Setting::Data => running.data != wanted.data,
             Setting::Domains => running.domains != wanted.domains,
@@ -146,7 +157,8 @@ mod tests {
              [listen]\ntls = '0.0.0.0:1'\ntcp = '0.0.0.0:2'\nhttp = '0.0.0.0:3'\n\
              [tls]\ncertificates = [{ chain = 'a', key = 'b' }]\n[auth]\nlync = ['digest']\nstandard = []\n\
              digest = ['MD5']\nntlm_version = 3\n\
-             [log]\nfilter = 'debug'\nformat = 'json'\n[limits]\nlockout_time = '1s'\n",
+             [log]\nfilter = 'debug'\nformat = 'json'\n[presence]\n\
+             custom_state_url = 'https://a.test'\n[policy.a]\n[limits]\nlockout_time = '1s'\n",
         )
         .unwrap();
         let changes = changes(&Settings::default(), &wanted);

@@ -11,11 +11,16 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error, Unexpected, Visitor};
 use toml::Spanned;
 
+use super::policy::{Availability, CUSTOM_STATE_TEXT_MAX};
 use super::settings::{AuthMethod, DigestAlgorithm, LogFormat, NtlmVersion};
 use crate::base::host_name::is_host_name;
+use crate::base::plain_text::is_plain_text;
+use crate::base::policy_name::is_policy_name;
 
 /// Most executors; far above any machine.
 const CORES_CEILING: usize = 1024;
+/// Longest address of a folder on the web, in octets.
+const WEB_FOLDER_LEN_MAX: usize = 1024;
 
 /// The whole file.
 #[derive(Debug, Default, Deserialize)]
@@ -26,6 +31,8 @@ pub struct File {
     pub tls: Tls,
     pub auth: Auth,
     pub log: Log,
+    pub presence: Presence,
+    pub policy: BTreeMap<PolicyName, Policy>,
     pub limits: BTreeMap<Spanned<String>, Spanned<Quantity>>,
 }
 
@@ -79,6 +86,31 @@ pub struct Auth {
 pub struct Log {
     pub filter: Option<Filter>,
     pub format: Option<Format>,
+}
+
+/// `[presence]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Presence {
+    pub custom_state_url: Option<WebFolder>,
+}
+
+/// `[policy.NAME]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Policy {
+    pub privacy: Option<bool>,
+    pub contacts_max: Option<Spanned<i64>>,
+    pub contact_groups_max: Option<Spanned<i64>>,
+    pub custom_states: Option<Spanned<Vec<Spanned<CustomState>>>>,
+}
+
+/// An element of `custom_states`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CustomState {
+    pub availability: Available,
+    pub text: BTreeMap<Lcid, StateText>,
 }
 
 /// Implements `Deserialize` for a newtype that is written as text.
@@ -194,6 +226,47 @@ text!(Format, "\"text\" or \"json\"", |text| match text {
     _ => None,
 });
 
+/// Where clients find something on the web, or `none`; without a slash at the end.
+#[derive(Debug)]
+pub struct WebFolder(pub Option<String>);
+text!(
+    WebFolder,
+    "a URL such as \"https://fe01.example.test/custom-states\", or \"none\"",
+    |text| match text {
+        "none" => Some(WebFolder(None)),
+        text => is_web_folder(text).then(|| WebFolder(Some(text.trim_end_matches('/').to_owned()))),
+    }
+);
+
+/// The name of a policy.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PolicyName(pub String);
+text!(PolicyName, "a name of 1 to 64 lower-case letters, digits or -", |text| {
+    is_policy_name(text).then(|| PolicyName(text.to_owned()))
+});
+
+/// The state of the product that a custom state is.
+#[derive(Debug)]
+pub struct Available(pub Availability);
+text!(Available, "\"online\", \"busy\" or \"do-not-disturb\"", |text| {
+    Availability::ALL.into_iter().find(|state| state.name() == text).map(Available)
+});
+
+/// A language, as Windows numbers them.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Lcid(pub u32);
+text!(Lcid, "the number of a language (LCID) such as 1033", |text| {
+    text.parse().ok().filter(|lcid| *lcid > 0).map(Lcid)
+});
+
+/// What a custom state is called.
+#[derive(Debug)]
+pub struct StateText(pub String);
+text!(StateText, "1 to 64 characters without control characters", |text| {
+    let fits = (1..=CUSTOM_STATE_TEXT_MAX).contains(&text.chars().count());
+    (fits && is_plain_text(text)).then(|| StateText(text.to_owned()))
+});
+
 /// A number of executors, or `all`.
 #[derive(Clone, Copy, Debug)]
 pub struct Cores(pub Option<usize>);
@@ -262,6 +335,16 @@ impl<'de> Deserialize<'de> for Quantity {
 
         deserializer.deserialize_any(QuantityVisitor)
     }
+}
+
+/// A URL of the web without query, in characters that need no escape in XML or logs.
+fn is_web_folder(text: &str) -> bool {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    rest.is_some_and(|rest| {
+        rest.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '[')
+            && text.len() <= WEB_FOLDER_LEN_MAX
+            && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~:/[]%".contains(&b))
+    })
 }
 
 /// A comma list of `level` and `target=level`, at least one.

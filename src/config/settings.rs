@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use super::policy::Policies;
 use crate::base::limits::Limits;
 
 /// Everything the server is told at start. `Default` is what an empty `mynah.toml` means.
@@ -35,6 +36,11 @@ pub struct Settings {
     pub limits: Limits,
     /// What is logged, and how.
     pub log: Log,
+    /// Folder on the web where clients find `POLICY.xml`, the custom states of a policy; without a
+    /// slash at the end. `None` keeps custom states from them.
+    pub custom_state_url: Option<String>,
+    /// What is laid down for the users under each policy.
+    pub policies: Policies,
 }
 
 impl Default for Settings {
@@ -55,6 +61,8 @@ impl Default for Settings {
             digest: vec![DigestAlgorithm::Md5, DigestAlgorithm::Sha256],
             limits: Limits::default(),
             log: Log::default(),
+            custom_state_url: None,
+            policies: Policies::new(&Limits::default()),
         }
     }
 }
@@ -76,7 +84,8 @@ pub struct Listen {
     pub tls: Option<SocketAddr>,
     /// SIP over plain TCP: passwords are safe (digest), messages are not. For loopback and labs.
     pub tcp: Option<SocketAddr>,
-    /// `/metrics` and `/healthz`, without authentication: keep it on loopback or a closed network.
+    /// `/metrics`, `/healthz` and `/custom-states/`, without authentication: keep it on loopback or
+    /// a closed network.
     pub http: Option<SocketAddr>,
 }
 

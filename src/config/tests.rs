@@ -37,6 +37,15 @@ fn the_shipped_file_has_every_key_and_no_other() {
         .chain(limits)
         .map(|setting| format!("{}.{}", setting.section(), setting.key()))
         .collect();
+    // The keys of a policy are its own business; those of the default one are all there.
+    for key in &mut written {
+        if key == "policy.default" {
+            "policy.*".clone_into(key);
+        }
+    }
+    let policy = table["policy"]["default"].as_table().unwrap();
+    let keys: Vec<&str> = policy.keys().map(String::as_str).collect();
+    assert_eq!(keys, ["contact_groups_max", "contacts_max", "custom_states", "privacy"]);
     written.sort_unstable();
     known.sort_unstable();
     assert_eq!(written, known);
@@ -65,6 +74,8 @@ fn every_key_is_read() {
         [log]
         filter = "warn,mynah::net=debug,glommio=off"
         format = "json"
+        [presence]
+        custom_state_url = "https://fe02.corp.example.test/states/"
         [limits]
         handshake_timeout = "5s"
         sip_body_bytes_max = "1MiB"
@@ -88,6 +99,8 @@ fn every_key_is_read() {
     assert_eq!(settings.ntlm_version, NtlmVersion::V3);
     assert_eq!(settings.log.filter, "warn,mynah::net=debug,glommio=off");
     assert_eq!(settings.log.format, LogFormat::Json);
+    let folder = "https://fe02.corp.example.test/states";
+    assert_eq!(settings.custom_state_url.as_deref(), Some(folder));
     assert_eq!(settings.limits.handshake_timeout, Duration::from_secs(5));
     assert_eq!(settings.limits.sip_body_bytes_max, 1 << 20);
     assert_eq!(settings.limits.sip_head_bytes_max, 8192);
@@ -134,7 +147,7 @@ fn faults_of_form_name_the_place_and_what_is_expected() {
         ),
         (
             "[sever]\n",
-            "1:2: unknown field `sever`, expected one of `server`, `listen`, `tls`, `auth`, `log`, `limits`",
+            "1:2: unknown field `sever`, expected one of `server`, `listen`, `tls`, `auth`, `log`, `presence`, `policy`, `limits`",
         ),
         (
             "[listen]\n  tls = 5061\n",

@@ -1,7 +1,10 @@
 //! Layer 3: translators between the wire and the domain. `ms` is what Lync clients speak,
 //! `simple` what standard SIP clients speak; both end in the same commands and notices.
 
+pub mod address;
 pub mod ms;
+pub mod person;
 pub mod reject;
+pub mod resources;
 pub mod simple;
 pub mod text;

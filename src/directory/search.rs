@@ -208,7 +208,7 @@ impl From<&User> for Found {
         Found {
             aor: user.aor.as_str().into(),
             display_name: user.display_name.as_str().into(),
-            person: user.person.clone(),
+            person: Person::clone(&user.person),
         }
     }
 }

@@ -58,8 +58,8 @@ pub struct User {
     pub nt_hash: Secret<16>,
     /// A disabled user cannot sign in; the account and its records stay.
     pub disabled: bool,
-    /// What else is known.
-    pub person: Person,
+    /// What else is known; in a box, for most who handle users do not look at it.
+    pub person: Box<Person>,
     /// The policy of the configuration that governs the user; empty for the default one.
     pub policy: String,
 }
@@ -90,7 +90,7 @@ impl User {
             ha1_sha256: Secret::new([0; 32]),
             nt_hash: Secret::new([0; 16]),
             disabled: false,
-            person: Person::default(),
+            person: Box::default(),
             policy: String::new(),
             aor: address.into_string(),
         };
@@ -122,7 +122,7 @@ impl User {
     /// Replaces what else is known.
     pub fn set_person(&mut self, person: Person) -> Result<(), UserError> {
         person.check()?;
-        self.person = person;
+        *self.person = person;
         Ok(())
     }
 

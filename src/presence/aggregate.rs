@@ -62,7 +62,13 @@ impl Aggregate {
 }
 
 /// The aggregate of what `publications` state in `container`, 2 or 3, at `unix_ms`, for a user
-/// with those `endpoints`. Reads the publications a few times; linear.
+/// with those `endpoints`. Does not depend on the order of publications; linear in them.
+///
+/// Offline without an endpoint, or when the user wishes to look so. Else the base is what the
+/// user chose, if that is less available than his machines or not older than what they say, else
+/// the most available machine. A calendar or call that is not more available takes its place,
+/// unless the user chose later. Busy at an idle machine is [`Availability::BUSY_IDLE`]; container
+/// 3 sees [`Availability::URGENT_ONLY`] instead of "do not disturb".
 pub fn aggregate(
     publications: &[Publication],
     container: ContainerId,
@@ -72,63 +78,75 @@ pub fn aggregate(
     if endpoints.is_empty() {
         return Aggregate::OFFLINE;
     }
-    let statements = || statements(publications, container, unix_ms);
-    let machine = machine(statements(), endpoints);
-    let user = statements()
-        .filter(|one| one.state.kind == StateKind::User && one.state.manual)
-        .filter(|one| one.state.availability > Availability(0))
-        .max_by_key(|one| one.since_ms);
-    if user.is_some_and(|user| user.state.availability.class() == Class::Offline) {
-        return Aggregate::OFFLINE;
+    let statements = statements(publications, container, unix_ms);
+    let machine = machine(statements.clone(), endpoints);
+    let (mut availability, mut activity) = decide(statements.clone(), &machine);
+    match availability.class() {
+        Class::Offline => return Aggregate::OFFLINE,
+        Class::Busy if machine.availability.class() == Class::Idle => {
+            availability = Availability::BUSY_IDLE;
+        }
+        Class::DoNotDisturb if container == ContainerId::TEAM_AGGREGATION => {
+            availability = Availability::URGENT_ONLY;
+            let custom = activity.map(|activity| activity.custom).unwrap_or_default();
+            activity = Some(Activity { token: URGENT_ONLY_TOKEN.into(), custom });
+        }
+        _ => {}
     }
-    // A request that carries both is an act of the user, so at one instant he wins.
-    let user = user.filter(|user| {
-        user.state.availability >= machine.availability || user.since_ms >= machine.since_ms
-    });
-    let base = user.map_or(machine.availability, |user| user.state.availability);
-    let engagement = statements()
-        .filter(|one| matches!(one.state.kind, StateKind::Calendar | StateKind::Phone))
-        .filter(|one| one.state.availability >= base)
-        .filter(|one| user.is_none_or(|user| user.since_ms <= one.since_ms))
-        .max_by_key(|one| (one.state.availability, one.since_ms));
-
-    let winner = engagement.or(user);
-    let mut availability = winner.map_or(base, |winner| winner.state.availability);
-    if availability.class() == Class::Busy && machine.availability.class() == Class::Idle {
-        availability = Availability::BUSY_IDLE;
-    }
-    let mut activity = match winner {
-        Some(winner) => winner.state.activity.clone(),
-        None => machine.statement.and_then(|statement| statement.state.activity.clone()),
-    };
-    if container == ContainerId::TEAM_AGGREGATION && availability.class() == Class::DoNotDisturb {
-        availability = Availability::URGENT_ONLY;
-        activity = Some(Activity {
-            token: URGENT_ONLY_TOKEN.into(),
-            custom: activity.map(|activity| activity.custom).unwrap_or_default(),
-        });
-    }
-    if availability.class() == Class::Offline {
-        return Aggregate::OFFLINE;
-    }
-
-    let machines = || statements().filter(|one| one.state.kind == StateKind::Machine);
-    let location = machines()
+    let machines = statements.clone().filter(|one| one.state.kind == StateKind::Machine);
+    let location = machines
+        .clone()
         .filter(|one| one.state.location.is_some())
-        .max_by_key(|one| (one.state.last_active, one.since_ms))
-        .and_then(|one| one.state.location.clone());
-    let meeting = statements()
+        .max_by_key(|one| (one.state.last_active, one.age()));
+    let meeting = statements
         .filter(|one| one.state.kind == StateKind::Calendar)
         .filter(|one| one.state.meeting_subject.is_some() || one.state.meeting_location.is_some())
-        .max_by_key(|one| (one.state.availability, one.since_ms));
+        .max_by_key(|one| (one.state.availability, one.age()));
     Aggregate {
         availability,
         activity,
-        location,
+        location: location.and_then(|one| one.state.location.clone()),
         meeting_subject: meeting.and_then(|one| one.state.meeting_subject.clone()),
         meeting_location: meeting.and_then(|one| one.state.meeting_location.clone()),
-        last_active: machines().filter_map(|one| one.state.last_active).max(),
+        last_active: machines.filter_map(|one| one.state.last_active).max(),
     }
+}
+
+/// How available the user is and what he does, before the touches for idle machines and for
+/// container 3.
+fn decide<'a>(
+    statements: impl Iterator<Item = Statement<'a>> + Clone,
+    machine: &Machine<'a>,
+) -> (Availability, Option<Activity>) {
+    let choice = statements
+        .clone()
+        .filter(|one| one.state.kind == StateKind::User && one.state.manual)
+        .max_by_key(Statement::age)
+        // A choice of 0 takes the choice back.
+        .filter(|one| one.state.availability > Availability(0));
+    if choice.is_some_and(|choice| choice.state.availability.class() == Class::Offline) {
+        return (Availability::OFFLINE, None);
+    }
+    // A request that carries both is an act of the user, so at one instant his choice wins.
+    let user = choice.filter(|choice| {
+        choice.state.availability >= machine.availability || choice.since_ms >= machine.since_ms
+    });
+    let base = user.map_or(machine.availability, |user| user.state.availability);
+    let engagement = statements
+        .filter(|one| matches!(one.state.kind, StateKind::Calendar | StateKind::Phone))
+        .filter(|one| one.state.availability >= base)
+        .filter(|one| user.is_none_or(|user| user.since_ms <= one.since_ms))
+        .max_by_key(|one| (one.state.availability, one.age()));
+    if let Some(winner) = engagement.or(user) {
+        return (winner.state.availability, winner.state.activity.clone());
+    }
+    // What the user does stays true while he only does not touch the machine.
+    let is_idle = machine.availability.class() == Class::Idle;
+    let activity = choice
+        .filter(|choice| is_idle && choice.state.availability.class() == Class::Available)
+        .and_then(|choice| choice.state.activity.clone())
+        .or_else(|| machine.statement.and_then(|one| one.state.activity.clone()));
+    (base, activity)
 }
 
 /// A statement that holds now.
@@ -138,6 +156,15 @@ struct Statement<'a> {
     life: Life,
     /// Since when it holds: a meeting that was published ahead begins with its validity.
     since_ms: u64,
+    /// Decides between two of one age.
+    instance: u32,
+}
+
+impl Statement<'_> {
+    /// The newest has the highest.
+    fn age(&self) -> (u64, u32) {
+        (self.since_ms, self.instance)
+    }
 }
 
 fn statements(
@@ -155,6 +182,7 @@ fn statements(
                 state,
                 life: publication.life,
                 since_ms: publication.published_ms.max(from_ms),
+                instance: publication.key.instance,
             })
         })
 }
@@ -184,7 +212,7 @@ fn machine<'a>(
     let availability_of = |one: &Statement<'_>| one.state.availability.max(UNSTATED);
     let lowest = statements
         .clone()
-        .min_by_key(|one| (availability_of(one), std::cmp::Reverse(one.since_ms)))
+        .min_by_key(|one| (availability_of(one), std::cmp::Reverse(one.age())))
         .filter(|one| all_stated || availability_of(one) == UNSTATED);
     Machine {
         availability: lowest.as_ref().map_or(UNSTATED, availability_of),
@@ -192,3 +220,6 @@ fn machine<'a>(
         statement: lowest,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -130,6 +130,11 @@ impl CategorySet {
         CategorySet(category.bit())
     }
 
+    /// Number of categories in it, all [`Other`](Category::Other) counted as one.
+    pub const fn len(self) -> usize {
+        self.0.count_ones() as usize
+    }
+
     /// True for the set of nothing.
     pub fn is_empty(self) -> bool {
         self.0 == 0

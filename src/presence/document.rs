@@ -117,12 +117,18 @@ impl Document {
     /// Takes what the store has kept. Other rows than of publications are ignored.
     pub fn restore(&mut self, row: Row) {
         match row {
-            Row::PutPublication(publication) => match self.position(&publication.key) {
-                Ok(at) => self.publications[at] = publication,
-                Err(at) => self.publications.insert(at, publication),
-            },
+            Row::PutPublication(publication) => {
+                self.deleted.retain(|deleted| deleted.key != publication.key);
+                match self.position(&publication.key) {
+                    Ok(at) => self.publications[at] = publication,
+                    Err(at) => self.publications.insert(at, publication),
+                }
+            }
             Row::DeletePublication { key, version } => {
-                self.deleted.push(Deleted { key, version, is_stored: true });
+                if let Ok(at) = self.position(&key) {
+                    self.publications.remove(at);
+                }
+                self.bury(key, version, true);
             }
             Row::Forget { floor, .. } => self.floor = self.floor.max(floor),
             Row::PutContainer(_) | Row::PutSubscriber { .. } | Row::DeleteSubscriber(_) => {}
@@ -186,7 +192,7 @@ impl Document {
         endpoints: &[ConnId],
         changes: &mut Changes,
     ) {
-        let Operation { key, life, payload, .. } = operation;
+        let Operation { key, version, life, payload } = operation;
         let is_over = match life {
             Life::Static => false,
             Life::Endpoint(conn) => !endpoints.contains(&conn),
@@ -194,36 +200,39 @@ impl Document {
             Life::Until(second) => second <= unix_ms / 1000,
         };
         match payload {
-            Some(payload) if !is_over => self.put(unix_ms, key, life, payload, changes),
+            Some(payload) if !is_over => {
+                let published_ms = match self.get(&key) {
+                    // A refresh (RFC 3903 section 4.1) only lengthens the life of what was said.
+                    Some(before) if version.is_none() && before.payload == payload => {
+                        before.published_ms
+                    }
+                    _ => unix_ms,
+                };
+                self.put(Publication { key, version: 0, published_ms, life, payload }, changes);
+            }
             _ => self.delete(&key, changes),
         }
     }
 
-    fn put(
-        &mut self,
-        unix_ms: u64,
-        key: Key,
-        life: Life,
-        payload: Arc<Payload>,
-        changes: &mut Changes,
-    ) {
-        let payload = self.shared(&key.category, payload);
-        let remembered = self.version(&key);
-        let base = if remembered == 0 { self.floor } else { remembered };
-        let version = base.saturating_add(1);
-        let publication = Publication { key, version, published_ms: unix_ms, life, payload };
+    /// Takes `publication` in, under the next version.
+    fn put(&mut self, mut publication: Publication, changes: &mut Changes) {
+        let remembered = self.version(&publication.key);
+        let before = if remembered == 0 { self.floor } else { remembered };
+        publication.version = before.saturating_add(1);
+        publication.payload = self.shared(&publication.key.category, publication.payload);
         let at = self.position(&publication.key);
-        let before = at.ok().and_then(|at| self.publications.get(at));
-        let was_static = before.is_some_and(|before| before.life == Life::Static);
-        let says_other = before.is_none_or(|before| before.payload != publication.payload);
+        let replaced = at.ok().and_then(|at| self.publications.get(at));
+        let was_static = replaced.is_some_and(|replaced| replaced.life == Life::Static);
+        let says_other = replaced.is_none_or(|replaced| replaced.payload != publication.payload)
+            || self.competes(&publication.key);
         changes.note(&publication.key, says_other);
-        if life == Life::Static {
+        if publication.life == Life::Static {
             self.deleted.retain(|deleted| deleted.key != publication.key);
             changes.rows.push(Row::PutPublication(publication.clone()));
         } else if was_static {
             let key = publication.key.clone();
-            changes.rows.push(Row::DeletePublication { key: key.clone(), version: base });
-            self.bury(key, base, true);
+            changes.rows.push(Row::DeletePublication { key: key.clone(), version: before });
+            self.bury(key, before, true);
         } else {
             self.deleted.retain(|deleted| deleted.is_stored || deleted.key != publication.key);
         }
@@ -270,6 +279,14 @@ impl Document {
             .map_or(payload, |publication| publication.payload.clone())
     }
 
+    /// True if the age of what is under `key` matters: of several notes the newest is seen.
+    fn competes(&self, key: &Key) -> bool {
+        let is_rival = |other: &Key| {
+            other.category == Category::Note && other.container == key.container && other != key
+        };
+        key.category == Category::Note && self.publications.iter().any(|one| is_rival(&one.key))
+    }
+
     fn octets(&self) -> usize {
         self.publications.iter().map(|publication| publication.payload.octets()).sum()
     }
@@ -278,3 +295,6 @@ impl Document {
         self.publications.binary_search_by(|publication| publication.key.cmp(key))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -74,9 +74,11 @@ impl Membership {
             if version != current {
                 return Err(MembersError::Stale { index, version, current });
             }
+            let before = container.members.len();
             container.version = current.saturating_add(1);
             change.steps.iter().for_each(|step| take(&mut container.members, step));
-            if container.members.len() > limits.members_per_container_max {
+            let after = container.members.len();
+            if after > limits.members_per_container_max && after > before {
                 return Err(MembersError::TooMany);
             }
         }
@@ -171,3 +173,6 @@ fn take(members: &mut Vec<Member>, step: &MemberChange) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -29,6 +29,8 @@ pub mod membership;
 pub mod presentity;
 pub mod publication;
 pub mod row;
+#[cfg(test)]
+mod samples;
 pub mod state;
 pub mod subscribers;
 pub mod view;

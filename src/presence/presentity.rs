@@ -1,22 +1,27 @@
 //! The machine: one user's presence, who sees what of it, and who must be told.
 
+mod output;
+mod settle;
+
 use std::collections::VecDeque;
 
-use super::aggregate::{Aggregate, aggregate};
+use super::aggregate::Aggregate;
 use super::card::Card;
 use super::category::{Category, CategorySet};
 use super::container::{Container, ContainerId, Relation};
 use super::document::{Changes, Document, PublishError};
 use super::membership::{MembersChange, MembersError, Membership};
-use super::publication::{Life, Meaning, Operation, Publication};
+use super::publication::{Life, Operation, Publication};
 use super::row::Row;
 use super::subscribers::{Prompt, Subscribers};
-use super::view::{View, is_shown, view};
-use super::watch::{Format, Group, Watch, Watches, Watching};
+use super::view::{View, view};
+use super::watch::{Watch, Watches, Watching};
 use crate::base::aor::Aor;
 use crate::base::ids::{ConnId, SubscriptionId};
 use crate::base::limits::Limits;
 use crate::base::time::{Deadline, Now};
+
+pub use output::{Admitted, Output, Published, WatchError};
 
 /// The presence of one user, at his home shard. After each call that takes `&mut self` the caller
 /// drains [`next_output`](Self::next_output) and asks for the [`next_deadline`](Self::next_deadline).
@@ -50,58 +55,6 @@ pub struct Aggregated {
     pub version: u32,
     /// Since when it says so, in milliseconds since 1970.
     pub published_ms: u64,
-}
-
-/// What was published.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Published {
-    /// Categories of which the publisher is told the complete set.
-    pub touched: Vec<Category>,
-    /// Durable changes; empty when nothing static was touched.
-    pub rows: Vec<Row>,
-}
-
-/// What became of a wish to watch.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Admitted {
-    /// What the watcher sees is what this container sees.
-    pub container: ContainerId,
-    /// Durable changes: the user has to be told that he was added.
-    pub rows: Vec<Row>,
-    /// The user is not told, for `prompted_subscribers_max` others wait for him.
-    pub is_prompt_refused: bool,
-}
-
-/// Why a watcher is turned away.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WatchError {
-    /// More than `watchers_per_user_max` subscriptions.
-    TooMany,
-}
-
-/// Who must be told what.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Output {
-    /// These watchers see something new: render once for all of them.
-    Notice {
-        /// What they see is what this container sees.
-        container: ContainerId,
-        /// How it is written for them.
-        format: Format,
-        /// What they asked for.
-        categories: CategorySet,
-        /// What of that is to be told: all instances the view has of each category, and that of
-        /// which it has none as cleared.
-        changed: CategorySet,
-        /// Who they are.
-        watches: Vec<SubscriptionId>,
-    },
-    /// The user's own endpoints: the complete set of these categories has changed.
-    OwnCategories(Vec<Category>),
-    /// The user's own endpoints: the members of these containers have changed.
-    OwnContainers(Vec<ContainerId>),
-    /// The user's own endpoints: those who added him have changed.
-    OwnSubscribers,
 }
 
 impl Presentity {
@@ -141,7 +94,7 @@ impl Presentity {
         self.tell(now, limits);
     }
 
-    /// Takes one durable row, at boot: tells nobody.
+    /// Takes one durable row, before the user has an endpoint: tells nobody.
     pub fn restore(&mut self, row: Row) {
         match row {
             Row::PutPublication(_) | Row::DeletePublication { .. } | Row::Forget { .. } => {
@@ -162,7 +115,8 @@ impl Presentity {
     }
 
     /// The user has no endpoint at `conn` any more: what lived with it goes, and with the last
-    /// endpoint what lived with the user.
+    /// endpoint what lived with the user. When an endpoint moves to another connection, add that
+    /// first: otherwise he is offline in between, and watchers are told.
     pub fn endpoint_removed(&mut self, now: Now, conn: ConnId, limits: &Limits) {
         if let Ok(at) = self.endpoints.binary_search(&conn) {
             self.endpoints.remove(at);
@@ -184,10 +138,18 @@ impl Presentity {
         operations: Vec<Operation>,
         limits: &Limits,
     ) -> Result<Published, PublishError> {
+        if self.turn.is_some_and(|turn| now.reached(turn)) {
+            self.expire(now, limits);
+        }
+        let mut touched: Vec<Category> = Vec::new();
+        for Operation { key, .. } in &operations {
+            if !touched.contains(&key.category) {
+                touched.push(key.category.clone());
+            }
+        }
         let mut changes =
             self.document.publish(now.unix_ms, operations, &self.endpoints, limits)?;
         let rows = std::mem::take(&mut changes.rows);
-        let touched = changes.touched.clone();
         self.settle(now, changes, limits);
         Ok(Published { touched, rows })
     }
@@ -284,23 +246,23 @@ impl Presentity {
     /// The user has made `other` a contact, or no longer has him as one.
     pub fn contact_changed(&mut self, other: &Aor, is_contact: bool) {
         self.watches.set_contact(other, is_contact);
-        self.relevel();
+        if self.contacts_only {
+            self.relevel();
+        }
     }
 
     /// Privacy mode: whether only contacts of the user see more than container 0.
     pub fn set_contacts_only(&mut self, contacts_only: bool) {
-        self.contacts_only = contacts_only;
-        self.relevel();
+        if self.contacts_only != contacts_only {
+            self.contacts_only = contacts_only;
+            self.relevel();
+        }
     }
 
     /// The container that decides what `who` sees. In privacy mode somebody who is no contact is
     /// in container 0, unless he is blocked.
     pub fn level_of(&self, who: &Aor, relation: Relation, is_contact: bool) -> ContainerId {
-        let level = self.membership.level_of(who, relation);
-        if self.contacts_only && !is_contact && level != ContainerId::BLOCKED {
-            return ContainerId::DEFAULT;
-        }
-        level
+        level_of(&self.membership, self.contacts_only, who, relation, is_contact)
     }
 
     /// All that `container` sees, as of the last call that changed something.
@@ -395,103 +357,18 @@ impl Presentity {
             debug_assert_eq!(one.level(), level);
         }
     }
-
-    /// Finds out what `changes`, endpoints and time have made of the aggregated state, and tells.
-    fn settle(&mut self, now: Now, changes: Changes, limits: &Limits) {
-        let Changes { mut touched, keys, .. } = changes;
-        for key in keys {
-            self.mark(key.container, &key.category);
-        }
-        if self.aggregate_anew(now) && !touched.contains(&Category::State) {
-            touched.push(Category::State);
-        }
-        if !touched.is_empty() {
-            self.outputs.push_back(Output::OwnCategories(touched));
-        }
-        self.turn = self.next_turn(now);
-        self.tell(now, limits);
-    }
-
-    fn mark(&mut self, container: ContainerId, category: &Category) {
-        let untold = container.level().and_then(|level| self.untold.get_mut(usize::from(level)));
-        if let Some(untold) = untold.filter(|_| is_shown(category, container)) {
-            untold.insert(category);
-        }
-    }
-
-    /// True if the aggregated state in 2 or 3 has become another.
-    fn aggregate_anew(&mut self, now: Now) -> bool {
-        let sources = [ContainerId::SELF_AGGREGATION, ContainerId::TEAM_AGGREGATION];
-        let mut is_other = false;
-        for (at, source) in sources.into_iter().enumerate() {
-            let publications = self.document.publications();
-            let new = aggregate(publications, source, &self.endpoints, now.unix_ms);
-            let Some(known) = self.aggregates.get_mut(at).filter(|old| old.aggregate != new) else {
-                continue;
-            };
-            is_other = true;
-            let old = std::mem::replace(&mut known.aggregate, new.clone());
-            known.version = known.version.saturating_add(1);
-            known.published_ms = now.unix_ms;
-            for (level, untold) in ContainerId::LEVELS.into_iter().zip(&mut self.untold) {
-                let is_fed =
-                    (level == ContainerId::WORKGROUP) == (source == ContainerId::TEAM_AGGREGATION);
-                if is_fed && old.as_seen_in(level) != new.as_seen_in(level) {
-                    untold.insert(&Category::State);
-                }
-            }
-        }
-        is_other
-    }
-
-    /// When the next publication ends or the next state begins or ceases to hold.
-    fn next_turn(&self, now: Now) -> Option<Deadline> {
-        let ends = self.document.publications().iter().flat_map(|publication| {
-            let end = match publication.life {
-                Life::Until(end) => Some(end),
-                Life::Static | Life::User | Life::Endpoint(_) => None,
-            };
-            let valid = match &publication.payload.meaning {
-                Meaning::State(state) => state.valid,
-                Meaning::Note(_) | Meaning::Card(_) | Meaning::Opaque => None,
-            };
-            end.into_iter().chain(valid.into_iter().flat_map(|(from, to)| [from, to]))
-        });
-        let next = ends.map(|end| end.saturating_mul(1000)).filter(|end| *end > now.unix_ms).min();
-        next.map(|next| Deadline(now.mono_ms.saturating_add(next - now.unix_ms)))
-    }
-
-    /// Tells what the levels have not been told, unless the last telling was only just now.
-    fn tell(&mut self, now: Now, limits: &Limits) {
-        if self.untold.iter().all(|untold| untold.is_empty())
-            || self.damped_until.is_some_and(|end| !now.reached(end))
-        {
-            return;
-        }
-        for (container, changed) in ContainerId::LEVELS.into_iter().zip(self.untold) {
-            for group in self.watches.groups(container, changed) {
-                self.outputs.push_back(notice(group, changed));
-            }
-        }
-        self.untold = Default::default();
-        self.damped_until = Some(now.after(limits.presence_damping_time));
-    }
-
-    /// Finds the levels of all watchers anew and shows those that moved all of their new view.
-    fn relevel(&mut self) {
-        let (membership, contacts_only) = (&self.membership, self.contacts_only);
-        let moved = self.watches.relevel(|who, relation, is_contact| {
-            let level = membership.level_of(who, relation);
-            let is_stranger = contacts_only && !is_contact && level != ContainerId::BLOCKED;
-            if is_stranger { ContainerId::DEFAULT } else { level }
-        });
-        self.outputs.extend(moved.into_iter().map(|group| notice(group, CategorySet::ALL)));
-    }
 }
 
-fn notice(group: Group, changed: CategorySet) -> Output {
-    let Group { container, format, categories, watches } = group;
-    Output::Notice { container, format, categories, changed: changed.and(categories), watches }
+fn level_of(
+    membership: &Membership,
+    contacts_only: bool,
+    who: &Aor,
+    relation: Relation,
+    is_contact: bool,
+) -> ContainerId {
+    let level = membership.level_of(who, relation);
+    let is_stranger = contacts_only && !is_contact && level != ContainerId::BLOCKED;
+    if is_stranger { ContainerId::DEFAULT } else { level }
 }
 
 #[cfg(test)]

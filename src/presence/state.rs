@@ -41,6 +41,22 @@ impl Availability {
     }
 }
 
+impl Class {
+    /// Lowest and highest value.
+    pub const fn band(self) -> (u32, u32) {
+        match self {
+            Class::Available => (0, 4499),
+            Class::Idle => (4500, 5999),
+            Class::Busy => (6000, 7499),
+            Class::BusyIdle => (7500, 8999),
+            Class::DoNotDisturb => (9000, 11_999),
+            Class::BeRightBack => (12_000, 14_999),
+            Class::Away => (15_000, 17_999),
+            Class::Offline => (18_000, u32::MAX),
+        }
+    }
+}
+
 /// A band of the availability scale.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Class {

@@ -71,3 +71,6 @@ impl Subscribers {
         self.users.iter().map(|(user, acknowledged)| (user, *acknowledged))
     }
 }
+
+#[cfg(test)]
+mod tests;

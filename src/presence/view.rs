@@ -1,7 +1,5 @@
 //! What the members of one container see of a presence document (lync-facts 3.3).
 
-use std::borrow::Cow;
-
 use super::aggregate::Aggregate;
 use super::card::Card;
 use super::category::{Category, CategorySet};
@@ -42,7 +40,7 @@ pub enum Content<'a> {
     /// The aggregated state.
     State(Box<Aggregate>),
     /// A card, reduced to what the container sees: to be written from its fields.
-    Card(Cow<'a, Card>),
+    Card(Box<Card>),
     /// As it was published: a note, or what only clients understand.
     Published(&'a Payload),
 }
@@ -109,14 +107,14 @@ pub fn is_shown(category: &Category, container: ContainerId) -> bool {
 pub fn view<'a>(
     container: ContainerId,
     aggregate: Option<(Aggregate, u64)>,
-    card: (&'a Card, u64),
+    card: (&Card, u64),
     publications: &'a [Publication],
 ) -> View<'a> {
     let mut items = vec![Item {
         category: Category::ContactCard,
         instance: CARD_INSTANCE,
         published_ms: card.1,
-        content: Content::Card(Cow::Owned(card.0.as_seen_in(container))),
+        content: Content::Card(Box::new(card.0.as_seen_in(container))),
     }];
     let shown = publications
         .iter()
@@ -125,7 +123,7 @@ pub fn view<'a>(
         let content = match &one.payload.meaning {
             Meaning::Card(card) => match (&one.key.category, one.key.instance) {
                 (Category::ContactCard, CARD_INSTANCE) => return None,
-                (Category::ContactCard, _) => Content::Card(Cow::Owned(card.as_seen_in(container))),
+                (Category::ContactCard, _) => Content::Card(Box::new(card.as_seen_in(container))),
                 _ => return None,
             },
             Meaning::Note(_) if one.key.category == Category::Note => {
@@ -168,3 +166,6 @@ fn is_newest<'a>(one: &Publication, all: impl Iterator<Item = &'a Publication>) 
             .filter(|other| note_of(other).is_some_and(|(other, _)| other == kind))
             .any(|other| age(other) > age(one))
 }
+
+#[cfg(test)]
+mod tests;

@@ -29,9 +29,11 @@ use crate::shard::input::Transport;
 
 /// Time between two looks at the certificate files.
 pub const CERTIFICATE_LOOK: Duration = Duration::from_secs(2);
-/// For executors to be made and to listen. There is no waking one that glommio puts to sleep
-/// before its first task has run; this bounds the wait for it.
+/// For executors to be made. There is no waking one that glommio puts to sleep before its first
+/// task has run; this bounds the wait for it.
 const START_TIME: Duration = Duration::from_secs(10);
+/// For machines to be made, which may read what is kept of a million users.
+const MAKE_TIME: Duration = Duration::from_secs(600);
 /// Days before its end at which a certificate is worth a warning.
 pub(super) const EXPIRY_WARNING_DAYS: i64 = 14;
 
@@ -113,11 +115,12 @@ impl Server {
     }
 }
 
-/// Starts a server. `make` makes the machine of each core, on that core's thread.
+/// Starts a server. `make` makes the machine of each core, on that core's thread, or says in one
+/// line why it cannot; nothing is accepted before all are made.
 pub fn start<M, F>(plan: Plan, make: F) -> Result<Server, StartError>
 where
     M: Machine + 'static,
-    F: Fn(Seat) -> M + Send + Sync + 'static,
+    F: Fn(Seat) -> Result<M, String> + Send + Sync + 'static,
 {
     let Plan { settings, ledger, ready_file, spin, certificate_look, services, reread } = plan;
     let cpus = choose_cpus(checks::cpus()?, settings.cores);
@@ -246,11 +249,16 @@ fn wait_started(heard: &mut UnboundedReceiver<Event>, shards: u16) -> Result<(),
         .enable_time()
         .build()
         .map_err(StartError::Thread)?;
-    let mut waiting: BTreeSet<ShardId> = (0..shards).map(ShardId).collect();
+    let mut asleep: BTreeSet<ShardId> = (0..shards).map(ShardId).collect();
+    let mut waiting = asleep.clone();
     runtime.block_on(async {
-        let until = Instant::now() + START_TIME;
+        let began = Instant::now();
         while let Some(first) = waiting.first().copied() {
-            match timeout_at(until, heard.recv()).await {
+            let time = if asleep.is_empty() { MAKE_TIME } else { START_TIME };
+            match timeout_at(began + time, heard.recv()).await {
+                Ok(Some(Event::Awake(shard))) => {
+                    asleep.remove(&shard);
+                }
                 Ok(Some(Event::Started(shard))) => {
                     waiting.remove(&shard);
                 }
@@ -260,7 +268,10 @@ fn wait_started(heard: &mut UnboundedReceiver<Event>, shards: u16) -> Result<(),
                     return Err(StartError::Core(shard, reason));
                 }
                 Ok(None) => return Err(StartError::Core(first, "it ended".to_owned())),
-                Err(_) => return Err(StartError::Core(first, "it takes too long".to_owned())),
+                Err(_) => {
+                    let late = asleep.first().copied().unwrap_or(first);
+                    return Err(StartError::Core(late, "it takes too long".to_owned()));
+                }
             }
         }
         Ok(())

@@ -14,6 +14,7 @@ use crate::base::ids::ShardId;
 use crate::metrics::counters::Counters;
 use crate::metrics::names::Series;
 use crate::metrics::store::StoreCounters;
+use crate::shard::question::{Answer, Question};
 
 /// How long cores may take to answer together. One that takes longer is left out.
 const ANSWER_TIME: Duration = Duration::from_secs(1);
@@ -61,6 +62,13 @@ impl Census {
 }
 
 impl Sources for Census {
+    async fn ask(&self, question: Question) -> Option<Answer> {
+        let home = question.user().home(self.cores.shards());
+        let (reply, answer) = oneshot::channel();
+        self.cores.order(home, Order::Ask(question, reply)).ok()?;
+        answer.await.ok()
+    }
+
     fn counters(&self) -> impl Future<Output = Vec<(ShardId, Counters)>> + Send {
         self.take()
     }

@@ -159,7 +159,7 @@ impl Control {
                     tracing::error!(%core, reason, "core is lost");
                     return Err(ServeError::CoreLost(core, reason));
                 }
-                Word::Core(Event::Started(_) | Event::Drained(_)) => {}
+                Word::Core(Event::Awake(_) | Event::Started(_) | Event::Drained(_)) => {}
             }
         }
     }
@@ -174,10 +174,10 @@ impl Control {
         socket.set_nonblocking(true)?;
         let socket = tokio::net::TcpListener::from_std(socket)?;
         let census = Arc::new(desk.census.clone());
-        let limits = self.settings.limits.clone();
+        let settings = self.settings.clone();
         let task = tokio::task::spawn_local(async move {
             let ended = async { drop(ended.await) };
-            if let Err(error) = admin::serve(socket, census, &limits, ended).await {
+            if let Err(error) = admin::serve(socket, census, &settings, ended).await {
                 tracing::error!(%error, "HTTP has ended");
             }
         });
@@ -259,7 +259,7 @@ impl Control {
             match event {
                 Ok(Some(Event::Drained(_))) => drained += 1,
                 Ok(Some(Event::Ended(..))) => ended += 1,
-                Ok(Some(Event::Started(_))) => {}
+                Ok(Some(Event::Awake(_) | Event::Started(_))) => {}
                 Ok(None) => break,
                 Err(_) => {
                     tracing::warn!(drained, cores = shards, "drain window is over");

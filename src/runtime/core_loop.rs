@@ -20,6 +20,7 @@ use glommio::{Latency, LocalExecutorBuilder, Placement, Shares};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::courier::Courier;
+use super::inquiries::Inquiries;
 use super::ledger::Ledger;
 use super::mesh::Mesh;
 use super::orders::{Cores, Order};
@@ -95,6 +96,8 @@ pub struct CorePlan {
 /// What a core says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
+    /// Its executor runs and its machine is being made.
+    Awake(ShardId),
     /// It accepts connections.
     Started(ShardId),
     /// It has no connection any more, after an order to drain.
@@ -103,11 +106,12 @@ pub enum Event {
     Ended(ShardId, Result<(), String>),
 }
 
-/// Starts the thread of a core. `make` makes its machine there.
+/// Starts the thread of a core. `make` makes its machine there, or says in one line why it
+/// cannot.
 pub fn spawn<M, F>(plan: CorePlan, make: F) -> std::io::Result<JoinHandle<()>>
 where
     M: Machine + 'static,
-    F: FnOnce(Seat) -> M + Send + 'static,
+    F: FnOnce(Seat) -> Result<M, String> + Send + 'static,
 {
     std::thread::Builder::new().name(format!("core-{}", plan.shard)).spawn(move || {
         let (shard, events) = (plan.shard, plan.events.clone());
@@ -121,7 +125,7 @@ where
 fn execute<M, F>(plan: CorePlan, make: F) -> Result<(), String>
 where
     M: Machine + 'static,
-    F: FnOnce(Seat) -> M,
+    F: FnOnce(Seat) -> Result<M, String>,
 {
     let executor = LocalExecutorBuilder::new(Placement::Fixed(plan.cpu))
         .name("core")
@@ -137,6 +141,7 @@ where
 struct Core<M: Machine> {
     shard: ShardId,
     partition: Rc<Partition<M, Courier>>,
+    inquiries: Rc<Inquiries>,
     mesh: Arc<Mesh>,
     cores: Cores,
     events: UnboundedSender<Event>,
@@ -149,9 +154,10 @@ struct Core<M: Machine> {
 async fn run<M, F>(plan: CorePlan, make: F) -> Result<(), String>
 where
     M: Machine + 'static,
-    F: FnOnce(Seat) -> M,
+    F: FnOnce(Seat) -> Result<M, String>,
 {
     let CorePlan { shard, port, listeners, limits, clock, mesh, cores, events, pulses, .. } = plan;
+    let _ = events.send(Event::Awake(shard));
     let machine = make(Seat {
         shard,
         shards: mesh.shards(),
@@ -159,8 +165,9 @@ where
         seed: Seed::new(random_seed()?),
         limits: limits.clone(),
         port,
-    });
-    let carrier = Courier::new(shard, &mesh, plan.ledger, &limits);
+    })?;
+    let inquiries = Rc::new(Inquiries::default());
+    let carrier = Courier::new(shard, &mesh, plan.ledger, inquiries.clone(), &limits);
     let partition = Rc::new(Partition::new(Parts {
         shard,
         shards: mesh.shards(),
@@ -173,6 +180,7 @@ where
     let core = Rc::new(Core {
         shard,
         partition: partition.clone(),
+        inquiries,
         mesh,
         cores,
         events,
@@ -236,6 +244,11 @@ impl<M: Machine> Core<M> {
 
     fn obey(&self, order: Order) {
         match order {
+            Order::Ask(question, reply) => {
+                if let Some(ticket) = self.inquiries.open(reply) {
+                    self.partition.control(Control::Ask { ticket, question });
+                }
+            }
             Order::Control(control) => self.partition.control(control),
             // Nobody waits any more if this fails.
             Order::Counters(reply) => drop(reply.send(self.partition.counters())),

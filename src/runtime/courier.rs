@@ -1,9 +1,11 @@
 //! The way out of one core and into it: frames to other shards and from them, frames to itself,
-//! records and rows to the store.
+//! records and rows to the store, answers to operators.
 
 use std::collections::VecDeque;
+use std::rc::Rc;
 use std::sync::Arc;
 
+use super::inquiries::Inquiries;
 use super::ledger::Ledger;
 use super::mesh::{Inbox, Mesh, Outbox};
 use super::returns::{Returns, Written};
@@ -34,11 +36,18 @@ pub struct Courier {
     returns: Arc<Returns>,
     /// Tickets of writes that were one too many.
     refused: VecDeque<Slot>,
+    inquiries: Rc<Inquiries>,
 }
 
 impl Courier {
     /// The courier of `shard`.
-    pub fn new(shard: ShardId, mesh: &Arc<Mesh>, ledger: Arc<dyn Ledger>, limits: &Limits) -> Self {
+    pub fn new(
+        shard: ShardId,
+        mesh: &Arc<Mesh>,
+        ledger: Arc<dyn Ledger>,
+        inquiries: Rc<Inquiries>,
+        limits: &Limits,
+    ) -> Self {
         let writes_max = limits.writes_in_flight_per_shard_max;
         let (outbox, inbox) = (mesh.outbox(shard), mesh.inbox(shard));
         Courier {
@@ -52,6 +61,7 @@ impl Courier {
             writes_max,
             returns: Returns::new(shard, mesh.clone(), writes_max),
             refused: VecDeque::new(),
+            inquiries,
         }
     }
 
@@ -80,6 +90,7 @@ impl Courier {
 impl Carrier for Courier {
     fn carry(&mut self, output: Output, counters: &mut Counters) {
         match output {
+            Output::Answer { ticket, answer } => self.inquiries.answer(ticket, answer),
             Output::Frame { to, frame } if to == self.shard => self.local.push_back(frame),
             Output::Frame { to, frame } => self.outbox.send(to, frame, counters),
             Output::Record(record) => self.record(record, counters),

@@ -7,6 +7,7 @@ pub mod checks;
 pub mod control;
 pub mod core_loop;
 pub mod courier;
+pub mod inquiries;
 pub mod ledger;
 pub mod logging;
 pub mod mesh;

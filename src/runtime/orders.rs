@@ -10,6 +10,7 @@ use super::mesh::Mesh;
 use crate::base::ids::ShardId;
 use crate::metrics::counters::Counters;
 use crate::shard::input::Control;
+use crate::shard::question::{Answer, Question};
 
 /// Orders that may wait for one core.
 const ORDERS_MAX: usize = 1024;
@@ -17,6 +18,8 @@ const ORDERS_MAX: usize = 1024;
 /// One order to one core.
 #[derive(Debug)]
 pub enum Order {
+    /// Ask the shard; a reply that is dropped says that it cannot be asked now.
+    Ask(Question, oneshot::Sender<Answer>),
     /// A word for the shard.
     Control(Control),
     /// Answer with the counters.

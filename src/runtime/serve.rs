@@ -1,4 +1,5 @@
-//! The server as the command line starts it: the store, a shard on every core, the users in it.
+//! The server as the command line starts it: the store, a shard on every core, the users in it and
+//! what is kept of them.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,7 +13,9 @@ use super::core_loop::Seat;
 use super::logging::{self, LogError};
 use super::orders::{Cores, Deaf};
 use crate::base::aor::Aor;
+use crate::base::ids::ShardId;
 use crate::base::seed::Seed;
+use crate::base::time::Now;
 use crate::config::Settings;
 use crate::directory::User;
 use crate::shard::input::{Control, Input};
@@ -40,7 +43,7 @@ pub enum Error {
 }
 
 /// Serves until told to stop. The ready file is written once all listeners are up and all users
-/// are known; `reread` gives the settings anew for a reload.
+/// are known, with what is kept of them; `reread` gives the settings anew for a reload.
 pub fn serve(settings: Settings, ready_file: PathBuf, reread: Reread) -> Result<(), Error> {
     let log = logging::start(&settings.log)?;
     let users = read_users(&settings)?;
@@ -64,6 +67,7 @@ fn serve_from(
     let keys = keys();
     let make = move |seat: Seat| {
         let now = seat.now;
+        let home = (seat.shard, seat.shards);
         let options = Options {
             id: seat.shard,
             shards: seat.shards,
@@ -76,7 +80,8 @@ fn serve_from(
         for user in &*users {
             shard.handle(now, Input::Control(Control::PutUser(user.clone())));
         }
-        shard
+        restore(&mut shard, now, home, &shared).map_err(|error| error.to_string())?;
+        Ok(shard)
     };
     let plan = Plan {
         settings,
@@ -95,6 +100,21 @@ fn serve_from(
 fn read_users(settings: &Settings) -> Result<UserChanges, StoreError> {
     let database = Database::open(&settings.data, settings.limits.store_busy_timeout)?;
     Ok(database.users_since(0)?.unwrap_or_default())
+}
+
+/// Gives `shard` what is kept of the users whose home it is, a user at a time. Each core reads its
+/// own: they do it together, and none holds more than the rows of one user twice.
+fn restore(
+    shard: &mut Shard,
+    now: Now,
+    (own, shards): (ShardId, u16),
+    settings: &Settings,
+) -> Result<(), StoreError> {
+    let database = Database::open(&settings.data, settings.limits.store_busy_timeout)?;
+    database.for_each_rows(
+        |aor| aor.home(shards) == own,
+        |aor, rows| shard.handle(now, Input::Control(Control::PutRows(aor, rows))),
+    )
 }
 
 /// Tells the shards of users that the command line, or another process, adds and changes.
@@ -124,13 +144,14 @@ fn follow_users(store: StoreHandle, mut version: u64) -> Service {
 }
 
 fn tell(cores: &Cores, changes: &UserChanges) -> Result<(), Deaf> {
-    for user in &changes.changed {
-        let home = Aor::new(&user.aor).home(cores.shards());
-        cores.tell(home, Control::PutUser(Arc::new(user.clone())))?;
-    }
+    // One who was removed and added again is somebody else.
     for aor in &changes.removed {
         let aor = Aor::new(aor);
         cores.tell(aor.home(cores.shards()), Control::RemoveUser(aor))?;
+    }
+    for user in &changes.changed {
+        let home = Aor::new(&user.aor).home(cores.shards());
+        cores.tell(home, Control::PutUser(Arc::new(user.clone())))?;
     }
     tracing::info!(changed = changes.changed.len(), removed = changes.removed.len(), "users told");
     Ok(())

@@ -3,13 +3,13 @@
 use bytes::Bytes;
 
 use super::Shard;
+use super::challenge::offered;
+use super::credentials::Presented;
 use super::frame::{Frame, Registered, SignIn, SignInError, SignedIn};
-use super::signing;
-use crate::auth::digest::{Algorithm, DigestPolicy, DigestResponse, Ha1, challenge};
+use crate::auth::digest::{DigestPolicy, Ha1};
 use crate::auth::gate::{Refusal, Terms};
 use crate::auth::judge::{Account, judge};
 use crate::auth::lockout::network;
-use crate::auth::ntlm::{Handshake, NtlmCredentials, SIGNS_REGISTER, offer};
 use crate::auth::proof::{Proof, Scheme, Secrets};
 use crate::auth::security_association::SecurityAssociation;
 use crate::base::aor::{Aor, home};
@@ -20,9 +20,8 @@ use crate::config::AuthMethod;
 use crate::dialect::reject::Reject;
 use crate::dialect::{ms, simple};
 use crate::metrics::counters::AuthFailure;
-use crate::metrics::names::Series;
 use crate::registrar::{Contact, Contacts, Register, RegisterError};
-use crate::wire::sip::{Credentials, HeaderName, Message, Method, SignedParts, Uri};
+use crate::wire::sip::{HeaderName, Message, Method, Uri};
 
 impl Shard {
     /// Takes a REGISTER.
@@ -104,34 +103,16 @@ impl Shard {
             self.reject(conn, message, Reject::NoSignIn);
             return None;
         }
-        let values = message
-            .headers(HeaderName::ProxyAuthorization)
-            .chain(message.headers(HeaderName::Authorization));
-        let credentials = values.filter_map(|value| Credentials::parse(value).ok());
-        let mut unreadable = message.header(HeaderName::ProxyAuthorization).is_some()
-            || message.header(HeaderName::Authorization).is_some();
-        let (mut response, mut ntlm) = (None, None);
         let takes_digest = methods.contains(&AuthMethod::Digest) && !connection.signs();
         let takes_ntlm =
             methods.contains(&AuthMethod::Ntlm) && message.method() == Method::Register;
-        for credentials in credentials {
-            unreadable = false;
-            if takes_digest && let Some(found) = digest_response(&credentials, aor.domain()) {
-                response = Some(found);
-            }
-            if takes_ntlm
-                && let Some(found) = NtlmCredentials::read(&credentials)
-                && found.is_handshake()
-            {
-                ntlm = Some(found);
-            }
-        }
-        if unreadable {
+        let Some(presented) = Presented::read(message, aor.domain()) else {
             self.counters.auth_failure(AuthFailure::Malformed);
             self.reject(conn, message, Reject::BadCredentials);
             return None;
-        }
-        if let Some(credentials) = ntlm {
+        };
+        let response = presented.digest.filter(|_| takes_digest);
+        if let Some(credentials) = presented.ntlm.filter(|_| takes_ntlm) {
             return self.examine_ntlm(now, conn, aor, message, &credentials);
         }
         let terms = Terms {
@@ -151,47 +132,6 @@ impl Shard {
                 None
             }
         }
-    }
-
-    /// Takes a step of an NTLM handshake: empty data asks for a challenge, anything else answers
-    /// one.
-    fn examine_ntlm(
-        &mut self,
-        now: Now,
-        conn: ConnId,
-        aor: &Aor,
-        message: Message<'_>,
-        credentials: &NtlmCredentials<'_>,
-    ) -> Option<Proof> {
-        if credentials.gssapi_data == Some(b"") {
-            self.challenge_ntlm(now, conn, message, aor);
-            return None;
-        }
-        let connection = self.connections.get_mut(conn)?;
-        let signing = connection.signing.get_or_insert_default();
-        let handshake = signing.answered();
-        let limits = &self.settings.limits;
-        match connection.gate.examine_ntlm(handshake, credentials, limits) {
-            Ok(proof) => Some(Proof::Ntlm(proof)),
-            Err(refusal) => {
-                self.settle_keys(conn, None);
-                self.refuse_sign_in(now, conn, message, aor, Scheme::Ntlm, refusal);
-                self.release(conn);
-                None
-            }
-        }
-    }
-
-    /// Answers with the challenge of an NTLM handshake.
-    fn challenge_ntlm(&mut self, now: Now, conn: ConnId, message: Message<'_>, aor: &Aor) {
-        let handshake = Handshake::new(&mut self.seed);
-        let version = self.settings.ntlm_version.number();
-        let value = handshake.challenge(aor.domain(), &self.settings.name, version);
-        self.makes_keys(now, conn, Some(handshake));
-        self.counters.count(Series::Challenges);
-        self.respond(conn, message, 401, |writer| {
-            writer.line("WWW-Authenticate", &value).finish();
-        });
     }
 
     /// Sends a sign-in to the user's home.
@@ -255,22 +195,8 @@ impl Shard {
         let (Proof::Ntlm(proof), Some(session_key)) = (proof, session_key) else {
             return Ok(None);
         };
-        let mut association = SecurityAssociation::new(&session_key, proof.opaque());
-        if self.settings.ntlm_version.number() >= SIGNS_REGISTER {
-            let mut holds = false;
-            self.with_message(request, |shard, message| {
-                let target = &shard.settings.name;
-                holds = signing::signature(message)
-                    .zip(SignedParts::of(message))
-                    .is_some_and(|(signature, parts)| {
-                        association.verify(&signature, &parts, target)
-                    });
-            });
-            if !holds {
-                return Err(SignInError::Auth(AuthFailure::BadSignature));
-            }
-        }
-        Ok(Some(Box::new(association)))
+        let association = SecurityAssociation::new(&session_key, proof.opaque());
+        self.confirmed(association, request).map(|association| Some(Box::new(association)))
     }
 
     /// Takes note of a connection whose identity holds.
@@ -346,7 +272,7 @@ impl Shard {
         if refusal.is_none() && !full {
             connection.user = Some(aor.clone());
         }
-        if proof == Some(Scheme::Ntlm) {
+        if proof.is_some() {
             self.settle_keys(conn, association.map(|association| *association));
         }
         let scheme = proof.unwrap_or(Scheme::Digest);
@@ -364,7 +290,7 @@ impl Shard {
             }
             (None, Err(SignInError::Auth(_))) => {}
         });
-        if proof == Some(Scheme::Ntlm) {
+        if proof.is_some() {
             self.release(conn);
         }
     }
@@ -401,85 +327,6 @@ impl Shard {
         });
     }
 
-    /// Answers a failed sign-in: with a new challenge, or with the end of patience.
-    fn refuse_sign_in(
-        &mut self,
-        now: Now,
-        conn: ConnId,
-        message: Message<'_>,
-        aor: &Aor,
-        scheme: Scheme,
-        refusal: Refusal,
-    ) {
-        let cause = match refusal {
-            Refusal::Challenge { cause, .. } => cause,
-            Refusal::Forbid(cause) => Some(cause),
-        };
-        refusal.limit().into_iter().for_each(|limit| self.counters.hit(limit));
-        if let Some(cause) = cause {
-            self.counters.auth_failure(cause);
-        }
-        match refusal {
-            // The Lync client takes a challenge after its answer for the end, and says nothing of
-            // the reason; nor would it ask its user for another password.
-            Refusal::Challenge {
-                cause: Some(cause @ (AuthFailure::UnknownUser | AuthFailure::WrongPassword)),
-                ..
-            } if scheme == Scheme::Ntlm => self.forbid(conn, message, cause),
-            Refusal::Challenge { stale, .. } => self.challenge(now, conn, message, aor, stale),
-            Refusal::Forbid(cause) => self.forbid(conn, message, cause),
-        }
-    }
-
-    fn challenge(&mut self, now: Now, conn: ConnId, message: Message<'_>, aor: &Aor, stale: bool) {
-        let Some(connection) = self.connections.get(conn) else { return };
-        let (dialect, signs) = (connection.dialect, connection.signs());
-        let offers = |method| dialect == Dialect::Ms && self.settings.lync_auth.contains(&method);
-        let offers_ntlm = offers(AuthMethod::Ntlm);
-        let offers_digest = dialect == Dialect::Simple || offers(AuthMethod::Digest) && !signs;
-        // The Lync client knows Digest only from a proxy, standard clients only from a registrar.
-        let from_proxy =
-            !offers_ntlm && (dialect == Dialect::Ms || message.method() != Method::Register);
-        let (status, header) = match from_proxy {
-            true => (407, "Proxy-Authenticate"),
-            false => (401, "WWW-Authenticate"),
-        };
-        let mut challenges = Vec::new();
-        if offers_ntlm {
-            challenges.push(offer(&self.settings.name, self.settings.ntlm_version.number()));
-        }
-        if offers_digest {
-            let realm = aor.domain();
-            let nonce = self.nonces.mint(now, &mut self.seed, conn, realm);
-            let algorithms = offered(dialect, message, &self.algorithms).iter();
-            challenges.extend(
-                algorithms.map(|algorithm| challenge(realm, nonce.as_str(), *algorithm, stale)),
-            );
-        }
-        if signs && message.method() == Method::Register {
-            self.makes_keys(now, conn, None);
-        }
-        self.counters.count(Series::Challenges);
-        self.respond(conn, message, status, |writer| {
-            challenges.iter().fold(writer, |writer, value| writer.line(header, value)).finish();
-        });
-    }
-
-    /// Refuses a sign-in for good, in words that do not tell who exists.
-    fn forbid(&mut self, conn: ConnId, message: Message<'_>, cause: AuthFailure) {
-        let reject = match cause {
-            AuthFailure::Disabled => Reject::Disabled,
-            AuthFailure::UserLocked | AuthFailure::AddressLocked => Reject::LockedOut,
-            AuthFailure::Malformed => Reject::BadCredentials,
-            _ => Reject::WrongPassword,
-        };
-        let source = self.settings.name.clone();
-        self.respond(conn, message, reject.status(), |writer| {
-            let writer = simple::warning(writer, reject.reason(), &source);
-            ms::public_diagnostics(writer, reject).finish();
-        });
-    }
-
     /// Counts a failed sign-in from an address this shard watches.
     pub(super) fn address_failed(&mut self, now: Now, ip: std::net::IpAddr) {
         if self.failed_addresses.failure(now, ip).is_some() {
@@ -499,43 +346,6 @@ impl Shard {
         let same = Uri::parse(from.uri).is_ok_and(|from| from.is_aor(aor.as_str()));
         if same { Ok(aor) } else { Err(Reject::ThirdParty) }
     }
-}
-
-/// The algorithms a client is offered: MD5 alone, if it is allowed at all, where the client can
-/// take nothing else.
-fn offered<'a>(
-    dialect: Dialect,
-    message: Message<'_>,
-    configured: &'a [Algorithm],
-) -> &'a [Algorithm] {
-    const MD5: &[Algorithm] = &[Algorithm::Md5];
-    let user_agent = message.header(HeaderName::UserAgent).unwrap_or_default();
-    let md5_only = match dialect {
-        Dialect::Ms => true,
-        Dialect::Simple => simple::challenge::stumbles_over_algorithms(user_agent),
-    };
-    if md5_only && configured.contains(&Algorithm::Md5) { MD5 } else { configured }
-}
-
-/// The Digest credentials for our realm; `None` for any other scheme or realm.
-fn digest_response<'a>(credentials: &Credentials<'a>, realm: &str) -> Option<DigestResponse<'a>> {
-    if !credentials.scheme.eq_ignore_ascii_case(b"Digest") {
-        return None;
-    }
-    let get = |name| credentials.get(name);
-    let response = DigestResponse {
-        username: get("username").unwrap_or_default(),
-        realm: get("realm").unwrap_or_default(),
-        nonce: get("nonce").unwrap_or_default(),
-        uri: get("uri").unwrap_or_default(),
-        qop: get("qop"),
-        nc: get("nc"),
-        cnonce: get("cnonce"),
-        algorithm: get("algorithm"),
-        response: get("response").unwrap_or_default(),
-        opaque: get("opaque"),
-    };
-    (response.realm == realm.as_bytes()).then_some(response)
 }
 
 /// What a REGISTER asks for.

@@ -61,7 +61,7 @@ impl Shard {
             Method::Benotify | Method::Negotiate | Method::Other => {
                 self.reject(conn, message, Reject::UnknownMethod);
             }
-            Method::Register | Method::Options | Method::Subscribe => {}
+            Method::Register | Method::Options => {}
         }
     }
 

@@ -3,12 +3,13 @@
 use super::Shard;
 use super::frame::Frame;
 use super::frame::watch::{OwnPackage, Resource, Subscribe, View, Watch};
-use super::subscription::{Awaiting, Presence, SubscriptionEntry, Topic, contact};
+use super::subscription::{Opening, Presence, SubscriptionEntry, Topic, contact};
 use crate::base::aor::Aor;
 use crate::base::ids::{ConnId, ShardId, Slot, SubscriptionId};
 use crate::base::limits::Limit;
 use crate::base::time::Now;
 use crate::dialect::reject::Reject;
+use crate::dialect::resources::Batch;
 use crate::dialect::{ms, simple};
 use crate::metrics::names::Series;
 use crate::presence::category::CategorySet;
@@ -42,7 +43,8 @@ struct Asked {
 impl Shard {
     /// Takes a SUBSCRIBE from the user signed in on `conn`.
     pub(super) fn subscribe(&mut self, now: Now, conn: ConnId, message: Message<'_>) {
-        let known = |token: &[u8]| EXTENSIONS.iter().any(|e| e.as_bytes().eq_ignore_ascii_case(token));
+        let known =
+            |token: &[u8]| EXTENSIONS.iter().any(|e| e.as_bytes().eq_ignore_ascii_case(token));
         let mut required =
             message.list(HeaderName::ProxyRequire).chain(message.list(HeaderName::Require));
         if !required.all(known) {
@@ -123,7 +125,7 @@ impl Shard {
             piggyback: message.has_token(HeaderName::Supported, "ms-piggyback-first-notify"),
             in_flight: None,
             pending: Vec::new(),
-            awaiting: None,
+            opening: None,
             list_version: 0,
         };
         let slot = self.subscriptions.insert(entry).map_err(|_| {
@@ -158,7 +160,7 @@ impl Shard {
             self.unsubscribe(now, conn, slot, message);
             return Ok(());
         }
-        if entry.awaiting.is_some() {
+        if entry.opening.is_some() {
             return Err(Reject::TooManyRequests);
         }
         let asked = match &entry.topic {
@@ -225,11 +227,11 @@ impl Shard {
         let (Some(entry), Some(watcher)) = (self.subscriptions.get_mut(slot), user) else { return };
         let (homes, views, apart) = (0, Vec::new(), Vec::new());
         let request_kept = request.clone();
-        let mut awaiting = Awaiting { request, expires, homes, views, apart, deadline };
+        let mut opening = Opening { request, expires, homes, views, apart, deadline };
         let mut frames: Vec<(ShardId, Frame)> = Vec::new();
         match (&mut entry.topic, asked) {
             (Topic::Own(package, aor), _) => {
-                awaiting.homes = 1;
+                opening.homes = 1;
                 let (aor, package, poll) = (aor.clone(), *package, expires == 0);
                 let home = aor.home(self.shards);
                 let request = request_kept;
@@ -237,9 +239,9 @@ impl Shard {
                 frames.push((home, Frame::Subscribe(Box::new(subscribe))));
             }
             (Topic::Presence(presence), Some(asked)) => {
-                awaiting.apart = asked.apart;
+                opening.apart = asked.apart;
                 let strangers = asked.strangers.into_iter();
-                awaiting.views.extend(strangers.map(|aor| View { aor, body: None }));
+                opening.views.extend(strangers.map(|aor| View { aor, body: None }));
                 let watch = |resources| Watch {
                     subscription,
                     watcher: watcher.clone(),
@@ -254,7 +256,10 @@ impl Shard {
                 }
                 match asked.resources {
                     None => frames.extend(
-                        presence.homes.iter().map(|home| (*home, Frame::Watch(Box::new(watch(None))))),
+                        presence
+                            .homes
+                            .iter()
+                            .map(|home| (*home, Frame::Watch(Box::new(watch(None))))),
                     ),
                     Some(resources) => {
                         for (home, part) in by_home(resources, self.shards, |r| &r.aor) {
@@ -263,7 +268,7 @@ impl Shard {
                     }
                 }
                 let asked = frames.iter().filter(|(_, frame)| matches!(frame, Frame::Watch(_)));
-                awaiting.homes = asked.clone().count();
+                opening.homes = asked.clone().count();
                 let new: Vec<ShardId> = asked.map(|(home, _)| *home).collect();
                 presence.homes.extend(new);
                 presence.homes.sort_unstable();
@@ -271,8 +276,8 @@ impl Shard {
             }
             (Topic::Presence(_), None) => {}
         }
-        let waits = awaiting.homes > 0;
-        entry.awaiting = Some(Box::new(awaiting));
+        let waits = opening.homes > 0;
+        entry.opening = Some(Box::new(opening));
         for (home, frame) in frames {
             self.send_frame(home, frame);
         }
@@ -285,10 +290,11 @@ impl Shard {
     /// Whom a SUBSCRIBE to presence asks for: a list in its body, or the Request-URI.
     fn resources(&mut self, message: Message<'_>, user: &Aor) -> Result<Asked, Reject> {
         let body = message.body();
+        let limits = &self.settings.limits;
         let batch = if message.is_media_type("application/msrtc-adrl-categorylist+xml") {
-            ms::batch::read(body).map_err(|_| Reject::BadBody)?
+            ms::batch::read(body, limits).map_err(|_| Reject::BadBody)?
         } else if message.is_media_type("application/resource-lists+xml") {
-            simple::rls::read(body).map_err(|_| Reject::BadBody)?
+            simple::rls::read(body, limits).map_err(|_| Reject::BadBody)?
         } else if body.is_empty() {
             let resources = vec![Resource { aor: self.local_user(message.uri())?, prompt: false }];
             return Ok(Asked {
@@ -310,7 +316,7 @@ impl Shard {
 
     /// Sorts the entries of a batch: those to be watched, those of other servers, and those
     /// beyond the bounds, which the client may ask for one by one.
-    fn within_bounds(&mut self, batch: ms::batch::Batch, uri: &[u8]) -> Asked {
+    fn within_bounds(&mut self, batch: Batch, uri: &[u8]) -> Asked {
         let limits = &self.settings.limits;
         let per_user = batch.categories.len().max(1);
         let max = limits.batch_resources_max.min(limits.category_subscriptions_max / per_user);

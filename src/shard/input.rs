@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::durable::{NotWritten, Rows};
 use super::frame::Frame;
+use super::question::Question;
 use crate::base::aor::Aor;
 use crate::base::ids::{ConnId, Slot};
 pub use crate::base::transport::Transport;
@@ -67,6 +68,13 @@ pub enum Input<'a> {
 /// What the control thread tells a shard.
 #[derive(Debug)]
 pub enum Control {
+    /// An operator asks about a user whose home this is.
+    Ask {
+        /// What the answer is known by.
+        ticket: Slot,
+        /// The question.
+        question: Question,
+    },
     /// A user of the directory is new or has changed. Only his home takes note.
     PutUser(Arc<User>),
     /// What the store keeps of a user who was put before; only at start, some rows at a time.

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `dispatch_request` | the first look at a request: identity, hops, method |
 //! | `dispatch_register` | sign-in, at the edge and at the user's home |
+//! | `dispatch_ntlm` | its steps by NTLM |
 //! | `dispatch_invite` | an invitation, from INVITE to its final answer |
 //! | `dispatch_in_dialog` | a request in a session, at the edge |
 //! | `session` | the same at the session's owner, and the session's end |
@@ -27,10 +28,13 @@
 
 mod answer;
 mod bridge;
+mod challenge;
 pub mod connection;
+mod credentials;
 mod dispatch_in_dialog;
 mod dispatch_invite;
 mod dispatch_message;
+mod dispatch_ntlm;
 mod dispatch_register;
 mod dispatch_request;
 mod dispatch_response;
@@ -42,12 +46,14 @@ mod forward;
 pub mod frame;
 pub mod home;
 pub mod input;
+mod inspect;
 pub mod invariants;
 mod invitation;
 mod notify;
 pub mod occupancy;
 pub mod output;
 mod publish;
+pub mod question;
 mod relay;
 mod roaming;
 mod search;
@@ -82,13 +88,13 @@ use crate::wire::sip::head::HEADERS_MAX;
 use crate::wire::sip::{Head, Message};
 use connection::{Connection, Connections};
 use dispatch_message::PagerFork;
+use edit::Edit;
 use frame::{Cargo, Frame, Stamp};
 use home::Users;
 use input::{Control, Input};
 use invitation::Invitation;
 use output::Output;
 use relay::Relays;
-use edit::Edit;
 use search::SearchEntry;
 use session::SessionEntry;
 use subscription::SubscriptionEntry;
@@ -238,6 +244,10 @@ impl Machine for Shard {
             Input::Control(Control::Written { ticket, result }) => {
                 self.written(now, ticket, result);
             }
+            Input::Control(Control::Ask { ticket, question }) => {
+                let answer = self.inspect(now, &question);
+                self.outputs.push_back(Output::Answer { ticket, answer });
+            }
             Input::Tick => self.tick(now),
         }
         while let Some(frame) = self.local.pop_front() {
@@ -354,7 +364,9 @@ impl Shard {
             }
             Frame::Watch(watch) => self.watch(now, *watch),
             Frame::Watched(watched) => self.watched(now, *watched),
-            Frame::Unwatch { subscription, aors } => self.unwatch(subscription, aors.as_deref()),
+            Frame::Unwatch { subscription, aors } => {
+                self.unwatch(now, subscription, aors.as_deref())
+            }
             Frame::Notice(notice) => self.noticed(now, &notice),
             Frame::Subscribe(subscribe) => self.subscribe_own(now, *subscribe),
             Frame::Subscribed(subscribed) => self.subscribed(now, *subscribed),

@@ -4,14 +4,15 @@
 use bytes::Bytes;
 
 use super::forward::fill_via;
-use super::frame::{Cargo, Frame};
 use super::frame::watch::{Notice, View};
+use super::frame::{Cargo, Frame};
 use super::relay::Purpose;
 use super::subscription::{SubscriptionEntry, Topic, media_type};
 use super::{Shard, stamp};
 use crate::base::aor::Aor;
 use crate::base::ids::{Slot, SubscriptionId};
 use crate::base::time::Now;
+use crate::dialect::resources::Told;
 use crate::dialect::simple;
 use crate::metrics::names::Series;
 use crate::presence::watch::Format;
@@ -62,7 +63,7 @@ impl Shard {
         let Some(entry) = self.subscriptions.get_mut(slot) else { return };
         let Topic::Presence(presence) = &entry.topic else { return };
         let media_type = media_type(presence.format);
-        let busy = entry.awaiting.is_some() || entry.in_flight.is_some();
+        let busy = entry.opening.is_some() || entry.in_flight.is_some();
         if busy || !entry.pending.is_empty() || entry.standard_list().is_some() {
             let content = Content { media_type: media_type.into(), body: body.clone() };
             entry.remember(Some(aor.clone()), content);
@@ -82,7 +83,7 @@ impl Shard {
     /// Tells what waits, as far as the last word was answered.
     pub(super) fn notify(&mut self, now: Now, slot: Slot) {
         while let Some(entry) = self.subscriptions.get_mut(slot) {
-            if entry.awaiting.is_some() || entry.in_flight.is_some() || entry.pending.is_empty() {
+            if entry.opening.is_some() || entry.in_flight.is_some() || entry.pending.is_empty() {
                 return;
             }
             let standing = Standing::Active(entry.dialog.expires_in(now));
@@ -97,7 +98,8 @@ impl Shard {
                         .collect();
                     let version = entry.list_version;
                     entry.list_version = version.wrapping_add(1);
-                    simple::rls::content(&list, version, false, &views, &[])
+                    let told: Vec<Told<'_>> = views.iter().map(View::told).collect();
+                    simple::rls::content(&list, version, false, &told).into()
                 }
             };
             if entry.pending.is_empty() {
@@ -132,7 +134,8 @@ impl Shard {
         self.write_via(relay.token());
         self.arena.reserve(content.map_or(0, |(_, body)| body.len()) + 1024);
         let Some(entry) = self.subscriptions.get_mut(slot) else { return };
-        let via_at = method.as_str().len() + entry.dialog.target().len() + " ".len() + " SIP/2.0\r\n".len();
+        let via_at =
+            method.as_str().len() + entry.dialog.target().len() + " ".len() + " SIP/2.0\r\n".len();
         let (writer, cseq) =
             entry.dialog.notification(&mut self.arena, method, &self.lines, standing);
         match content {

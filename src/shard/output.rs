@@ -4,13 +4,21 @@ use bytes::Bytes;
 
 use super::durable::Write;
 use super::frame::Frame;
-use crate::base::ids::{ConnId, ShardId};
+use super::question::Answer;
+use crate::base::ids::{ConnId, ShardId, Slot};
 use crate::metrics::counters::CloseReason;
 use crate::records::Record;
 
 /// One effect. Effects are carried out in order.
 #[derive(Debug)]
 pub enum Output {
+    /// Answer a question of an operator.
+    Answer {
+        /// The ticket of the question.
+        ticket: Slot,
+        /// The answer.
+        answer: Answer,
+    },
     /// Write octets to a connection of this core. Octets for one connection that come out in one
     /// wake-up leave in one flush.
     Send {

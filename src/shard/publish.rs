@@ -87,7 +87,8 @@ impl Shard {
             return Err(Reject::TooMuchPresence);
         }
         let known = place.and_then(|place| presence.tags.get(place)).copied();
-        let tag = EntityTag { tag: fresh.0, instance: known.map_or(fresh.1, |k| k.instance), until };
+        let tag =
+            EntityTag { tag: fresh.0, instance: known.map_or(fresh.1, |k| k.instance), until };
         let mut operations = match message.body() {
             [] if known.is_some() => Vec::new(),
             body if message.is_media_type("application/pidf+xml") => {

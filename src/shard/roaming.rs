@@ -39,7 +39,7 @@ impl Shard {
         let mut outcome = Err(Reject::UnknownUser);
         if let Some(slot) = self.users.slot(&aor) {
             self.with_message(&request, |shard, message| {
-                let wants = ms::roaming_self::read(message.body()).unwrap_or_default();
+                let wants = shard.wanted(message.body());
                 outcome = shard.own_content(now, slot, package, wants, message.body());
                 let wanted = OwnSubscription { id: subscription, conn, package, wants };
                 if outcome.is_ok() && !poll {
@@ -49,6 +49,12 @@ impl Shard {
         }
         let subscribed = Subscribed { subscription: subscription.slot, outcome };
         self.send_frame(subscription.shard, Frame::Subscribed(Box::new(subscribed)));
+    }
+
+    /// What of roaming-self a SUBSCRIBE asks for: everything, if it does not say.
+    fn wanted(&self, body: &[u8]) -> RoamingList {
+        let all = RoamingList { categories: true, containers: true, subscribers: true };
+        ms::roaming_self::read(body, &self.settings.limits).unwrap_or(all)
     }
 
     /// Takes note of a subscription; a refresh is the same one.
@@ -85,22 +91,26 @@ impl Shard {
         let presentity = presentity.ok_or(Reject::UnknownUser)?;
         let aor = &entry.user.aor;
         Ok(match package {
-            OwnPackage::Contacts => content(ms::contacts::CONTENT_TYPE, ms::contacts::list(&entry.contacts)),
+            OwnPackage::Contacts => {
+                content(ms::contacts::CONTENT_TYPE, ms::contacts::list(&entry.contacts))
+            }
             OwnPackage::RoamingSelf => content(
                 ms::roaming_self::CONTENT_TYPE,
                 ms::roaming_self::document(now, aor, presentity, Parts::of(wants)),
             ),
             OwnPackage::Acl => content(ms::acl::CONTENT_TYPE, ms::acl::document(presentity)),
             OwnPackage::Provisioning => {
-                let policy = settings.policy(&entry.user.policy);
-                let answer = ms::provisioning::answer(body, &settings, policy);
-                content(ms::provisioning::CONTENT_TYPE, answer.map_err(|_| Reject::BadBody)?)
+                let groups = ms::provisioning::read(body, &settings.limits)?;
+                let answer = ms::provisioning::answer(&groups, &entry.user.policy, &settings);
+                content(ms::provisioning::CONTENT_TYPE, answer)
             }
             OwnPackage::PendingWatchers => {
                 content(ms::pending::CONTENT_TYPE, ms::pending::document(presentity))
             }
             OwnPackage::WatcherInfo => {
-                content(simple::winfo::CONTENT_TYPE, simple::winfo::document(aor, presentity))
+                // Always whole, so any number that rises will do for its version.
+                let document = simple::winfo::document(aor, presentity, now.unix_ms);
+                content(simple::winfo::CONTENT_TYPE, document)
             }
         })
     }
@@ -151,7 +161,7 @@ impl Shard {
     }
 
     /// Tells all there is in a package to those who subscribe to it.
-    fn tell_own(&mut self, now: Now, slot: Slot, package: OwnPackage) {
+    pub(super) fn tell_own(&mut self, now: Now, slot: Slot, package: OwnPackage) {
         let Some(entry) = self.users.get(slot) else { return };
         let told: Vec<SubscriptionId> =
             entry.own.iter().filter(|own| own.package == package).map(|own| own.id).collect();

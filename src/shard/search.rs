@@ -46,8 +46,7 @@ impl Shard {
         let deadline = now.after(limits.home_answer_time_max);
         let request = self.keep(message);
         let (left, users) = (self.shards, Vec::new());
-        let entry =
-            SearchEntry { conn, request, query: query.clone(), left, users, more: false };
+        let entry = SearchEntry { conn, request, query: query.clone(), left, users, more: false };
         let Ok(search) = self.searches.insert(entry) else {
             self.counters.hit(Limit::Searches);
             return self.reject(conn, message, Reject::Overloaded);

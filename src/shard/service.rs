@@ -13,7 +13,7 @@ use crate::base::aor::Aor;
 use crate::base::ids::{ConnId, Slot};
 use crate::base::limits::Limit;
 use crate::base::time::Now;
-use crate::contacts::{self, Delta, EditError};
+use crate::contacts::{self, Bounds, Delta, EditError};
 use crate::dialect::ms;
 use crate::dialect::ms::roaming_self::Parts;
 use crate::dialect::reject::Reject;
@@ -180,12 +180,7 @@ impl Shard {
         self.write_rows(user, service, rows);
     }
 
-    fn write_rows(
-        &mut self,
-        user: Slot,
-        service: Service,
-        rows: Vec<Row>,
-    ) {
+    fn write_rows(&mut self, user: Slot, service: Service, rows: Vec<Row>) {
         if rows.is_empty() {
             return self.answer_service(&service, None);
         }
@@ -203,9 +198,14 @@ impl Shard {
             Err(reject) => return self.refuse_service(&service, reject),
         };
         let Some(entry) = self.users.get(user) else { return };
-        let limits = settings.limits_of(&entry.user.policy);
+        let policy = settings.policies.of(&entry.user.policy);
+        let bounds = Bounds {
+            contacts_max: policy.contacts_max.min(settings.limits.contacts_per_user_max),
+            groups_max: policy.contact_groups_max.min(settings.limits.contact_groups_per_user_max),
+            ..Bounds::new(&settings.limits)
+        };
         let mut list = entry.contacts.clone();
-        match list.apply(edit, &limits) {
+        match list.apply(edit, &bounds) {
             Ok(delta) => {
                 let answer = content(ms::soap::CONTENT_TYPE, ms::contacts::answer(&delta));
                 let rows = Rows::Contacts(delta.rows());

@@ -8,7 +8,7 @@
 
 use bytes::{BufMut, Bytes};
 
-use super::{Shard, Timer};
+use super::Shard;
 use super::connection::Connection;
 use super::output::Output;
 use crate::auth::ntlm::{Handshake, NtlmCredentials, offer};
@@ -30,7 +30,7 @@ pub struct Signing {
     /// What must be signed and waits for the new keys.
     pub held: Vec<Bytes>,
     /// Requests bounced since the client began to make new keys.
-    bounced: u32,
+    pub bounced: u32,
 }
 
 /// How far a client is with new keys.
@@ -52,9 +52,9 @@ impl Step {
     pub const fn deadline(&self) -> Option<Deadline> {
         match self {
             Step::Idle => None,
-            Step::Offered(deadline)
-            | Step::Challenged(_, deadline)
-            | Step::Answered(deadline) => Some(*deadline),
+            Step::Offered(deadline) | Step::Challenged(_, deadline) | Step::Answered(deadline) => {
+                Some(*deadline)
+            }
         }
     }
 
@@ -72,22 +72,6 @@ enum Verdict {
     Early,
     /// It is missing or does not hold.
     Forged,
-}
-
-impl Signing {
-    /// The client has answered: the challenge it had is used up.
-    pub(super) fn answered(&mut self) -> Option<Handshake> {
-        match std::mem::take(&mut self.step) {
-            Step::Challenged(handshake, deadline) => {
-                self.step = Step::Answered(deadline);
-                Some(handshake)
-            }
-            other => {
-                self.step = other;
-                None
-            }
-        }
-    }
 }
 
 impl Connection {
@@ -135,9 +119,9 @@ impl Shard {
         }
         let signature = signature(message);
         let target = &self.settings.name;
-        let holds = signature.zip(SignedParts::of(message)).is_some_and(|(signature, parts)| {
-            association.verify(&signature, &parts, target)
-        });
+        let holds = signature
+            .zip(SignedParts::of(message))
+            .is_some_and(|(signature, parts)| association.verify(&signature, &parts, target));
         let of_these_keys =
             signature.is_some_and(|signature| association.opaque().is(signature.opaque));
         match (holds, step) {
@@ -163,37 +147,6 @@ impl Shard {
         self.respond(conn, message, 401, |writer| {
             writer.line("WWW-Authenticate", &value).finish();
         });
-    }
-
-    /// A client begins to make keys, or has its challenge. All steps together have the time of one
-    /// sign-in.
-    pub(super) fn makes_keys(&mut self, now: Now, conn: ConnId, handshake: Option<Handshake>) {
-        let Some(connection) = self.connections.get_mut(conn) else { return };
-        let signing = connection.signing.get_or_insert_default();
-        let deadline = signing.step.deadline().unwrap_or_else(|| {
-            let deadline = now.after(self.settings.limits.authenticate_timeout);
-            self.wheel.arm(deadline, Timer::Authenticate(conn));
-            deadline
-        });
-        signing.step = match handshake {
-            Some(handshake) => Step::Challenged(handshake, deadline),
-            None => Step::Offered(deadline),
-        };
-    }
-
-    /// Takes the keys of a sign-in in use; what waited for them goes out with
-    /// [`release`](Self::release). Without new ones the old ones stay.
-    pub(super) fn settle_keys(&mut self, conn: ConnId, association: Option<SecurityAssociation>) {
-        let Some(connection) = self.connections.get_mut(conn) else { return };
-        if association.is_none() && connection.signing.is_none() {
-            return;
-        }
-        let signing = connection.signing.get_or_insert_default();
-        signing.step = Step::Idle;
-        signing.bounced = 0;
-        if association.is_some() {
-            signing.association = association;
-        }
     }
 
     /// Sends what waited for new keys.
@@ -239,19 +192,20 @@ impl Shard {
     }
 }
 
-/// Whether the client wants a signature on what we send. It passes over a provisional answer, and
-/// takes a challenge and a refused REGISTER without one: it may have other keys by then.
+/// Whether the client wants a signature on what we send: it takes a challenge and a refused
+/// REGISTER without one, and may have other keys by then. It would pass over a provisional answer
+/// without one, and would complain.
 fn is_signed(message: Message<'_>) -> bool {
     match message.status() {
-        0 => true,
-        1..200 | 401 | 407 => false,
+        401 | 407 => false,
         status => status < 300 || message.method() != Method::Register,
     }
 }
 
 /// Whether a REGISTER carries a step of a handshake, or asks for one by carrying nothing.
 fn is_handshake(message: Message<'_>) -> bool {
-    match ntlm(message, |credentials| (credentials.is_handshake(), credentials.signature.is_some())) {
+    match ntlm(message, |credentials| (credentials.is_handshake(), credentials.signature.is_some()))
+    {
         Some((is_handshake, is_signed)) => is_handshake || !is_signed,
         None => true,
     }

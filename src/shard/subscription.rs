@@ -12,6 +12,7 @@ use crate::base::ids::{ConnId, ShardId, Slot, SubscriptionId};
 use crate::base::time::{Deadline, Now};
 use crate::base::transport::Transport;
 use crate::dialect::reject::Reject;
+use crate::dialect::resources::{Outcome, Told};
 use crate::dialect::{ms, simple};
 use crate::metrics::names::Series;
 use crate::presence::category::CategorySet;
@@ -37,7 +38,7 @@ pub(super) struct SubscriptionEntry {
     /// What is to be told next, by the user it is about.
     pub(super) pending: Vec<(Option<Aor>, Content)>,
     /// A SUBSCRIBE that has no answer yet.
-    pub(super) awaiting: Option<Box<Awaiting>>,
+    pub(super) opening: Option<Box<Opening>>,
     /// Version of the next resource list (RFC 4662 section 5.1).
     pub(super) list_version: u32,
 }
@@ -66,7 +67,7 @@ pub(super) struct Presence {
 
 /// A SUBSCRIBE whose answer waits for the homes.
 #[derive(Debug)]
-pub(super) struct Awaiting {
+pub(super) struct Opening {
     /// The request.
     pub(super) request: Bytes,
     /// Seconds granted; 0 asks once.
@@ -86,10 +87,10 @@ impl Shard {
     pub(super) fn watched(&mut self, now: Now, watched: Watched) {
         let slot = watched.subscription;
         let Some(entry) = self.subscriptions.get_mut(slot) else { return };
-        if let Some(awaiting) = entry.awaiting.as_mut() {
-            awaiting.views.extend(watched.views);
-            awaiting.homes = awaiting.homes.saturating_sub(1);
-            if awaiting.homes == 0 {
+        if let Some(opening) = entry.opening.as_mut() {
+            opening.views.extend(watched.views);
+            opening.homes = opening.homes.saturating_sub(1);
+            if opening.homes == 0 {
                 self.answer_subscribe(now, slot);
             }
             return;
@@ -105,7 +106,7 @@ impl Shard {
     pub(super) fn subscribed(&mut self, now: Now, subscribed: Subscribed) {
         let Subscribed { subscription: slot, outcome } = subscribed;
         let Some(entry) = self.subscriptions.get_mut(slot) else { return };
-        if entry.awaiting.is_none() {
+        if entry.opening.is_none() {
             return;
         }
         match outcome {
@@ -122,8 +123,8 @@ impl Shard {
     /// Answers a SUBSCRIBE: all homes have answered, or the time is up.
     pub(super) fn answer_subscribe(&mut self, now: Now, slot: Slot) {
         let Some(entry) = self.subscriptions.get_mut(slot) else { return };
-        let Some(awaiting) = entry.awaiting.take() else { return };
-        let Awaiting { request, expires, views, apart, .. } = *awaiting;
+        let Some(opening) = entry.opening.take() else { return };
+        let Opening { request, expires, views, apart, .. } = *opening;
         let mut is_list = false;
         let first = match &entry.topic {
             Topic::Own(..) => (!entry.pending.is_empty()).then(|| entry.pending.remove(0).1),
@@ -199,8 +200,8 @@ impl Shard {
     /// Refuses the SUBSCRIBE that waits.
     pub(super) fn refuse_subscribe(&mut self, slot: Slot, reject: Reject) {
         let Some(entry) = self.subscriptions.get_mut(slot) else { return };
-        let Some(awaiting) = entry.awaiting.take() else { return };
-        self.refuse_request(slot, &awaiting.request, reject);
+        let Some(opening) = entry.opening.take() else { return };
+        self.refuse_request(slot, &opening.request, reject);
     }
 
     /// Refuses a SUBSCRIBE and forgets what it was for.
@@ -213,8 +214,8 @@ impl Shard {
     /// Arms the timer of a subscription for what comes next.
     pub(super) fn watch_expiry(&mut self, slot: Slot) {
         let Some(entry) = self.subscriptions.get(slot) else { return };
-        let deadline = match &entry.awaiting {
-            Some(awaiting) => awaiting.deadline,
+        let deadline = match &entry.opening {
+            Some(opening) => opening.deadline,
             None => entry.dialog.expires_at(),
         };
         self.wheel.arm(deadline, Timer::Subscription(slot));
@@ -223,8 +224,8 @@ impl Shard {
     /// A subscription may have run out, or waited too long for the homes.
     pub(super) fn subscription_due(&mut self, now: Now, slot: Slot) {
         let Some(entry) = self.subscriptions.get(slot) else { return };
-        match &entry.awaiting {
-            Some(awaiting) if now.reached(awaiting.deadline) => match entry.topic {
+        match &entry.opening {
+            Some(opening) if now.reached(opening.deadline) => match entry.topic {
                 Topic::Presence(_) => self.answer_subscribe(now, slot),
                 Topic::Own(..) => self.refuse_subscribe(slot, Reject::Overloaded),
             },
@@ -292,8 +293,10 @@ fn first_content(
         let body = views.into_iter().next()?.body?;
         return Some(Content { media_type: media_type(presence.format).into(), body });
     };
+    let apart = apart.iter().map(|aor| Told { aor, outcome: Outcome::Apart });
+    let told: Vec<Told<'_>> = views.iter().map(View::told).chain(apart).collect();
     Some(match presence.format {
-        Format::Categories => ms::batch::content(list, version, true, &views, apart),
-        Format::Pidf => simple::rls::content(list, version, true, &views, apart),
+        Format::Categories => ms::batch::content(list, version, true, &told).into(),
+        Format::Pidf => simple::rls::content(list, version, true, &told).into(),
     })
 }

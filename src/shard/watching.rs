@@ -9,17 +9,17 @@ use bytes::Bytes;
 use super::durable::Rows;
 use super::edit::Change;
 use super::frame::Frame;
-use super::frame::watch::{Notice, View, Watch, Watched};
+use super::frame::watch::{Notice, OwnPackage, View, Watch, Watched};
 use super::publish::EntityTag;
 use super::{Shard, Timer};
 use crate::base::aor::Aor;
 use crate::base::ids::{ConnId, ShardId, Slot, SubscriptionId};
 use crate::base::limits::Limit;
 use crate::base::time::{Deadline, Now};
+use crate::dialect::person::card;
 use crate::dialect::{ms, simple};
 use crate::directory::User;
 use crate::metrics::names::Series;
-use crate::presence::card::{Card, Phone, PhoneKind, Photo};
 use crate::presence::category::CategorySet;
 use crate::presence::container::ContainerId;
 use crate::presence::presentity::{Output, Presentity};
@@ -102,6 +102,7 @@ impl Shard {
             if !slots.contains(&slot) {
                 slots.push(slot);
             }
+            self.tell_own(now, slot, OwnPackage::WatcherInfo);
             self.presence_changed(now, slot, None);
         }
         Some(self.body_for(now, slot, watch))
@@ -117,7 +118,7 @@ impl Shard {
     }
 
     /// A watcher is gone, or looks away from some.
-    pub(super) fn unwatch(&mut self, subscription: SubscriptionId, aors: Option<&[Aor]>) {
+    pub(super) fn unwatch(&mut self, now: Now, subscription: SubscriptionId, aors: Option<&[Aor]>) {
         let slots = match aors {
             None => self.watches.remove(&subscription).unwrap_or_default(),
             Some(aors) => {
@@ -131,6 +132,7 @@ impl Shard {
             if let Some(presence) = entry.presence.as_mut() {
                 presence.presentity.unwatch(subscription);
             }
+            self.tell_own(now, slot, OwnPackage::WatcherInfo);
         }
     }
 
@@ -148,7 +150,7 @@ impl Shard {
         let entry = self.users.get_mut(slot)?;
         let settings = &self.settings;
         let presence = entry.presence.get_or_insert_with(|| {
-            let contacts_only = settings.policy(&entry.user.policy).privacy;
+            let contacts_only = settings.policies.of(&entry.user.policy).privacy;
             let mut presence = PresenceEntry::new(now, &entry.user, contacts_only);
             for binding in entry.registrar.bindings(now) {
                 presence.presentity.endpoint_added(now, binding.conn, &settings.limits);
@@ -181,7 +183,7 @@ impl Shard {
         let Some(entry) = self.users.get_mut(slot) else { return };
         let Some(presence) = entry.presence.as_mut() else { return };
         presence.presentity.set_card(now, card(&entry.user), &settings.limits);
-        presence.presentity.set_contacts_only(settings.policy(&entry.user.policy).privacy);
+        presence.presentity.set_contacts_only(settings.policies.of(&entry.user.policy).privacy);
         self.presence_changed(now, slot, None);
     }
 
@@ -215,12 +217,13 @@ impl Shard {
         let Some(entry) = self.users.get_mut(slot) else { return };
         let Some(presence) = entry.presence.as_mut() else { return };
         let conns: Vec<ConnId> = entry.registrar.bindings(now).map(|b| b.conn).collect();
-        let gone: Vec<ConnId> = presence.presentity.endpoints().to_vec();
-        for conn in gone.into_iter().filter(|conn| !conns.contains(conn)) {
-            presence.presentity.endpoint_removed(now, conn, limits);
+        let known = presence.presentity.endpoints().to_vec();
+        // Added first: who moves to another connection is never without one.
+        for conn in &conns {
+            presence.presentity.endpoint_added(now, *conn, limits);
         }
-        for conn in conns {
-            presence.presentity.endpoint_added(now, conn, limits);
+        for conn in known.into_iter().filter(|conn| !conns.contains(conn)) {
+            presence.presentity.endpoint_removed(now, conn, limits);
         }
         self.presence_changed(now, slot, None);
     }
@@ -310,45 +313,5 @@ impl Shard {
             presence.armed = Some(next);
             self.wheel.arm(next, Timer::Presence(slot));
         }
-    }
-}
-
-/// What the directory knows of a user, as he is shown to others.
-fn card(user: &User) -> Card {
-    let person = &user.person;
-    let phones = [
-        (PhoneKind::Work, &person.phone_work),
-        (PhoneKind::Mobile, &person.phone_mobile),
-        (PhoneKind::Home, &person.phone_home),
-    ];
-    let dialled = |text: &str| -> String {
-        text.chars().filter(|c| c.is_ascii_digit() || *c == '+').collect()
-    };
-    let phone = |(kind, text): (PhoneKind, &Box<str>)| {
-        (!text.is_empty()).then(|| Phone {
-            kind,
-            display: (**text).into(),
-            uri: format!("tel:{}", dialled(text)).into(),
-        })
-    };
-    let photo = || Photo {
-        uri: (*person.photo_url).into(),
-        hash: (*person.photo_hash).into(),
-    };
-    Card {
-        display_name: match user.display_name.as_str() {
-            "" => user.aor.as_str().into(),
-            name => name.into(),
-        },
-        email: match &*person.email {
-            "" => user.aor.as_str().into(),
-            email => email.into(),
-        },
-        title: (*person.title).into(),
-        company: (*person.company).into(),
-        department: (*person.department).into(),
-        office: (*person.office).into(),
-        phones: phones.into_iter().filter_map(phone).collect(),
-        photo: (!person.photo_url.is_empty()).then(photo),
     }
 }

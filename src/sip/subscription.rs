@@ -5,6 +5,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use super::dialog::DialogHash;
 use crate::base::time::{Deadline, Now};
+use crate::wire::mime::multipart::Written;
 use crate::wire::sip::write::{self, Writer};
 use crate::wire::sip::{Error, HeaderName, Message, Method, NameAddr};
 
@@ -148,7 +149,8 @@ impl Subscription {
 
     /// The Call-ID, hashed by the caller for the stamp of a request in flight.
     pub fn call_id(&self) -> &[u8] {
-        let line = self.lines().split(|octet| *octet == b'\n').find_map(|l| l.strip_prefix(b"Call-ID: "));
+        let line =
+            self.lines().split(|octet| *octet == b'\n').find_map(|l| l.strip_prefix(b"Call-ID: "));
         line.map_or(&[], |line| line.strip_suffix(b"\r").unwrap_or(line))
     }
 }
@@ -174,6 +176,12 @@ pub struct Content {
     pub media_type: std::borrow::Cow<'static, str>,
     /// Its octets.
     pub body: Bytes,
+}
+
+impl From<Written> for Content {
+    fn from(parts: Written) -> Self {
+        Content { media_type: parts.content_type.into(), body: parts.body.into() }
+    }
 }
 
 #[cfg(test)]

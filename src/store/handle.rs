@@ -38,7 +38,8 @@ impl Store {
         let mut database = Database::open(folder, limits.store_busy_timeout)?;
         let lost = database.end_lost_cdrs()?;
         let (records, records_out) = channel::bounded(limits.control_queue_max);
-        let (writes, writes_out) = channel::bounded(limits.store_writes_max);
+        // Only an unbounded queue gives up what it holds when its reader ends; the handles bound it.
+        let (writes, writes_out) = channel::unbounded();
         let (requests, requests_out) = channel::bounded(limits.store_requests_max);
         let shared = Arc::new(Shared::default());
         let queues = Queues { records: records_out, writes: writes_out, requests: requests_out };
@@ -52,6 +53,7 @@ impl Store {
             writes,
             requests,
             shared,
+            writes_max: limits.store_writes_max,
             cdr_query_rows_max: limits.cdr_query_rows_max,
         };
         Ok(Store { handle, thread: Some(thread), lost, _lock: lock })
@@ -109,6 +111,7 @@ pub struct StoreHandle {
     writes: Sender<(Write, Receipt)>,
     requests: Sender<Request>,
     shared: Arc<Shared>,
+    writes_max: usize,
     cdr_query_rows_max: usize,
 }
 
@@ -130,12 +133,12 @@ impl StoreHandle {
     /// Hands rows of a user over; never blocks. `receipt` is answered once they are durable, or at
     /// once when there is no room for them.
     pub fn write(&self, write: Write, receipt: Receipt) {
-        let (error, (_, receipt)) = match self.writes.try_send((write, receipt)) {
-            Ok(()) => return,
-            Err(channel::TrySendError::Full(back)) => (NotWritten::Full, back),
-            Err(channel::TrySendError::Disconnected(back)) => (NotWritten::Stopped, back),
-        };
-        receipt.answer(Err(error));
+        // Cores that look at the same time may put one each beyond the bound.
+        if self.writes.len() >= self.writes_max {
+            return receipt.answer(Err(NotWritten::Full));
+        }
+        // Fails when the thread has ended: the receipt says so when it is dropped.
+        let _ = self.writes.send((write, receipt));
     }
 
     /// Asks to commit all records handed over before. The answer is an error while the disk
@@ -146,7 +149,7 @@ impl StoreHandle {
 
     /// Asks for a change of a user; the answer comes after its commit.
     pub fn change_user(&self, change: UserChange) -> Result<Reply<()>, StoreError> {
-        self.ask(|answer| Request::Change(change, answer))
+        self.ask(|answer| Request::Change(Box::new(change), answer))
     }
 
     /// Asks what changed in the directory after `version`, by any process; 0 asks for all users.

@@ -30,7 +30,7 @@ pub enum UserChange {
 /// A request to the store's thread. Each carries the way back.
 #[derive(Debug)]
 pub enum Request {
-    Change(UserChange, Answer<()>),
+    Change(Box<UserChange>, Answer<()>),
     UsersSince(u64, Answer<Option<UserChanges>>),
     Cdrs(CdrQuery, Answer<Vec<Cdr>>),
     Flush(Answer<()>),

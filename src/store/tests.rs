@@ -1,9 +1,11 @@
 //! The store on real files in temporary folders.
 
 mod batches;
+mod durable;
 mod folders;
 mod kill;
 mod rows;
+mod writes;
 
 use std::path::Path;
 use std::time::Duration;

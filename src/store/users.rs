@@ -19,7 +19,8 @@ pub struct UserChanges {
     pub version: u64,
     /// Users that are new or different.
     pub changed: Vec<User>,
-    /// Addresses-of-record of users that are gone.
+    /// Addresses-of-record of users that are gone. One that is among the changed too was removed
+    /// first, and is somebody else now.
     pub removed: Vec<String>,
 }
 
@@ -113,7 +114,6 @@ fn insert(connection: &Connection, user: &User) -> rusqlite::Result<usize> {
     if exists {
         return Ok(0);
     }
-    connection.prepare_cached("DELETE FROM removed_user WHERE aor = ?1")?.execute([&user.aor])?;
     write(
         connection,
         "INSERT INTO user (aor, login, display_name, ha1_md5, ha1_sha256, nt_hash, disabled,
@@ -210,7 +210,7 @@ fn user(row: &Row<'_>) -> rusqlite::Result<User> {
         ha1_sha256: Secret::new(row.get(4)?),
         nt_hash: Secret::new(row.get(5)?),
         disabled: row.get(6)?,
-        person: Person {
+        person: Box::new(Person {
             title: row.get(7)?,
             department: row.get(8)?,
             company: row.get(9)?,
@@ -221,7 +221,7 @@ fn user(row: &Row<'_>) -> rusqlite::Result<User> {
             phone_home: row.get(14)?,
             photo_url: row.get(15)?,
             photo_hash: row.get(16)?,
-        },
+        }),
         policy: row.get(17)?,
     })
 }

@@ -44,7 +44,7 @@ pub struct Writer {
     writes: Vec<(Write, Receipt)>,
     /// Rows in them.
     rows_written: usize,
-    changes: Vec<(UserChange, Answer<()>)>,
+    changes: Vec<(Box<UserChange>, Answer<()>)>,
     /// When the next commit, or the next try, is due.
     due: Option<Instant>,
     /// Why the last commit failed.
@@ -290,7 +290,7 @@ struct Written {
 fn write(
     database: &mut Database,
     records: &[Record],
-    changes: &[(UserChange, Answer<()>)],
+    changes: &[(Box<UserChange>, Answer<()>)],
     writes: &[(Write, Receipt)],
 ) -> Result<Written, Fault> {
     let outcomes = Vec::with_capacity(changes.len());

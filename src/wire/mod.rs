@@ -2,6 +2,7 @@
 
 pub mod mime;
 pub mod ntlm;
+pub mod presence;
 pub mod sip;
 pub mod soap;
 pub mod xml;

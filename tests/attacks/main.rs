@@ -2,6 +2,8 @@
 //! client as before, and a counter names what happened. The numbers in the tests' comments are
 //! the cases of the threat list.
 
+#[path = "../harness/mod.rs"]
+mod harness;
 #[path = "../outside/mod.rs"]
 mod outside;
 
@@ -9,5 +11,6 @@ mod credentials;
 mod flood;
 mod framing;
 mod identity;
+mod ntlm;
 mod slow;
 mod target;

@@ -370,7 +370,7 @@ impl Client {
     }
 
     /// The Lync client leaves the branch out of what it sends on a dialog.
-    fn via(&mut self, outside: bool) -> String {
+    pub(super) fn via(&mut self, outside: bool) -> String {
         let port = self.port;
         match (self.ms, outside) {
             (true, false) => format!("SIP/2.0/tls 127.0.0.1:{port}"),

@@ -19,11 +19,12 @@ use mynah::shard::frame::Frame;
 use mynah::shard::input::{Control, Input, Transport};
 use mynah::shard::invariants::check_together;
 use mynah::shard::output::Output;
+use mynah::shard::question::{Answer, Question};
 use mynah::shard::{Keys, Machine, Options, Shard};
 use mynah::wire::sip::{Framed, Framer, Head, Message};
 
-use super::shelf::Shelf;
 use super::ntlm::Keys as NtlmKeys;
+use super::shelf::Shelf;
 use super::text::{Request, Text};
 use super::{DOMAIN, PASSWORD, SENT_BY};
 
@@ -45,6 +46,8 @@ pub struct Net {
     slots: Vec<u32>,
     /// Records that went to the store, in order.
     pub records: Vec<Record>,
+    /// Answers to operators, with their tickets.
+    pub answers: Vec<(Slot, Answer)>,
     /// Rows that went to the store.
     pub shelf: Shelf,
     /// The directory.
@@ -109,6 +112,7 @@ impl Net {
             streams: BTreeMap::new(),
             slots: vec![0; usize::from(shards)],
             records: Vec::new(),
+            answers: Vec::new(),
             shelf: Shelf::default(),
             users: BTreeMap::new(),
             hops: 0,
@@ -173,6 +177,18 @@ impl Net {
             }
         }
         self.settle();
+    }
+
+    /// What the home of a user answers an operator.
+    #[track_caller]
+    pub fn inquire(&mut self, question: Question) -> Answer {
+        let home = question.user().home(self.shards()).0;
+        let ticket = Slot { index: self.answers.len() as u32, generation: 1 };
+        self.handle(home, Input::Control(Control::Ask { ticket, question }));
+        self.settle();
+        let (answered, answer) = self.answers.last().expect("an answer").clone();
+        assert_eq!(answered, ticket);
+        answer
     }
 
     /// The store answers its oldest write; false when none waits.
@@ -389,6 +405,7 @@ impl Net {
 
     fn carry_out(&mut self, id: u16, output: Output) {
         match output {
+            Output::Answer { ticket, answer } => self.answers.push((ticket, answer)),
             Output::Send { conn, bytes } => {
                 assert_eq!(conn.shard.0, id, "octets for a connection of another shard");
                 well_formed(&bytes);

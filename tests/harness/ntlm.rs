@@ -93,9 +93,14 @@ impl Keys {
     pub fn signature(&mut self, message: &Request) -> (String, String, String) {
         self.cnum += 1;
         let (crand, cnum) = (format!("{:08x}", 0x5175_6651 ^ self.cnum), self.cnum.to_string());
-        let covered = self.covered(&Text::new(&message.octets()), &crand, &cnum);
-        let mac = self.mac("client-to-server", &covered);
-        (crand, cnum, hex(&mac).to_uppercase())
+        let response = self.response(&Text::new(&message.octets()), &crand, &cnum);
+        (crand, cnum, response)
+    }
+
+    /// The `response` of a message with this `crand` and `cnum`.
+    pub fn response(&self, message: &Text, crand: &str, cnum: &str) -> String {
+        let covered = self.covered(message, crand, cnum);
+        hex(&self.mac("client-to-server", &covered)).to_uppercase()
     }
 
     /// Checks the signature of a message that came; what must be signed and is not, or has another
@@ -105,7 +110,7 @@ impl Keys {
         let lines = message.headers("Authentication-Info");
         let free = match message.status() {
             0 => false,
-            1..200 | 401 | 407 => true,
+            401 | 407 => true,
             status => status >= 300 && message.method() == "REGISTER",
         };
         let [value] = lines[..] else {
@@ -193,8 +198,9 @@ pub fn authenticate(challenge: &str, account: Account<'_>) -> (String, [u8; 16])
     let name = utf16(&(account.user.to_uppercase() + account.domain));
     let key = hmac_md5(&nt_hash, &name);
     let client_challenge = *b"\x11\xec\xef\xcb\x07\xcc\x09\xb0";
-    let blob = [&[1, 1, 0, 0, 0, 0, 0, 0][..], &[0x8e; 8], &client_challenge, &[0; 4], info, &[0; 4]]
-        .concat();
+    let blob =
+        [&[1, 1, 0, 0, 0, 0, 0, 0][..], &[0x8e; 8], &client_challenge, &[0; 4], info, &[0; 4]]
+            .concat();
     let proof = hmac_md5(&key, &[&challenge[24..32], &blob].concat());
     let session_key: [u8; 16] = *b"sixteen octets k";
     let encrypted = rc4(&hmac_md5(&key, &proof), &session_key);

@@ -1,5 +1,7 @@
 //! What clients send about presence and contacts, and what tests read of the answers.
 
+use mynah::base::ids::ConnId;
+
 use super::client::{Client, uri};
 use super::net::Net;
 use super::text::{Request, Text};
@@ -19,10 +21,8 @@ impl Client {
 
     /// The same for one who was just added.
     pub fn batch_added(&mut self, user: &str) -> Request {
-        let list = format!(
-            "<adhocList><resource uri=\"{}\"><context/></resource></adhocList>",
-            uri(user)
-        );
+        let list =
+            format!("<adhocList><resource uri=\"{}\"><context/></resource></adhocList>", uri(user));
         self.batch_of(&list, "subscribe")
     }
 
@@ -169,10 +169,8 @@ impl Client {
     /// A standard client's PUBLISH of a state; `etag` is that of an earlier one.
     pub fn publish_pidf(&mut self, activity: &str, note: &str, etag: Option<&str>) -> Request {
         let own = uri(&self.user);
-        let request = self
-            .request("PUBLISH", &own)
-            .header("Event", "presence")
-            .header("Expires", "600");
+        let request =
+            self.request("PUBLISH", &own).header("Event", "presence").header("Expires", "600");
         let request = match etag {
             Some(etag) => request.header("SIP-If-Match", etag),
             None => request,
@@ -230,7 +228,14 @@ pub fn publication(
 
 /// The state a user chose.
 pub fn user_state(container: u32, availability: u32, version: u32) -> String {
-    publication("state", 536_870_912, container, version, "static", &state("userState", true, availability))
+    publication(
+        "state",
+        536_870_912,
+        container,
+        version,
+        "static",
+        &state("userState", true, availability),
+    )
 }
 
 /// The state of a machine.
@@ -264,8 +269,8 @@ pub fn availability(document: &str) -> Option<u32> {
 }
 
 /// Sends a request that must be answered 200; other messages to the client stay in line.
-pub fn ok(net: &mut Net, client: &Client, request: &Request) -> Text {
-    let answer = net.ask(client.conn, request);
+pub fn ok(net: &mut Net, conn: ConnId, request: &Request) -> Text {
+    let answer = net.ask(conn, request);
     assert_eq!(answer.status(), 200, "{answer:?}");
     answer
 }

@@ -14,6 +14,8 @@ use mynah::wire::sip::{Head, Message};
 
 use super::client::{Client, established};
 use super::net::Net;
+use super::ntlm::Keys;
+use super::text::{Request, Text};
 
 /// What a round's text is: as long as people's are.
 const TEXT: &str = "Shall we meet at the fountain at noon? The cafe is closed on Saturdays.";
@@ -40,19 +42,54 @@ pub struct Rounds {
     pub written: u64,
 }
 
-/// Octets with a sequence number in them.
+/// Octets with a sequence number in them, and with a signature if the sender signs.
 struct Patched {
     octets: Vec<u8>,
     number_at: usize,
+    signature_at: usize,
+    /// `cnum` and `response` of the next messages.
+    signatures: VecDeque<[String; 2]>,
 }
+
+/// Where the signatures of a round go: all of the same length, whatever the number.
+const CRAND: &str = "51756651";
+const CNUM: &str = "00000000";
+const RESPONSE: &str = "00000000000000000000000000000000";
 
 impl Patched {
     fn new(octets: Vec<u8>) -> Self {
         let number_at = find(&octets, b"CSeq: ") + 6;
-        Patched { octets, number_at }
+        Patched { octets, number_at, signature_at: 0, signatures: VecDeque::new() }
     }
 
-    fn number(&mut self, mut number: u32) {
+    /// The same, signed with these keys for so many sequence numbers from `first` on.
+    fn signed(message: Request, keys: &mut Keys, first: u32, count: u32) -> Self {
+        let message = message.with("Authorization", &keys.value(CRAND, CNUM, RESPONSE));
+        let mut patched = Patched::new(message.octets());
+        let mark = format!("{CNUM}\", response=\"{RESPONSE}");
+        patched.signature_at = find(&patched.octets, mark.as_bytes());
+        for number in first..first + count {
+            keys.cnum += 1;
+            patched.write_number(number);
+            let cnum = format!("{:08}", keys.cnum);
+            let response = keys.response(&Text::new(&patched.octets), CRAND, &cnum);
+            patched.signatures.push_back([cnum, response]);
+        }
+        patched
+    }
+
+    /// Writes the sequence number, and the signature that belongs to it.
+    fn number(&mut self, number: u32) {
+        self.write_number(number);
+        if let Some([cnum, response]) = self.signatures.pop_front() {
+            let place = &mut self.octets[self.signature_at..];
+            place[..cnum.len()].copy_from_slice(cnum.as_bytes());
+            let at = CNUM.len() + "\", response=\"".len();
+            place[at..at + response.len()].copy_from_slice(response.as_bytes());
+        }
+    }
+
+    fn write_number(&mut self, mut number: u32) {
         for place in self.octets[self.number_at..self.number_at + DIGITS].iter_mut().rev() {
             *place = b'0' + (number % 10) as u8;
             number /= 10;
@@ -64,7 +101,16 @@ impl Rounds {
     /// A session of a caller on shard 0 and a callee on shard `callee`, in which one of them
     /// writes.
     pub fn new(shards: u16, callee: u16, caller_writes: bool) -> Self {
-        let mut net = Net::new(shards);
+        Rounds::of(Net::new(shards), callee, caller_writes, 0)
+    }
+
+    /// The same between two who sign, for at most so many rounds.
+    pub fn signed(shards: u16, callee: u16, caller_writes: bool, rounds: u32) -> Self {
+        Rounds::of(Net::ntlm(shards), callee, caller_writes, rounds)
+    }
+
+    /// A session in such a network.
+    fn of(mut net: Net, callee: u16, caller_writes: bool, signed: u32) -> Self {
         let mut alice = Client::lync(&mut net, 0, "alice");
         let mut bob = Client::lync(&mut net, callee, "bob");
         let (mut callers, mut callees) = established(&mut net, &mut alice, &mut bob);
@@ -76,17 +122,23 @@ impl Rounds {
         let message = writer.say(dialog, TEXT);
         net.send(writer.conn, &message);
         let received = net.recv(reader.conn);
-        let answer = received.answer(200, "").header("User-Agent", "Sipe/1.25.0").octets();
-        net.send_octets(reader.conn, &answer);
+        let answer = received.answer(200, "").header("User-Agent", "Sipe/1.25.0");
+        net.send(reader.conn, &answer);
         assert_eq!(net.recv(writer.conn).status(), 200);
+        let mut patched = |conn, message: Request| match net.keys.get_mut(&conn) {
+            Some(keys) => Patched::signed(message, keys, dialog.cseq + 1, signed),
+            None => Patched::new(message.octets()),
+        };
+        let message = patched(writer.conn, message);
+        let answer = patched(reader.conn, answer);
         Rounds {
             head: Box::new(Head::new()),
             limits: Limits::default(),
             writer: writer.conn,
             reader: reader.conn,
-            message: Patched::new(message.octets()),
-            branch_at: find(&answer, b"z9hG4bK"),
-            answer: Patched::new(answer),
+            branch_at: find(&answer.octets, b"z9hG4bK"),
+            message,
+            answer,
             number: dialog.cseq,
             answered: 0,
             unsent: VecDeque::new(),

@@ -8,5 +8,6 @@ mod outside;
 mod baresip;
 mod bridge;
 mod pidgin_sipe;
+mod pidgin_sipe_ntlm;
 mod sipp;
 mod sipsak;

@@ -12,11 +12,14 @@ use crate::outside::eventually;
 use crate::outside::program::{Program, require, require_file};
 use crate::outside::server::{PASSWORD, Server};
 
+/// Name of the debug log.
+const LOG: &str = "debug.log";
+
 /// A client process, with one or more accounts.
 pub struct Purple {
     program: Program,
-    /// The library's own folder.
-    _folder: TempDir,
+    /// The library's own folder, with the debug log.
+    folder: TempDir,
 }
 
 impl Purple {
@@ -48,8 +51,9 @@ impl Purple {
             }
         };
         command.args(["-d", "240", "-u"]).arg(folder.path());
+        command.arg("-l").arg(folder.path().join(LOG));
         command.env("LD_PRELOAD", built.join("sax1-shim.so"));
-        Purple { program: Program::start("pidgin-sipe", &mut command), _folder: folder }
+        Purple { program: Program::start("pidgin-sipe", &mut command), folder }
     }
 
     /// Starts a client in which these users of the demo are signed in.
@@ -101,6 +105,13 @@ impl Purple {
         events.filter(|found| is_event(found, event, fields)).count()
     }
 
+    /// What the client and its library wrote for those who look for faults: every SIP message, and
+    /// what was wrong with it.
+    pub fn log(&self) -> String {
+        let log = fs::read(self.folder.path().join(LOG)).unwrap();
+        String::from_utf8_lossy(&log).into_owned()
+    }
+
     /// Signs all accounts off and ends the client.
     pub fn quit(mut self) {
         self.run("quit");
@@ -140,9 +151,12 @@ fn build() -> PathBuf {
     built
 }
 
+/// Lync clients are asked for Digest.
+const DIGEST: &str = "[auth]\nlync = [\"digest\"]\n";
+
 #[test]
 fn signs_in_with_digest_and_off() {
-    let server = Server::demo();
+    let server = Server::serve(DIGEST);
     let mut purple = Purple::signed_in(&server, &["alice"]);
     let metrics = server.metrics();
     assert_eq!(metrics.value("mynah_sign_ins_total"), 1.0);
@@ -160,7 +174,7 @@ fn signs_in_with_digest_and_off() {
 
 #[test]
 fn a_wrong_password_is_refused_with_the_reason_shown() {
-    let server = Server::demo();
+    let server = Server::serve(DIGEST);
     let mut purple = Purple::start();
     purple.account(&server, "alice", "guess");
     purple.wait(
@@ -175,7 +189,7 @@ fn a_wrong_password_is_refused_with_the_reason_shown() {
 
 #[test]
 fn a_user_who_does_not_exist_is_told_the_same_as_one_with_a_wrong_password() {
-    let server = Server::demo();
+    let server = Server::serve(DIGEST);
     let mut purple = Purple::start();
     purple.account(&server, "nobody", PASSWORD);
     purple.wait("connection-error", &[("text", "The user name or the password is wrong")]);
@@ -184,7 +198,7 @@ fn a_user_who_does_not_exist_is_told_the_same_as_one_with_a_wrong_password() {
 
 #[test]
 fn messages_and_typing_go_both_ways() {
-    let server = Server::demo();
+    let server = Server::serve(DIGEST);
     let mut purple = Purple::signed_in(&server, &["alice", "bob"]);
     purple.say("alice", "bob", "hello bob");
     purple.wait("received-im", &[("acct", "bob"), ("from", "alice"), ("text", "hello bob")]);

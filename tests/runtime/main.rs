@@ -9,5 +9,6 @@ mod cores;
 mod faults;
 mod limits;
 mod pages;
+mod rows;
 mod timers;
 mod tls;

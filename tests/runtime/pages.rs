@@ -1,13 +1,14 @@
 //! What operators see.
 
 use std::io::{Read, Write};
+use std::time::Duration;
 
 use super::client::{Client, connect};
 use super::stand_in::Running;
 
 pub fn fetch(server: &Running, path: &str) -> String {
     let mut stream = connect(server.ready.http.expect("HTTP is on"));
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n").unwrap();
     let mut page = String::new();
     stream.read_to_string(&mut page).unwrap();
     page
@@ -43,4 +44,20 @@ fn a_server_that_is_well_says_so() {
     let page = fetch(&server, "/healthz");
     assert!(page.starts_with("HTTP/1.1 200 OK\r\n"), "{page}");
     assert!(page.ends_with("{\"status\":\"ok\",\"reasons\":[]}"), "{page}");
+}
+
+#[test]
+fn a_question_reaches_the_home_of_the_user_and_its_answer_comes_back() {
+    let server = Running::start(|settings| {
+        settings.cores = Some(2);
+        settings.listen.http = Some("127.0.0.1:0".parse().unwrap());
+        settings.limits.admin_answer_timeout = Duration::from_millis(200);
+    });
+    let page = fetch(&server, "/contacts/alice@example.test");
+    assert!(page.starts_with("HTTP/1.1 200 OK\r\n"), "{page}");
+    assert!(page.ends_with("{\"number\":7,\"groups\":[],\"contacts\":[]}"), "{page}");
+    let page = fetch(&server, "/watchers/bob@example.test");
+    assert!(page.starts_with("HTTP/1.1 404 "), "{page}");
+    let page = fetch(&server, "/presence/silent@example.test");
+    assert!(page.starts_with("HTTP/1.1 503 "), "{page}");
 }

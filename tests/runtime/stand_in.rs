@@ -1,6 +1,6 @@
 //! A machine that does what the Request-URI of each message says, and a server around it.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -10,7 +10,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use mynah::base::ids::{ConnId, ShardId};
+use mynah::base::aor::Aor;
+use mynah::base::ids::{ConnId, ShardId, Slot};
 use mynah::base::limits::Limit;
 use mynah::base::time::Now;
 use mynah::config::{Certificate, Settings};
@@ -24,10 +25,11 @@ use mynah::runtime::ledger::Ledger;
 use mynah::runtime::orders::{Cores, Order};
 use mynah::runtime::ready::Ready;
 use mynah::shard::Machine;
-use mynah::shard::durable::Write;
+use mynah::shard::durable::{NotWritten, Rows, Write};
 use mynah::shard::frame::{Cargo, Frame};
-use mynah::shard::input::Input;
+use mynah::shard::input::{Control, Input};
 use mynah::shard::output::Output;
+use mynah::shard::question::{Answer, Contacts, Question};
 use mynah::store::Receipt;
 
 /// A bound on every wait of a test: far beyond anything but a hang.
@@ -37,13 +39,16 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 /// answered, `sip:late@` is answered with the third tick, `sip:bulk@` gets a megabyte,
 /// `sip:far@` is answered by way of the next shard, `sip:burst@` sends 10,000 frames there, which
 /// come back as one answer each, `sip:hog@` keeps the core busy for 200 microseconds, `sip:shard@`
-/// is answered with the number of the shard as CSeq, `sip:record@` makes a record, `sip:probe@` is
-/// answered like `sip:far@` and notes how much the other shard did before it took the frame.
+/// is answered with the number of the shard as CSeq, `sip:record@` makes a record, `sip:write@`
+/// has rows written and is answered when they are: 200, or 503; `sip:probe@` is answered like `sip:far@` and notes how much the other shard did before it took the frame.
 pub struct StandIn {
     seat: Seat,
     counters: Counters,
     outputs: VecDeque<Output>,
     late: Vec<(u32, ConnId, Bytes)>,
+    /// Answers that wait for the store, by the number of the ticket.
+    unwritten: HashMap<u32, (ConnId, Bytes)>,
+    tickets: u32,
     open: HashSet<ConnId>,
     notes: Arc<Notes>,
 }
@@ -57,6 +62,8 @@ pub struct Notes {
     pub hogs: [AtomicU64; 2],
     /// Of these, how many a shard handled between the sending of a probe and its arrival.
     pub delays: Mutex<Vec<u64>>,
+    /// Why rows were not written.
+    pub unwritten: Mutex<Vec<NotWritten>>,
 }
 
 /// Octets of a frame that go to the connection at the other shard and return from there.
@@ -71,6 +78,8 @@ impl StandIn {
             counters: Counters::default(),
             outputs: VecDeque::new(),
             late: Vec::new(),
+            unwritten: HashMap::new(),
+            tickets: 0,
             open: HashSet::new(),
             notes,
         }
@@ -130,8 +139,40 @@ impl StandIn {
                 })));
                 self.outputs.push_back(send(answer));
             }
+            "write" => {
+                let ticket = Slot { index: self.tickets, generation: 1 };
+                self.tickets += 1;
+                self.unwritten.insert(ticket.index, (conn, answer));
+                let (aor, rows) = (Aor::new("alice@example.test"), Rows::Contacts(Vec::new()));
+                self.outputs.push_back(Output::Write(Write { ticket, aor, rows }));
+            }
             _ => self.outputs.push_back(send(answer)),
         }
+    }
+
+    fn written(&mut self, ticket: Slot, result: Result<(), NotWritten>) {
+        let (conn, answer) = self.unwritten.remove(&ticket.index).expect("one answer a write");
+        let bytes = match result {
+            Ok(()) => answer,
+            Err(why) => {
+                self.notes.unwritten.lock().unwrap().push(why);
+                let text = String::from_utf8(answer.into()).unwrap();
+                text.replace("200 OK", "503 Service Unavailable").into()
+            }
+        };
+        self.outputs.push_back(Output::Send { conn, bytes });
+    }
+
+    /// Nobody but alice is known, and of silent@ nothing is said.
+    fn ask(&mut self, ticket: Slot, question: &Question) {
+        let answer = match (question.user().user(), question) {
+            ("silent", _) => return,
+            ("alice", Question::Contacts(_)) => {
+                Answer::Contacts(Contacts { number: 7, groups: Vec::new(), contacts: Vec::new() })
+            }
+            _ => Answer::NoSuchUser,
+        };
+        self.outputs.push_back(Output::Answer { ticket, answer });
     }
 }
 
@@ -165,6 +206,8 @@ impl Machine for StandIn {
                 }
                 None => self.outputs.push_back(Output::Send { conn, bytes }),
             },
+            Input::Control(Control::Written { ticket, result }) => self.written(ticket, result),
+            Input::Control(Control::Ask { ticket, question }) => self.ask(ticket, &question),
             Input::Tick => {
                 for (ticks, ..) in &mut self.late {
                     *ticks -= 1;
@@ -205,6 +248,27 @@ fn answer(text: &[u8]) -> Bytes {
 pub struct Pages {
     pub records: Mutex<Vec<Record>>,
     pub full: AtomicBool,
+    /// Writes wait for [`answer`](Self::answer).
+    pub held: AtomicBool,
+    waiting: Mutex<Vec<Receipt>>,
+}
+
+impl Pages {
+    /// Number of writes that wait.
+    pub fn waiting(&self) -> usize {
+        self.waiting.lock().unwrap().len()
+    }
+
+    /// Loses all writes that wait.
+    pub fn forget(&self) {
+        self.waiting.lock().unwrap().clear();
+    }
+
+    /// Answers all writes that wait.
+    pub fn answer(&self, result: Result<(), NotWritten>) {
+        let waiting = std::mem::take(&mut *self.waiting.lock().unwrap());
+        waiting.into_iter().for_each(|receipt| receipt.answer(result));
+    }
 }
 
 impl Ledger for Pages {
@@ -216,7 +280,12 @@ impl Ledger for Pages {
         Ok(())
     }
 
-    fn write(&self, _: Write, _: Receipt) {}
+    fn write(&self, _: Write, receipt: Receipt) {
+        self.waiting.lock().unwrap().push(receipt);
+        if !self.held.load(Ordering::SeqCst) {
+            self.answer(Ok(()));
+        }
+    }
 
     fn counters(&self) -> StoreCounters {
         StoreCounters::default()
@@ -264,7 +333,7 @@ impl Running {
         let (started, start_result) = mpsc::channel();
         let written = notes.clone();
         let thread = std::thread::spawn(move || {
-            let made = start(plan, move |seat| StandIn::new(seat, written.clone()));
+            let made = start(plan, move |seat| Ok(StandIn::new(seat, written.clone())));
             match made {
                 Ok(server) => {
                     started.send(Ok((server.ready(), server.cores()))).unwrap();

@@ -4,6 +4,7 @@
 mod harness;
 
 mod bridge;
+mod contact_list;
 mod drain;
 mod forking;
 mod identity;
@@ -12,9 +13,12 @@ mod lockout;
 mod malformed;
 mod ntlm;
 mod pager;
+mod publishing;
 mod registration;
 mod responses;
 mod session;
 mod sign_in;
+mod signatures;
 mod timers;
 mod vanish;
+mod watching;

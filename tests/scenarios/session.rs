@@ -412,7 +412,7 @@ fn what_is_not_served_is_said_to_be_so() {
         ("OPTIONS", 200),
         ("SUBSCRIBE", 489),
         ("PUBLISH", 489),
-        ("SERVICE", 501),
+        ("SERVICE", 415),
         ("NOTIFY", 481),
         ("BYE", 481),
         ("INFO", 481),

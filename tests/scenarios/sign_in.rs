@@ -59,6 +59,9 @@ fn a_lync_client_signs_in_as_in_the_transcript() {
                  Server: RTC/5.0\r\n\
                  Supported: adhoclist\r\n\
                  Supported: msrtc-event-categories\r\n\
+                 Allow-Events: vnd-microsoft-provisioning-v2,vnd-microsoft-roaming-contacts,\
+                 vnd-microsoft-roaming-ACL,vnd-microsoft-roaming-self,presence,\
+                 presence.wpending\r\n\
                  ms-keep-alive: UAS; tcp=no; hop-hop=yes; end-end=no; timeout=300\r\n\
                  Content-Length: 0\r\n\r\n",
                 accepted.to_tag(),

@@ -290,3 +290,21 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_ntlm_answer_needs_its_own_challenge_and_counts_as_a_try_when_it_cannot_be_read() {
+    let mut bench = Bench::new();
+    let handshake = Handshake::new(&mut bench.seed);
+    let value = handshake.challenge("example.test", "fe01.example.test", 4);
+    let credentials = crate::wire::sip::Credentials::parse(value.as_bytes()).unwrap();
+    let credentials = NtlmCredentials::read(&credentials).unwrap();
+    let mut examine = |handshake| bench.gate.examine_ntlm(handshake, &credentials, &bench.limits);
+    let foreign = Refusal::Challenge { stale: true, cause: Some(AuthFailure::ForeignNonce) };
+    assert_eq!(examine(None), Err(foreign));
+    assert_eq!(examine(Some(Handshake::new(&mut Seed::from_u64(9)))), Err(foreign));
+    // Our challenge sent back is no answer to it.
+    let malformed = Refusal::Challenge { stale: false, cause: Some(AuthFailure::Malformed) };
+    assert_eq!(examine(Some(handshake.clone())), Err(malformed));
+    assert_eq!(examine(Some(handshake)), Err(Refusal::Forbid(AuthFailure::Malformed)));
+    assert_eq!(bench.gate.closed(), Some(AuthFailure::Malformed));
+}

@@ -5,8 +5,8 @@ use crate::base::aor::Aor;
 use crate::contacts::{
     Change, Contact, ContactList, Delta, Edit, EditError, Group, GroupId, Groups,
 };
+use crate::dialect::address;
 use crate::dialect::reject::Reject;
-use crate::wire::sip::Uri;
 use crate::wire::soap::{Request, envelope};
 use crate::wire::xml::Writer;
 
@@ -22,7 +22,7 @@ pub(super) fn read(request: &Request<'_>) -> Result<Edit, Reject> {
             let name = request.argument("name").ok_or(Reject::BadSoap)?;
             Ok(Edit::AddGroup { name: name.as_ref().into(), external_uri: text("externalURI") })
         }
-        "deleteContact" => address(request).map(Edit::DeleteContact),
+        "deleteContact" => contact_address(request).map(Edit::DeleteContact),
         "deleteGroup" => group_id(request).map(Edit::DeleteGroup),
         "modifyGroup" => {
             let id = group_id(request)?;
@@ -31,7 +31,7 @@ pub(super) fn read(request: &Request<'_>) -> Result<Edit, Reject> {
             Ok(Edit::ModifyGroup(Group { id, name: name.as_ref().into(), external_uri }))
         }
         "setContact" => Ok(Edit::SetContact(Contact {
-            address: address(request)?,
+            address: contact_address(request)?,
             name: text("displayName"),
             groups: groups(&request.argument("groups").unwrap_or_default())?,
             subscribed: boolean(&request.argument("subscribed").unwrap_or_default())?,
@@ -105,7 +105,10 @@ pub fn delta(delta: &Delta) -> String {
             Change::ContactAdded(contact) => ("addedContact", contact),
             Change::ContactModified(contact) => ("modifiedContact", contact),
             Change::ContactDeleted(address) => {
-                writer.start("deletedContact").attribute("uri", &sip(address)).end();
+                writer
+                    .start("deletedContact")
+                    .attribute("uri", &address::uri(address.as_str()))
+                    .end();
                 continue;
             }
             Change::GroupAdded(group) => {
@@ -121,7 +124,7 @@ pub fn delta(delta: &Delta) -> String {
                 continue;
             }
         };
-        contact(&mut writer, name, &sip(&changed.address), changed);
+        contact(&mut writer, name, &address::uri(changed.address.as_str()), changed);
     }
     writer.finish()
 }
@@ -147,14 +150,9 @@ fn contact(writer: &mut Writer, name: &'static str, uri: &str, contact: &Contact
         .end();
 }
 
-fn sip(address: &Aor) -> String {
-    format!("sip:{address}")
-}
-
-fn address(request: &Request<'_>) -> Result<Aor, Reject> {
+fn contact_address(request: &Request<'_>) -> Result<Aor, Reject> {
     let uri = request.argument("URI").ok_or(Reject::BadSoap)?;
-    let uri = Uri::parse(uri.as_bytes()).ok().filter(Uri::is_sip).and_then(|uri| uri.aor());
-    uri.map(|aor| Aor::new(&aor)).ok_or(Reject::BadSoap)
+    address::address(&uri).ok_or(Reject::BadSoap)
 }
 
 fn group_id(request: &Request<'_>) -> Result<GroupId, Reject> {

@@ -1,9 +1,23 @@
 //! The dialect of Lync clients (MS-SIPRE, MS-SIPREGE, MS-OCER).
 
+pub mod acl;
+pub mod batch;
+mod card;
+pub mod categories;
 pub mod contacts;
+pub mod custom_states;
+pub mod fault;
+pub mod members;
+mod note;
+pub mod pending;
+pub mod provisioning;
+pub mod publish;
 pub mod register;
+pub mod roaming_self;
 pub mod search;
 pub mod soap;
+mod state;
+pub mod subscribers;
 
 use super::reject::Reject;
 use crate::wire::sip::{HeaderName, Message, Writer};

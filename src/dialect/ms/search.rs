@@ -1,6 +1,7 @@
 //! Searches of the directory, as the Lync client asks when no address book is provisioned.
 
 use crate::base::limits::Limits;
+use crate::dialect::address;
 use crate::dialect::reject::Reject;
 use crate::directory::{Field, Found, Query};
 use crate::wire::soap::{Request, attribute, envelope};
@@ -54,7 +55,7 @@ pub fn answer(users: &[Found], more: bool) -> String {
         for Found { aor, display_name, person } in users {
             writer
                 .start("m:row")
-                .attribute("m:uri", &format!("sip:{aor}"))
+                .attribute("m:uri", &address::uri(aor))
                 .attribute("m:displayName", display_name)
                 .attribute("m:title", &person.title)
                 .attribute("m:office", &person.office)
@@ -101,7 +102,8 @@ mod tests {
         let aor = "carol@example.test";
         let mut user =
             User::with_password(aor, None, "Carol Cray", "example.test", "secret").unwrap();
-        user.person = Person { company: "Ex".into(), email: aor.into(), ..Person::default() };
+        user.set_person(Person { company: "Ex".into(), email: aor.into(), ..Person::default() })
+            .unwrap();
         Found::from(&user)
     }
 

@@ -36,6 +36,8 @@ pub fn read(body: &[u8], limits: &Limits) -> Result<Command, Reject> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn refused(body: &str) -> Reject {
@@ -61,6 +63,43 @@ mod tests {
             (&*soap("<m:directorySearch/>"), Reject::BadSoap),
         ] {
             assert_eq!(refused(body), reject, "{body}");
+        }
+    }
+
+    const PARTS: &[&str] = &[
+        "<m:setContact>",
+        "</m:setContact>",
+        "<m:URI>sip:a@b.test</m:URI>",
+        "<m:URI/>",
+        "<m:groups>1 99999999999 -</m:groups>",
+        "<m:addGroup/>",
+        "<m:directorySearch>",
+        "</m:directorySearch>",
+        "<m:filter m:href='#a'/>",
+        "<m:filter href='a'/>",
+        "<m:Array m:id='a'>",
+        "</m:Array>",
+        "<m:row m:attrib='sn' m:value='\u{e9} @ -'/>",
+        "<m:maxResults>18446744073709551615</m:maxResults>",
+        "<x/>",
+        "text",
+    ];
+
+    proptest! {
+        #[test]
+        fn anything_like_a_request_is_read_or_refused(
+            parts in prop::collection::vec(prop::sample::select(PARTS), 0..12)
+        ) {
+            let body = format!(
+                "<s:Envelope xmlns:s='{}' xmlns:m='{}'><s:Body>{}</s:Body></s:Envelope>",
+                crate::wire::soap::ENVELOPE,
+                crate::wire::soap::METHODS,
+                parts.concat()
+            );
+            let limits = Limits::default();
+            if let Ok(Command::Search(query)) = read(body.as_bytes(), &limits) {
+                prop_assert!(query.max() <= limits.directory_search_results_max);
+            }
         }
     }
 }

@@ -1,7 +1,11 @@
 //! The dialect of standard SIP clients (RFC 3261, RFC 3428).
 
 pub mod challenge;
+pub mod pidf;
+pub mod publish;
 pub mod register;
+pub mod rls;
+pub mod winfo;
 
 use crate::wire::sip::Writer;
 

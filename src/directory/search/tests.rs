@@ -110,7 +110,7 @@ fn a_changed_a_disabled_and_a_removed_user_are_no_longer_found_as_before() {
 #[test]
 fn answers_are_bounded() {
     let people = people();
-    assert_eq!(search(&people, &[(Field::Company, "ex")], 4).1, false);
+    assert!(!search(&people, &[(Field::Company, "ex")], 4).1);
     let (names, more) = search(&people, &[(Field::Company, "ex")], 3);
     assert_eq!((names.len(), more), (3, true));
 

@@ -7,6 +7,8 @@ use bytes::Bytes;
 use crate::base::aor::Aor;
 use crate::base::ids::{ConnId, ShardId, Slot, SubscriptionId};
 use crate::dialect::reject::Reject;
+pub use crate::dialect::resources::Resource;
+use crate::dialect::resources::{Outcome, Told};
 use crate::directory::{Findings, Query};
 use crate::presence::category::CategorySet;
 use crate::presence::container::Relation;
@@ -32,15 +34,6 @@ pub struct Watch {
     pub resources: Option<Vec<Resource>>,
 }
 
-/// One user to be watched.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Resource {
-    /// Who.
-    pub aor: Aor,
-    /// The watcher has just added him: he is asked whether he wants that.
-    pub prompt: bool,
-}
-
 /// What a watcher sees at first.
 #[derive(Debug)]
 pub struct Watched {
@@ -55,8 +48,16 @@ pub struct Watched {
 pub struct View {
     /// Who.
     pub aor: Aor,
-    /// The document; `None` when there is no such user, or the watcher has too many.
+    /// The document; `None` when there is no such user, or he has too many watchers.
     pub body: Option<Bytes>,
+}
+
+impl View {
+    /// As it stands in a list.
+    pub fn told(&self) -> Told<'_> {
+        let outcome = self.body.as_deref().map_or(Outcome::Unknown, Outcome::Seen);
+        Told { aor: &self.aor, outcome }
+    }
 }
 
 /// Something about a user has changed. The body was made once for all who see the same.

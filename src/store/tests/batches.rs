@@ -14,19 +14,19 @@ use crate::metrics::store::{Alarm, StoreCounters};
 use crate::shard::durable::Write;
 
 /// A writer that a test steps by hand, and the other ends of its queues.
-struct Bench {
-    writer: Writer,
-    records: Sender<Record>,
-    writes: Sender<(Write, Receipt)>,
+pub struct Bench {
+    pub writer: Writer,
+    pub records: Sender<Record>,
+    pub writes: Sender<(Write, Receipt)>,
     requests: Sender<Request>,
     shared: Arc<Shared>,
 }
 
 impl Bench {
-    fn new(folder: &Path, limits: &Limits) -> Self {
+    pub fn new(folder: &Path, limits: &Limits) -> Self {
         let database = Database::open(folder, limits.store_busy_timeout).unwrap();
         let (records, records_out) = channel::bounded(limits.control_queue_max);
-        let (writes, writes_out) = channel::bounded(limits.store_writes_max);
+        let (writes, writes_out) = channel::unbounded();
         let (requests, requests_out) = channel::bounded(limits.store_requests_max);
         let shared = Arc::new(Shared::default());
         let queues = Queues { records: records_out, writes: writes_out, requests: requests_out };
@@ -34,7 +34,7 @@ impl Bench {
         Bench { writer, records, writes, requests, shared }
     }
 
-    fn flush(&mut self) -> Result<(), StoreError> {
+    pub fn flush(&mut self) -> Result<(), StoreError> {
         let (answer, reply) = Reply::channel();
         self.requests.send(Request::Flush(answer)).unwrap();
         self.settle(reply)
@@ -42,7 +42,7 @@ impl Bench {
 
     fn change(&self, change: UserChange) -> Reply<()> {
         let (answer, reply) = Reply::channel();
-        self.requests.send(Request::Change(change, answer)).unwrap();
+        self.requests.send(Request::Change(Box::new(change), answer)).unwrap();
         reply
     }
 
@@ -56,12 +56,13 @@ impl Bench {
         }
     }
 
-    fn counters(&self) -> StoreCounters {
+    pub fn counters(&self) -> StoreCounters {
         self.shared.counters()
     }
 }
 
-fn small(commit_rows_max: usize, control_queue_max: usize) -> Limits {
+/// Small bounds, and a short time between retries.
+pub fn small(commit_rows_max: usize, control_queue_max: usize) -> Limits {
     Limits {
         commit_rows_max,
         control_queue_max,

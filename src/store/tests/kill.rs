@@ -4,9 +4,15 @@ use std::collections::BTreeSet;
 use std::env;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
 
-use super::super::{Store, UserChange};
+use super::super::{Receipt, Store, UserChange, WayBack};
+use super::durable::{contact, write};
 use super::*;
+use crate::base::ids::Slot;
+use crate::contacts::Row;
+use crate::shard::durable::{NotWritten, Rows};
 
 /// Set in the child: the data folder to write to.
 const FOLDER: &str = "MYNAH_TEST_KILL_FOLDER";
@@ -23,11 +29,13 @@ fn a_killed_server_has_lost_nothing_it_answered() {
     let folder = tempfile::tempdir().unwrap();
     let mut answered = BTreeSet::new();
     let mut users = BTreeSet::new();
+    let mut lists = BTreeSet::new();
     for (round, answers) in ROUNDS.into_iter().enumerate() {
         for line in kill_after(answers, folder.path()) {
             match line.split_once(' ') {
                 Some(("record", id)) => answered.insert(id.to_owned()),
                 Some(("user", aor)) => users.insert(aor.to_owned()),
+                Some(("list", aor)) => lists.insert(aor.to_owned()),
                 _ => panic!("the child said {line:?}"),
             };
         }
@@ -39,6 +47,14 @@ fn a_killed_server_has_lost_nothing_it_answered() {
         assert!(kept.is_superset(&answered), "round {round}");
         let kept: BTreeSet<_> = database.users().unwrap().into_iter().map(|u| u.aor).collect();
         assert!(kept.is_superset(&users), "round {round}");
+        for aor in &lists {
+            // All of a write, or nothing.
+            assert_eq!(database.contact_rows(aor).unwrap(), rows(aor), "round {round}");
+        }
+        for aor in kept.difference(&lists) {
+            let found = database.contact_rows(aor).unwrap();
+            assert!(found.is_empty() || found == rows(aor), "round {round}: {found:?}");
+        }
         // The child ends every other record only: the rest was found open and is ended now.
         assert!(store.lost_records() > 0, "round {round}");
         assert!(cdrs(&database).iter().all(|cdr| cdr.end.is_some()), "round {round}");
@@ -66,10 +82,10 @@ fn kill_after(answers: usize, folder: &Path) -> Vec<String> {
     let mut said = Vec::new();
     for line in lines.map(Result::unwrap) {
         // The test runner speaks first.
-        if line.starts_with("record ") || line.starts_with("user ") {
+        if ["record ", "user ", "list "].iter().any(|word| line.starts_with(word)) {
             said.push(line);
         }
-        if said.len() == answers * (STRIDE as usize + 1) {
+        if said.len() == answers * (STRIDE as usize + 2) {
             child.0.kill().unwrap();
         }
     }
@@ -106,7 +122,28 @@ fn serve_until_killed(folder: &Path) -> ! {
         let aor = format!("u{}-{round}@example.test", std::process::id());
         handle.change_user(UserChange::Add(user(&aor, "x"))).unwrap().wait().unwrap();
         said += &format!("user {aor}\n");
+        let (ticket, rows) = (Slot::default(), Rows::Contacts(rows(&aor)));
+        let (way_back, answer) = channel();
+        let receipt = Receipt::new(ticket, Arc::new(Answered(way_back)));
+        handle.write(write(&aor, rows), receipt);
+        answer.recv().unwrap().unwrap();
+        said += &format!("list {aor}\n");
         stdout.write_all(said.as_bytes()).unwrap();
     }
     unreachable!("a process is killed before it counts so far")
+}
+
+/// The list of a user: ten contacts whose addresses tell whose they are.
+fn rows(aor: &str) -> Vec<Row> {
+    let contacts = (0..10).map(|n| contact(&format!("c{n}-{aor}")));
+    contacts.chain([Row::DeltaNumber(11)]).collect()
+}
+
+/// Passes an answer on to who waits for it.
+struct Answered(Sender<Result<(), NotWritten>>);
+
+impl WayBack for Answered {
+    fn written(&self, _: Slot, result: Result<(), NotWritten>) {
+        self.0.send(result).unwrap();
+    }
 }

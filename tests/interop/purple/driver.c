@@ -418,27 +418,89 @@ static void on_conn_error(PurpleConnection *gc, PurpleConnectionError e, const c
 	     "code", b, "text", d, NULL);
 }
 
+/* the line the client shows below a buddy: activity or custom state, and note */
+static char *status_text(PurpleBuddy *b)
+{
+	PurpleConnection *gc = purple_account_get_connection(purple_buddy_get_account(b));
+	PurplePluginProtocolInfo *pi;
+	if (!gc || purple_connection_get_state(gc) != PURPLE_CONNECTED) return NULL;
+	pi = PURPLE_PLUGIN_PROTOCOL_INFO(purple_connection_get_prpl(gc));
+	return pi->status_text ? pi->status_text(b) : NULL;
+}
+
 static void emit_buddy(const char *ev, PurpleBuddy *b)
 {
 	PurplePresence *p = purple_buddy_get_presence(b);
 	PurpleStatus *s = purple_presence_get_active_status(p);
 	PurpleGroup *g = purple_buddy_get_group(b);
+	char *text = status_text(b);
 	emit(ev, "acct", label_of(purple_buddy_get_account(b)),
 	     "who", purple_buddy_get_name(b),
 	     "status", purple_status_get_id(s),
 	     "status_name", purple_status_get_name(s),
-	     "note", purple_status_get_attr_string(s, "message"),
+	     "text", text ? text : "",
 	     "online", purple_presence_is_online(p) ? "1" : "0",
 	     "idle", purple_presence_is_idle(p) ? "1" : "0",
 	     "alias", purple_buddy_get_alias(b),
 	     "group", g ? purple_group_get_name(g) : NULL, NULL);
+	g_free(text);
+}
+
+/* what the client keeps of a contact card beside the name */
+static const char *const card_keys[] = {
+	"title", "department", "company", "office", "email",
+	"phone-display", "phone-mobile-display", "phone-home-display",
+};
+
+static void emit_card(PurpleBuddy *b, char **card)
+{
+	emit("buddy-card", "acct", label_of(purple_buddy_get_account(b)),
+	     "who", purple_buddy_get_name(b), "name", purple_buddy_get_server_alias(b),
+	     "title", card[0], "department", card[1], "company", card[2], "office", card[3],
+	     "email", card[4], "phone", card[5], "mobile", card[6], "home", card[7], NULL);
+}
+
+/* The library has no signal for a new text or card of a buddy whose status stays: look. */
+static GHashTable *g_texts, *g_cards;  /* buddy -> as last seen */
+
+static gboolean is_new(GHashTable *seen, PurpleBuddy *b, const char *now)
+{
+	if (!g_strcmp0(g_hash_table_lookup(seen, b), now)) return FALSE;
+	g_hash_table_insert(seen, b, g_strdup(now));
+	return TRUE;
+}
+
+static gboolean look(gpointer u)
+{
+	GSList *all = purple_blist_get_buddies(), *i;
+	for (i = all; i; i = i->next) {
+		PurpleBuddy *b = i->data;
+		char *text = status_text(b), *card[G_N_ELEMENTS(card_keys) + 1] = { NULL }, *flat;
+		gsize k;
+		for (k = 0; k < G_N_ELEMENTS(card_keys); k++) {
+			const char *v = purple_blist_node_get_string((PurpleBlistNode *)b, card_keys[k]);
+			card[k] = (char *)(v ? v : "");
+		}
+		flat = g_strjoinv("\n", card);
+		if (is_new(g_cards, b, flat)) emit_card(b, card);
+		if (is_new(g_texts, b, text ? text : "")) emit_buddy("buddy-text", b);
+		g_free(flat);
+		g_free(text);
+	}
+	g_slist_free(all);
+	return TRUE;
 }
 static void on_b_status(PurpleBuddy *b, PurpleStatus *o, PurpleStatus *n, gpointer u) { emit_buddy("buddy-status", b); }
 static void on_b_on(PurpleBuddy *b, gpointer u) { emit_buddy("buddy-signed-on", b); }
 static void on_b_off(PurpleBuddy *b, gpointer u) { emit_buddy("buddy-signed-off", b); }
 static void on_b_idle(PurpleBuddy *b, gboolean o, gboolean n, gpointer u) { emit_buddy("buddy-idle", b); }
 static void on_b_add(PurpleBuddy *b, gpointer u) { emit_buddy("buddy-added", b); }
-static void on_b_rem(PurpleBuddy *b, gpointer u) { emit_buddy("buddy-removed", b); }
+static void on_b_rem(PurpleBuddy *b, gpointer u)
+{
+	g_hash_table_remove(g_texts, b);
+	g_hash_table_remove(g_cards, b);
+	emit_buddy("buddy-removed", b);
+}
 static void on_alias(PurpleBlistNode *n, const char *old, gpointer u)
 {
 	if (PURPLE_BLIST_NODE_IS_BUDDY(n)) emit_buddy("buddy-alias", (PurpleBuddy *)n);
@@ -678,6 +740,7 @@ static void dump_blist(PurpleAccount *a)
 {
 	GSList *b = purple_find_buddies(a, NULL), *i;
 	for (i = b; i; i = i->next) emit_buddy("blist-entry", i->data);
+	emit("blist-done", "acct", label_of(a), NULL);
 	g_slist_free(b);
 }
 
@@ -991,6 +1054,8 @@ int main(int argc, char **argv)
 	if (!udir) udir = mkdtemp(tmpl);
 	if (logf) g_logf = fopen(logf, "w");
 	g_accounts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	g_texts = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+	g_cards = g_hash_table_new_full(NULL, NULL, NULL, g_free);
 	g_script = g_queue_new();
 	g_loop = g_main_loop_new(NULL, FALSE);
 
@@ -1029,6 +1094,7 @@ int main(int argc, char **argv)
 		g_io_add_watch(ch, G_IO_IN | G_IO_HUP, stdin_ready, NULL);
 	}
 	g_timeout_add_seconds(dl, deadline, NULL);
+	g_timeout_add(50, look, NULL);
 	g_idle_add(run_script, NULL);
 	g_main_loop_run(g_loop);
 	{	/* sign off politely, let the de-REGISTER go out */

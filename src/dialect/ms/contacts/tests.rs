@@ -1,7 +1,10 @@
+use proptest::prelude::*;
+
 use super::*;
 use crate::base::limits::Limits;
 use crate::contacts::Bounds;
 use crate::dialect::ms::soap::{self, Command};
+use crate::wire::xml::Document;
 
 const START: &str = concat!(
     r#"<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/" "#,
@@ -173,5 +176,30 @@ fn every_refusal_has_its_status() {
         (EditError::UnknownGroup, 404),
     ] {
         assert_eq!(reject(error).status(), status);
+    }
+}
+
+proptest! {
+    /// Whatever users call their contacts and groups, every endpoint reads what they wrote.
+    #[test]
+    fn names_are_read_as_they_were_written(name in any::<String>(), uri in "[ -~\u{e9}]{0,20}") {
+        let limits = Limits::default();
+        let mut contacts = ContactList::default();
+        let edits = [
+            Edit::AddGroup { name: name.as_str().into(), external_uri: uri.as_str().into() },
+            Edit::SetContact(Contact { external_uri: uri.as_str().into(), ..bob(&name, &[2]) }),
+        ];
+        for edit in edits {
+            let Ok(step) = contacts.apply(edit, &Bounds::new(&limits)) else { return Ok(()) };
+            let text = delta(&step);
+            let document = Document::parse(text.as_bytes(), &limits).unwrap();
+            let told = document.root().children().next().unwrap();
+            prop_assert_eq!(told.attribute("name"), Some(&*name));
+        }
+        let text = list(&contacts);
+        let document = Document::parse(text.as_bytes(), &limits).unwrap();
+        let last = document.root().children().last().unwrap();
+        prop_assert_eq!(last.attribute("name"), Some(&*name));
+        prop_assert_eq!(last.attribute("externalURI"), Some(&*uri));
     }
 }

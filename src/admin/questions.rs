@@ -1,0 +1,141 @@
+//! Questions about one user. Unlike the counters, what a user does and whom he knows is not for
+//! everybody on a closed network: only this machine is answered.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::connect_info::Connected;
+use axum::extract::{ConnectInfo, FromRequestParts, Path, State};
+use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::serve::IncomingStream;
+use serde::Serialize;
+
+use super::listener::Listener;
+use super::report::{ContactsReport, PresenceReport, WatchersReport};
+use super::server::{Admin, Sources};
+use crate::base::aor::Aor;
+use crate::directory::{Address, AddressError};
+use crate::shard::question::{Answer, Question};
+
+/// The pages, without their state.
+pub fn router<S: Sources>() -> Router<Arc<Admin<S>>> {
+    Router::new()
+        .route("/contacts/{user}", get(contacts::<S>))
+        .route("/presence/{user}", get(presence::<S>))
+        .route("/presence/{user}/as/{watcher}", get(presence_as::<S>))
+        .route("/watchers/{user}", get(watchers::<S>))
+}
+
+/// Both ends of a connection.
+#[derive(Clone, Copy, Debug)]
+pub struct Ends {
+    own: Option<IpAddr>,
+    peer: IpAddr,
+}
+
+impl Connected<IncomingStream<'_, Listener>> for Ends {
+    fn connect_info(stream: IncomingStream<'_, Listener>) -> Self {
+        let own = stream.io().local_addr().ok();
+        Ends { own: own.map(|own| own.ip()), peer: stream.remote_addr().ip() }
+    }
+}
+
+/// Lets requests of this machine pass, and of no page in its browser: that would name the server
+/// by another name than its address.
+struct FromHere;
+
+impl<S: Send + Sync> FromRequestParts<S> for FromHere {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        let ends = ConnectInfo::<Ends>::from_request_parts(parts, state).await;
+        let is_here = ends.is_ok_and(|ConnectInfo(ends)| {
+            ends.peer.to_canonical().is_loopback() || Some(ends.peer) == ends.own
+        });
+        let host = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok());
+        if is_here && host.is_some_and(is_address) {
+            return Ok(FromHere);
+        }
+        Err(refused(StatusCode::FORBIDDEN, "only the machine of the server itself is answered"))
+    }
+}
+
+/// True for an IP address, or the name of this machine to itself, with a port or without.
+fn is_address(host: &str) -> bool {
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    host.parse::<SocketAddr>().is_ok() || host.parse::<IpAddr>().is_ok() || name == "localhost"
+}
+
+async fn contacts<S: Sources>(
+    _: FromHere,
+    State(admin): State<Arc<Admin<S>>>,
+    Path(user): Path<String>,
+) -> Response {
+    ask(&admin, address(&user).map(Question::Contacts)).await
+}
+
+async fn presence<S: Sources>(
+    _: FromHere,
+    State(admin): State<Arc<Admin<S>>>,
+    Path(user): Path<String>,
+) -> Response {
+    let question = address(&user).map(|user| Question::Presence { user, watcher: None });
+    ask(&admin, question).await
+}
+
+async fn presence_as<S: Sources>(
+    _: FromHere,
+    State(admin): State<Arc<Admin<S>>>,
+    Path((user, watcher)): Path<(String, String)>,
+) -> Response {
+    let question = address(&user).and_then(|user| {
+        let watcher = address(&watcher)?;
+        Ok(Question::Presence { user, watcher: Some(watcher) })
+    });
+    ask(&admin, question).await
+}
+
+async fn watchers<S: Sources>(
+    _: FromHere,
+    State(admin): State<Arc<Admin<S>>>,
+    Path(user): Path<String>,
+) -> Response {
+    ask(&admin, address(&user).map(Question::Watchers)).await
+}
+
+fn address(text: &str) -> Result<Aor, AddressError> {
+    Address::parse(text).map(|address| Aor::new(address.as_str()))
+}
+
+async fn ask<S: Sources>(admin: &Admin<S>, question: Result<Question, AddressError>) -> Response {
+    let question = match question {
+        Ok(question) => question,
+        Err(error) => return refused(StatusCode::BAD_REQUEST, &error.to_string()),
+    };
+    let answer = tokio::time::timeout(admin.answer_timeout, admin.sources.ask(question));
+    match answer.await.ok().flatten() {
+        Some(Answer::Contacts(list)) => json(StatusCode::OK, &ContactsReport::from(&list)),
+        Some(Answer::Presence(presence)) => json(StatusCode::OK, &PresenceReport::from(&*presence)),
+        Some(Answer::Watchers(watchers)) => json(StatusCode::OK, &WatchersReport::from(&*watchers)),
+        Some(Answer::NoSuchUser) => refused(StatusCode::NOT_FOUND, "no such user"),
+        None => refused(StatusCode::SERVICE_UNAVAILABLE, "the core of the user does not answer"),
+    }
+}
+
+#[derive(Serialize)]
+struct Refusal<'a> {
+    error: &'a str,
+}
+
+fn refused(status: StatusCode, error: &str) -> Response {
+    json(status, &Refusal { error })
+}
+
+fn json(status: StatusCode, body: &impl Serialize) -> Response {
+    let body = serde_json::to_string(body).unwrap_or_default();
+    (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
+}

@@ -1,0 +1,65 @@
+//! A standard client watches many users at once: SUBSCRIBE with `application/resource-lists+xml`
+//! (RFC 5367), and what it is told (RFC 4662).
+
+use super::pidf;
+use crate::base::limits::Limits;
+use crate::dialect::address::{address, uri};
+use crate::dialect::resources::{Batch, Outcome, Resource, Told, distinct};
+use crate::presence::category::CategorySet;
+use crate::wire::mime::multipart::{Part, Written, related};
+use crate::wire::presence::rlmi::{self, Instance, List, State};
+use crate::wire::presence::{Error, resource_lists};
+use crate::wire::xml::Document;
+
+pub use crate::wire::presence::resource_lists::CONTENT_TYPE;
+
+/// Reads whom a client wants to watch. Who has no SIP address is left out.
+///
+/// # Errors
+/// What breaks the form.
+pub fn read(body: &[u8], limits: &Limits) -> Result<Batch, Error> {
+    let document = Document::parse(body, limits)?;
+    let uris = resource_lists::read(&document)?.into_iter();
+    let resources = uris.filter_map(|uri| Some(Resource { aor: address(uri)?, prompt: false }));
+    Ok(Batch {
+        subscribe: distinct(resources),
+        unsubscribe: Vec::new(),
+        categories: CategorySet::ALL,
+    })
+}
+
+/// What a client is told of the users on the list `list`, a URI: what became of each, then the
+/// document of each that it may watch. `full` says that nobody is left out; `version` rises by
+/// one with each notification of a subscription (RFC 4662 section 5.2).
+pub fn content(list: &str, version: u32, full: bool, told: &[Told<'_>]) -> Written {
+    let host = list.rsplit_once('@').map_or("localhost", |(_, host)| host);
+    let host = host.split([';', ':', '?', '>']).next().unwrap_or(host);
+    let uris: Vec<String> = told.iter().map(|one| uri(one.aor.as_str())).collect();
+    let ids: Vec<String> = (1..=told.len()).map(|number| format!("{number}@{host}")).collect();
+    let start = format!("list@{host}");
+    let resources = told.iter().zip(&uris).zip(&ids).map(|((one, uri), id)| {
+        let (state, reason, cid) = match one.outcome {
+            Outcome::Seen(_) => (State::Active, "", id.as_str()),
+            Outcome::Unknown => (State::Terminated, "noresource", ""),
+            Outcome::Apart => (State::Terminated, "deactivated", ""),
+        };
+        let instance = Instance { id: "1", state, reason, cid, pool_fqdn: "" };
+        rlmi::Resource { uri, instance: Some(instance) }
+    });
+    let rlmi = List { uri: list, version, full_state: full, resources: resources.collect() };
+    let rlmi = rlmi.write();
+    let mut parts = vec![Part {
+        content_type: rlmi::CONTENT_TYPE.as_bytes(),
+        content_id: start.as_bytes(),
+        body: rlmi.as_bytes(),
+    }];
+    parts.extend(told.iter().zip(&ids).filter_map(|(one, id)| match one.outcome {
+        Outcome::Seen(body) => Some(Part {
+            content_type: pidf::CONTENT_TYPE.as_bytes(),
+            content_id: id.as_bytes(),
+            body,
+        }),
+        Outcome::Unknown | Outcome::Apart => None,
+    }));
+    related(&parts)
+}

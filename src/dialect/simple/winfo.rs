@@ -1,0 +1,28 @@
+//! Who watches a user, for himself: `application/watcherinfo+xml` (RFC 3857, RFC 3858).
+
+use crate::dialect::address::uri;
+use crate::presence::presentity::Presentity;
+use crate::wire::presence::watcherinfo::{self, Event, Status, Watcher};
+
+pub use crate::wire::presence::watcherinfo::CONTENT_TYPE;
+
+/// All who watch the user `aor`. `version` rises with each document of one subscription (RFC 3858
+/// section 4.1); as each is whole, it may rise by more than one.
+pub fn document(aor: &str, presentity: &Presentity, version: u64) -> String {
+    let watchers: Vec<(String, String)> = presentity
+        .watches()
+        .map(|watching| {
+            let watch = watching.watch();
+            let token = watch.subscription.token();
+            (token.escape_ascii().to_string(), uri(watch.watcher.as_str()))
+        })
+        .collect();
+    let watchers = watchers.iter().map(|(id, uri)| Watcher {
+        id,
+        uri,
+        display_name: "",
+        status: Status::Active,
+        event: Event::Subscribe,
+    });
+    watcherinfo::write(&uri(aor), version, true, watchers)
+}

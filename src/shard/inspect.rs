@@ -1,0 +1,36 @@
+//! What operators ask of a user whose home this is.
+
+use super::Shard;
+use super::question::{Answer, Contacts, Endpoint, Presence, Question, Seen, Watcher};
+use crate::base::time::Now;
+use crate::presence::container::Relation;
+
+impl Shard {
+    /// Answers a question about a user.
+    pub(super) fn inspect(&mut self, now: Now, question: &Question) -> Answer {
+        let Some(slot) = self.users.slot(question.user()) else { return Answer::NoSuchUser };
+        if let Question::Presence { .. } = question {
+            // Asking makes the document of a user of whom nothing is known yet.
+            self.presentity(now, slot);
+        }
+        let Some(entry) = self.users.get(slot) else { return Answer::NoSuchUser };
+        let presentity = entry.presence.as_ref().map(|presence| &presence.presentity);
+        match question {
+            Question::Contacts(_) => Answer::Contacts(Contacts::from(&entry.contacts)),
+            Question::Watchers(_) => {
+                let watches = presentity.into_iter().flat_map(|presentity| presentity.watches());
+                Answer::Watchers(watches.map(Watcher::from).collect())
+            }
+            Question::Presence { watcher, .. } => {
+                let Some(presentity) = presentity else { return Answer::NoSuchUser };
+                let bindings = entry.registrar.bindings(now);
+                let endpoints = bindings.map(|binding| Endpoint::new(now, binding)).collect();
+                let seen = watcher.as_ref().map(|watcher| {
+                    let is_contact = entry.contacts.contains(watcher.as_str());
+                    Seen::new(presentity, watcher.clone(), Relation::SameEnterprise, is_contact)
+                });
+                Answer::Presence(Box::new(Presence::new(presentity, endpoints, seen)))
+            }
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! What operators ask a user's home, and what it answers.
+
+use crate::base::aor::Aor;
+use crate::base::ids::{ConnId, Dialect, SubscriptionId};
+use crate::base::time::Now;
+use crate::base::transport::Transport;
+use crate::contacts::{Contact, ContactList, Group};
+use crate::presence::aggregate::Aggregate;
+use crate::presence::card::Card;
+use crate::presence::category::{Category, CategorySet};
+use crate::presence::container::{Container, ContainerId, Relation};
+use crate::presence::presentity::Presentity;
+use crate::presence::publication::Publication;
+use crate::presence::state::Note;
+use crate::presence::view::{Content, View};
+use crate::presence::watch::{Format, Watching};
+use crate::registrar::Binding;
+
+/// A question to the home of a user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// His contact list.
+    Contacts(Aor),
+    /// His presence document, and what a watcher would see of it.
+    Presence {
+        /// The user.
+        user: Aor,
+        /// Who would watch.
+        watcher: Option<Aor>,
+    },
+    /// Who watches him.
+    Watchers(Aor),
+}
+
+impl Question {
+    /// Whose home is asked.
+    pub fn user(&self) -> &Aor {
+        match self {
+            Question::Contacts(user) | Question::Presence { user, .. } => user,
+            Question::Watchers(user) => user,
+        }
+    }
+}
+
+/// The answer to a [`Question`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// To [`Question::Contacts`].
+    Contacts(Contacts),
+    /// The user is not in the directory.
+    NoSuchUser,
+    /// To [`Question::Presence`].
+    Presence(Box<Presence>),
+    /// To [`Question::Watchers`].
+    Watchers(Vec<Watcher>),
+}
+
+/// A contact list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contacts {
+    /// The number of the list.
+    pub number: u32,
+    /// Groups by number.
+    pub groups: Vec<Group>,
+    /// Contacts by address.
+    pub contacts: Vec<Contact>,
+}
+
+impl From<&ContactList> for Contacts {
+    fn from(list: &ContactList) -> Self {
+        Contacts {
+            number: list.number(),
+            groups: list.groups().collect(),
+            contacts: list.contacts().collect(),
+        }
+    }
+}
+
+/// A presence document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Presence {
+    /// The aggregated state, as the user himself sees it.
+    pub state: Aggregate,
+    /// The endpoints.
+    pub endpoints: Vec<Endpoint>,
+    /// All that is published, by key.
+    pub publications: Vec<Publication>,
+    /// Access levels, by number.
+    pub containers: Vec<Container>,
+    /// Who added the user, and whether he has seen it.
+    pub subscribers: Vec<(Aor, bool)>,
+    /// What the watcher asked about would see.
+    pub seen: Option<Seen>,
+}
+
+impl Presence {
+    /// What `presentity` holds, and `seen` of it.
+    pub fn new(presentity: &Presentity, endpoints: Vec<Endpoint>, seen: Option<Seen>) -> Self {
+        let subscribers = presentity.subscribers();
+        Presence {
+            state: presentity.aggregated(ContainerId::SELF_AGGREGATION).aggregate.clone(),
+            endpoints,
+            publications: presentity.publications().cloned().collect(),
+            containers: presentity.containers().collect(),
+            subscribers: subscribers.map(|(user, seen)| (user.clone(), seen)).collect(),
+            seen,
+        }
+    }
+}
+
+/// An endpoint of a user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Its connection.
+    pub conn: ConnId,
+    /// TLS or plain.
+    pub transport: Transport,
+    /// What it speaks.
+    pub dialect: Dialect,
+    /// The device, in the MS dialect.
+    pub epid: Option<Box<str>>,
+    /// What it calls itself.
+    pub user_agent: Option<Box<str>>,
+    /// Seconds until it must register again.
+    pub expires_s: u32,
+}
+
+impl Endpoint {
+    /// The endpoint of `binding` at `now`.
+    pub fn new(now: Now, binding: &Binding) -> Self {
+        Endpoint {
+            conn: binding.conn,
+            transport: binding.transport,
+            dialect: binding.dialect,
+            epid: binding.epid.clone(),
+            user_agent: binding.user_agent.clone(),
+            expires_s: binding.expires_in(now),
+        }
+    }
+}
+
+/// What a watcher sees.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Who.
+    pub watcher: Aor,
+    /// The container that decides.
+    pub level: ContainerId,
+    /// The state, if any.
+    pub state: Option<Aggregate>,
+    /// The person.
+    pub card: Option<Card>,
+    /// Notes, at most one of a kind.
+    pub notes: Vec<Note>,
+    /// Categories of what only clients understand, with their instances.
+    pub others: Vec<(Category, u32)>,
+}
+
+impl Seen {
+    /// What `watcher` sees of `presentity`.
+    pub fn new(
+        presentity: &Presentity,
+        watcher: Aor,
+        relation: Relation,
+        is_contact: bool,
+    ) -> Self {
+        let level = presentity.level_of(&watcher, relation, is_contact);
+        let view = presentity.view(level);
+        Seen {
+            watcher,
+            level,
+            state: view.state().cloned(),
+            card: view.card().cloned(),
+            notes: view.notes().cloned().collect(),
+            others: others(&view),
+        }
+    }
+}
+
+fn others(view: &View<'_>) -> Vec<(Category, u32)> {
+    let other = view.items.iter().filter(|item| {
+        matches!(item.content, Content::Published(_)) && item.category != Category::Note
+    });
+    other.map(|item| (item.category.clone(), item.instance)).collect()
+}
+
+/// A subscription to a user's presence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Watcher {
+    /// Whose.
+    pub watcher: Aor,
+    /// Which; its shard is that of the connection.
+    pub subscription: SubscriptionId,
+    /// What he sees is what this container sees.
+    pub level: ContainerId,
+    /// How he stands to the enterprise of the user.
+    pub relation: Relation,
+    /// Whether the user has him as a contact.
+    pub is_contact: bool,
+    /// How it is written for him: categories for the Lync client, PIDF for others.
+    pub format: Format,
+    /// What he asked for.
+    pub categories: CategorySet,
+}
+
+impl From<&Watching> for Watcher {
+    fn from(watching: &Watching) -> Self {
+        let watch = watching.watch();
+        Watcher {
+            watcher: watch.watcher,
+            subscription: watch.subscription,
+            level: watching.level(),
+            relation: watch.relation,
+            is_contact: watch.is_contact,
+            format: watch.format,
+            categories: watch.categories,
+        }
+    }
+}

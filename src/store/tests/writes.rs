@@ -1,0 +1,196 @@
+//! Rows of users on their way through the store's thread: committed together, answered once, never
+//! left waiting.
+
+use std::sync::{Arc, Mutex};
+
+use super::super::{Receipt, Store, WayBack};
+use super::batches::{Bench, small};
+use super::durable::{ALICE, contact, write};
+use super::*;
+use crate::base::ids::Slot;
+use crate::contacts::Row;
+use crate::metrics::store::Alarm;
+use crate::shard::durable::{NotWritten, Rows, Write};
+use crate::store::UserChange;
+
+/// A shard that remembers what it was answered.
+#[derive(Default)]
+struct Shard(Mutex<Vec<(u32, Result<(), NotWritten>)>>);
+
+impl WayBack for Shard {
+    fn written(&self, ticket: Slot, result: Result<(), NotWritten>) {
+        self.0.lock().unwrap().push((ticket.index, result));
+    }
+}
+
+impl Shard {
+    fn answers(&self) -> Vec<(u32, Result<(), NotWritten>)> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+/// The `n`th write: a contact of alice.
+fn nth(shard: &Arc<Shard>, n: u32) -> (Write, Receipt) {
+    let ticket = Slot { index: n, generation: 1 };
+    let rows =
+        Rows::Contacts(vec![contact(&format!("c{n}@example.test")), Row::DeltaNumber(n + 2)]);
+    (Write { ticket, ..write(ALICE, rows) }, Receipt::new(ticket, shard.clone()))
+}
+
+fn with_alice(folder: &Path) {
+    open(folder).change_user(&UserChange::Add(user(ALICE, "secret"))).unwrap();
+}
+
+fn kept(folder: &Path) -> usize {
+    let rows = open(folder).contact_rows(ALICE).unwrap();
+    rows.iter().filter(|row| matches!(row, Row::PutContact(_))).count()
+}
+
+#[test]
+fn rows_are_durable_when_they_are_answered() {
+    let folder = tempfile::tempdir().unwrap();
+    with_alice(folder.path());
+    let mut bench = Bench::new(folder.path(), &limits());
+    let shard = Arc::<Shard>::default();
+    (0..10).for_each(|n| bench.writes.send(nth(&shard, n)).unwrap());
+    bench.records.send(Record::Started(started(1))).unwrap();
+    bench.writer.step();
+    assert_eq!(shard.answers(), []);
+    // The next event is the end of `commit_time_max`.
+    bench.writer.step();
+    assert_eq!(shard.answers(), (0..10).map(|n| (n, Ok(()))).collect::<Vec<_>>());
+    assert_eq!(kept(folder.path()), 10);
+    assert_eq!((bench.counters().commits.count(), bench.counters().rows), (1, 21));
+}
+
+#[test]
+fn many_rows_are_committed_without_waiting() {
+    let folder = tempfile::tempdir().unwrap();
+    with_alice(folder.path());
+    let mut bench = Bench::new(folder.path(), &small(20, 1000));
+    let shard = Arc::<Shard>::default();
+    (0..25).for_each(|n| bench.writes.send(nth(&shard, n)).unwrap());
+    bench.writer.step();
+    assert_eq!(shard.answers().len(), 10, "20 rows make a batch");
+    bench.flush().unwrap();
+    assert_eq!((shard.answers().len(), kept(folder.path())), (25, 25));
+}
+
+#[test]
+fn a_write_for_nobody_does_not_take_its_batch_along() {
+    let folder = tempfile::tempdir().unwrap();
+    with_alice(folder.path());
+    let mut bench = Bench::new(folder.path(), &limits());
+    let shard = Arc::<Shard>::default();
+    bench.writes.send(nth(&shard, 0)).unwrap();
+    let nobody = write("nobody@example.test", Rows::Contacts(vec![Row::DeltaNumber(2)]));
+    let ticket = Slot { index: 1, generation: 1 };
+    bench.writes.send((nobody, Receipt::new(ticket, shard.clone()))).unwrap();
+    bench.writes.send(nth(&shard, 2)).unwrap();
+    bench.flush().unwrap();
+    let answers = vec![(0, Ok(())), (1, Err(NotWritten::NoSuchUser)), (2, Ok(()))];
+    assert_eq!(shard.answers(), answers);
+    assert_eq!(kept(folder.path()), 2);
+}
+
+#[test]
+fn a_full_disk_refuses_writes_at_once_until_it_recovers() {
+    let folder = tempfile::tempdir().unwrap();
+    with_alice(folder.path());
+    let mut bench = Bench::new(folder.path(), &small(200, 1000));
+    let pages = |bench: &Bench, pages: i64| {
+        let connection = &bench.writer.database.connection;
+        connection.pragma_update(None, "max_page_count", pages).unwrap();
+    };
+    let connection = &bench.writer.database.connection;
+    let used: i64 = connection.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
+    pages(&bench, used);
+    let shard = Arc::<Shard>::default();
+    (0..100).for_each(|n| bench.writes.send(nth(&shard, n)).unwrap());
+    assert!(bench.flush().is_err());
+    assert_eq!(bench.counters().alarm, Some(Alarm::DiskFull));
+    let failing = |n| (n, Err(NotWritten::Failing));
+    assert_eq!(shard.answers(), (0..100).map(failing).collect::<Vec<_>>());
+    assert_eq!(kept(folder.path()), 0);
+
+    // Nobody waits for a disk that is known to refuse.
+    bench.writes.send(nth(&shard, 100)).unwrap();
+    while shard.answers().len() == 100 {
+        bench.writer.step();
+    }
+    assert_eq!(shard.answers().last(), Some(&failing(100)));
+
+    pages(&bench, 1 << 20);
+    while bench.counters().alarm.is_some() {
+        bench.writer.step();
+    }
+    bench.writes.send(nth(&shard, 101)).unwrap();
+    bench.flush().unwrap();
+    assert_eq!(shard.answers().last(), Some(&(101, Ok(()))));
+    assert_eq!(kept(folder.path()), 1);
+}
+
+/// Limit `store_writes_max`.
+#[test]
+fn a_write_too_many_is_answered_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    with_alice(folder.path());
+    let limits = Limits { store_writes_max: 3, commit_rows_max: 1, ..limits() };
+    let store = Store::open(folder.path(), &limits).unwrap();
+    let handle = store.handle();
+    // Another process holds the database, so the thread cannot write.
+    let mut other = open(folder.path());
+    let transaction = other.begin().unwrap();
+    let shard = Arc::<Shard>::default();
+    let refused = (0..)
+        .find(|n| {
+            let (write, receipt) = nth(&shard, *n);
+            handle.write(write, receipt);
+            !shard.answers().is_empty()
+        })
+        .unwrap();
+    assert_eq!(shard.answers(), [(refused, Err(NotWritten::Full))]);
+    drop(transaction);
+    handle.flush().unwrap().wait().unwrap();
+    let written = shard.answers().iter().filter(|(_, result)| result.is_ok()).count();
+    assert_eq!(written, kept(folder.path()));
+    assert_eq!(written, refused as usize);
+}
+
+#[test]
+fn closing_writes_what_waits_and_then_answers_that_it_has_stopped() {
+    let folder = tempfile::tempdir().unwrap();
+    with_alice(folder.path());
+    let store = Store::open(folder.path(), &limits()).unwrap();
+    let handle = store.handle();
+    let shard = Arc::<Shard>::default();
+    for n in 0..700 {
+        let (write, receipt) = nth(&shard, n);
+        handle.write(write, receipt);
+    }
+    store.close().unwrap();
+    assert_eq!(kept(folder.path()), 700);
+    let (write, receipt) = nth(&shard, 700);
+    handle.write(write, receipt);
+    assert_eq!(shard.answers().last(), Some(&(700, Err(NotWritten::Stopped))));
+    assert_eq!(shard.answers().len(), 701);
+}
+
+#[test]
+fn no_end_of_the_thread_leaves_a_shard_waiting() {
+    let folder = tempfile::tempdir().unwrap();
+    with_alice(folder.path());
+    // The batch waits for longer than the thread lives.
+    let limits = Limits { commit_time_max: Duration::from_secs(3600), ..limits() };
+    let mut bench = Bench::new(folder.path(), &limits);
+    let shard = Arc::<Shard>::default();
+    bench.writes.send(nth(&shard, 0)).unwrap();
+    bench.writer.step();
+    bench.writes.send(nth(&shard, 1)).unwrap();
+    let Bench { writer, .. } = bench;
+    drop(writer);
+    let stopped = |n| (n, Err(NotWritten::Stopped));
+    let mut answers = shard.answers();
+    answers.sort_by_key(|(n, _)| *n);
+    assert_eq!(answers, [stopped(0), stopped(1)]);
+}
