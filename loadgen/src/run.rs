@@ -361,3 +361,36 @@ impl Coordinator {
         Report::new(&self.settings, &self.total, measured)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::StateKind;
+    use std::net::{Ipv4Addr, SocketAddr};
+
+    fn refusal(dialect: Dialect, notify: Notify, watchers: u32, expires: u64) -> Option<String> {
+        let flow = Flow::Presence { watchers, notify, state: StateKind::Machine };
+        let settings = Settings {
+            dialect,
+            flow,
+            users: 10,
+            threads: 2,
+            expires: Duration::from_secs(expires),
+            ..Settings::new(SocketAddr::from((Ipv4Addr::LOCALHOST, 5060)))
+        };
+        check(&settings).err().map(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_presence_cannot_be_run_with_is_named() {
+        let benotify = Notify::Benotify;
+        assert_eq!(refusal(Dialect::Ms, benotify, 3, 60), None);
+        assert_eq!(refusal(Dialect::Simple, Notify::Notify, 3, 60), None);
+        let few = refusal(Dialect::Ms, benotify, 4, 60).unwrap();
+        assert!(few.starts_with("--watchers 4 needs more users: a thread has only 4"), "{few}");
+        let unknown = refusal(Dialect::Simple, benotify, 3, 60).unwrap();
+        assert!(unknown.starts_with("--notify benotify needs --dialect ms"), "{unknown}");
+        let short = refusal(Dialect::Ms, benotify, 3, 1).unwrap();
+        assert!(short.starts_with("--expires must be longer than the run"), "{short}");
+    }
+}
