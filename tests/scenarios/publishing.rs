@@ -328,3 +328,21 @@ fn a_custom_text_is_shown_as_it_is() {
     let told = net.recv(alice.conn);
     assert!(told.body().contains("<custom LCID=\"1033\">Deep work</custom>"), "{told:?}");
 }
+
+#[test]
+fn the_state_of_a_standard_endpoint_goes_with_its_connection() {
+    let mut net = Net::new(2);
+    let mut alice = Client::lync(&mut net, 1, "alice");
+    let mut bob = Client::simple(&mut net, 0, "bob");
+    let _other = Client::lync(&mut net, 1, "bob");
+    let request = alice.batch(&["bob"]);
+    ok(&mut net, alice.conn, &request);
+    ok(&mut net, bob.conn, &bob.publish_pidf("", "at the gate", None));
+    net.pass_s(1);
+    assert!(net.recv(alice.conn).body().contains("at the gate"));
+    net.close(bob.conn);
+    net.pass_s(1);
+    let told = net.recv(alice.conn);
+    assert!(!told.body().contains("at the gate"), "{told:?}");
+    assert!(told.body().contains("name=\"note\""), "taken back: {told:?}");
+}
