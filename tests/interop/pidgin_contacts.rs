@@ -96,7 +96,7 @@ fn who_was_added_is_told_once() {
     let mut alice = Purple::signed_in(&server, &["alice"]);
     let mut bob = Purple::signed_in(&server, &["bob"]);
     alice.run("add-buddy alice sip:bob@example.test");
-    bob.wait("added-you", &[("who", "alice@example.test"), ("alias", "Alice")]);
+    bob.wait("added-you", &[("who", "alice@example.test"), ("alias", "alice")]);
     alice.wait("buddy-signed-on", &[BOB]);
     bob.leave();
     alice.wait("buddy-signed-off", &[BOB]);

@@ -28,7 +28,8 @@ fn users_are_found_by_the_beginning_of_a_name_or_an_address() {
 #[test]
 fn the_card_is_shown_as_far_as_the_level_allows() {
     let server = Server::demo();
-    for (option, text) in [("--phone-mobile", "+1 425 555 0112"), ("--phone-home", "+1 425 555 0122")]
+    for (option, text) in
+        [("--phone-mobile", "+1 425 555 0112"), ("--phone-home", "+1 425 555 0122")]
     {
         let output = server.command(&["user", "set", "bob@example.test", option, text]);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

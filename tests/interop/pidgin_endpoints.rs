@@ -18,19 +18,21 @@ fn watched_twice(server: &Server) -> (Purple, Purple, Purple) {
 }
 
 #[test]
-fn who_is_idle_at_one_endpoint_is_available_at_the_other() {
+fn who_has_left_one_endpoint_may_be_at_the_other() {
     let server = Server::demo();
     let (mut alice, mut here, mut there) = watched_twice(&server);
     here.run("idle bob 600");
     there.run("idle bob 600");
-    alice.wait("buddy-status", &[BOB, ("status", "idle")]);
+    alice.sees_state("bob", "away");
     here.run("idle bob 0");
-    alice.wait("buddy-status", &[BOB, ("status", "available")]);
-    // The other one is idle still.
+    alice.sees_state("bob", "available");
+    here.run("idle bob 600");
+    alice.sees_state("bob", "away");
     here.leave();
-    alice.wait("buddy-status", &[BOB, ("status", "idle")]);
+    there.run("idle bob 0");
+    alice.sees_state("bob", "available");
     there.leave();
-    alice.wait("buddy-signed-off", &[BOB]);
+    alice.sees_state("bob", "offline");
     counters_fit(&server);
     alice.leave();
     server.stop();
