@@ -47,7 +47,7 @@ fn a_level_survives_the_server() {
     bob.leave();
     let server = server.stop().start();
     let mut bob = Purple::signed_in(&server, &["bob"]);
-    bob.wait("buddy-added", &[ALICE]);
+    bob.sees("buddy-added", &[ALICE]);
     let mut alice = Purple::signed_in(&server, &["alice"]);
     bob.wait("buddy-signed-on", &[ALICE]);
     assert_eq!(alice.count("buddy-signed-on", &[BOB]), 0);

@@ -6,6 +6,9 @@ use crate::pidgin_sipe::Purple;
 
 const BOB: (&str, &str) = ("who", "sip:bob@example.test");
 
+/// The server's word that Bob's state is "away".
+const AWAY: (&str, &str) = ("text", "'away'");
+
 /// Alice, who watches Bob, and Bob's two endpoints.
 fn watched_twice(server: &Server) -> (Purple, Purple, Purple) {
     let mut alice = Purple::signed_in(server, &["alice"]);
@@ -24,11 +27,14 @@ fn who_has_left_one_endpoint_may_be_at_the_other() {
     here.run("idle bob 600");
     there.run("idle bob 600");
     alice.sees_state("bob", "away");
+    there.wait("own-status", &[AWAY]);
+    here.wait("own-status", &[AWAY]);
     here.run("idle bob 0");
     alice.sees_state("bob", "available");
     here.run("idle bob 600");
     alice.sees_state("bob", "away");
     here.leave();
+    there.wait("own-status", &[AWAY]);
     there.run("idle bob 0");
     alice.sees_state("bob", "available");
     there.leave();

@@ -72,6 +72,7 @@ fn who_left_the_keyboard_is_seen_away_until_he_is_back() {
     let (mut alice, mut bob) = watched(&server);
     bob.run("idle bob 600");
     alice.sees_state("bob", "away");
+    bob.wait("own-status", &[("text", "'away'")]);
     bob.run("idle bob 0");
     alice.sees_state("bob", "available");
     counters_fit(&server);
