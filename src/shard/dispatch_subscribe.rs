@@ -101,7 +101,7 @@ impl Shard {
             }
             None if package(message) == b"presence" => {
                 let format = format(message);
-                let what = self.resources(message, &user)?;
+                let what = self.resources(message, Some(&user))?;
                 let (categories, list) = (what.categories, what.list.clone());
                 asked = Some(what);
                 Topic::Presence(Presence { format, categories, list, homes: Vec::new() })
@@ -149,8 +149,6 @@ impl Shard {
         expires: u32,
     ) -> Result<(), Reject> {
         let slot = self.subscription_of(conn, message).ok_or(Reject::UnknownDialog)?;
-        let user = self.connections.get(conn).and_then(|c| c.user.clone());
-        let user = user.ok_or(Reject::NotYourIdentity)?;
         let cseq = message.cseq().map_err(|_| Reject::OutOfOrder)?.number;
         let entry = self.subscriptions.get_mut(slot).ok_or(Reject::UnknownDialog)?;
         if !entry.dialog.order(cseq) {
@@ -173,7 +171,7 @@ impl Shard {
                 categories: CategorySet::ALL,
                 list: None,
             }),
-            Topic::Presence(_) => Some(self.resources(message, &user)?),
+            Topic::Presence(_) => Some(self.resources(message, None)?),
         };
         if let Some(entry) = self.subscriptions.get_mut(slot) {
             entry.dialog.extend(now.after(std::time::Duration::from_secs(u64::from(expires))));
@@ -287,8 +285,10 @@ impl Shard {
         }
     }
 
-    /// Whom a SUBSCRIBE to presence asks for: a list in its body, or the Request-URI.
-    fn resources(&mut self, message: Message<'_>, user: &Aor) -> Result<Asked, Reject> {
+    /// Whom a SUBSCRIBE to presence asks for: a list in its body, or the Request-URI. A list is
+    /// that of its `owner`, to whom the SUBSCRIBE goes; in a dialog, where there is none to name,
+    /// it goes to our Contact.
+    fn resources(&mut self, message: Message<'_>, owner: Option<&Aor>) -> Result<Asked, Reject> {
         let body = message.body();
         let limits = &self.settings.limits;
         let batch = if message.is_media_type("application/msrtc-adrl-categorylist+xml") {
@@ -308,7 +308,9 @@ impl Shard {
         } else {
             return Err(Reject::UnsupportedMedia);
         };
-        if self.local_user(message.uri())? != *user {
+        if let Some(owner) = owner
+            && self.local_user(message.uri())? != *owner
+        {
             return Err(Reject::NotYours);
         }
         Ok(self.within_bounds(batch, message.uri()))
