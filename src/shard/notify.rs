@@ -145,7 +145,10 @@ impl Shard {
         let mut bytes = self.arena.split();
         fill_via(&mut bytes, via_at, &self.sent_by, transport, relay);
         if let Some(relay) = tracked {
-            entry.in_flight = Some(relay.slot);
+            // A refresh and the end are told at once: then the word before is waited for no more.
+            if let Some(before) = entry.in_flight.replace(relay.slot) {
+                self.relays.remove(before);
+            }
             let stamp = stamp(&self.hasher, entry.dialog.call_id(), cseq, b"NOTIFY");
             if let Some(relay) = self.relays.get_mut(relay.slot) {
                 relay.stamp = Some(stamp);
