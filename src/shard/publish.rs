@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Shard;
 use super::frame::watch::Service;
-use crate::base::ids::Slot;
+use crate::base::ids::{ConnId, Slot};
 use crate::base::limits::Limit;
 use crate::base::time::Now;
 use crate::dialect::reject::Reject;
@@ -22,6 +22,8 @@ pub(super) struct EntityTag {
     tag: u64,
     /// The instance of its publications.
     instance: u32,
+    /// The connection it came over.
+    conn: ConnId,
     /// When it ends, in seconds since 1970.
     until: u64,
 }
@@ -36,9 +38,9 @@ impl Shard {
         message: Message<'_>,
     ) {
         self.counters.count(Series::Publications);
-        match self.published_standard(now, user, message) {
+        let conn = service.conn;
+        match self.published_standard(now, user, conn, message) {
             Ok((tag, expires)) => {
-                let conn = service.conn;
                 self.respond(conn, message, 200, |writer| {
                     writer
                         .line_fmt("SIP-ETag", format_args!("{tag:016x}"))
@@ -47,15 +49,18 @@ impl Shard {
                 });
                 self.presence_changed(now, user, None);
             }
-            Err(reject) => self.reject(service.conn, message, reject),
+            Err(reject) => self.reject(conn, message, reject),
         }
     }
 
-    /// Carries it out: the new tag, and the seconds granted.
+    /// Carries it out: the new tag, and the seconds granted. A connection has one publication: one
+    /// without a tag takes the place of what came over it before. A client that publishes twice
+    /// before it knows the tag of the first would leave that behind otherwise.
     fn published_standard(
         &mut self,
         now: Now,
         user: Slot,
+        conn: ConnId,
         message: Message<'_>,
     ) -> Result<(u64, u32), Reject> {
         let event = message.header(HeaderName::Event).unwrap_or_default();
@@ -74,7 +79,7 @@ impl Shard {
         let until = seconds.saturating_add(u64::from(expires));
         let place = match message.header(HeaderName::SipIfMatch) {
             None if message.body().is_empty() => return Err(Reject::BadBody),
-            None => None,
+            None => presence.tags.iter().position(|known| known.conn == conn),
             Some(text) => {
                 let tag = std::str::from_utf8(text).ok();
                 let tag = tag.and_then(|text| u64::from_str_radix(text, 16).ok());
@@ -87,8 +92,12 @@ impl Shard {
             return Err(Reject::TooMuchPresence);
         }
         let known = place.and_then(|place| presence.tags.get(place)).copied();
-        let tag =
-            EntityTag { tag: fresh.0, instance: known.map_or(fresh.1, |k| k.instance), until };
+        let tag = EntityTag {
+            tag: fresh.0,
+            instance: known.map_or(fresh.1, |k| k.instance),
+            conn,
+            until,
+        };
         let mut operations = match message.body() {
             [] if known.is_some() => Vec::new(),
             body if message.is_media_type("application/pidf+xml") => {
