@@ -15,6 +15,15 @@ fn watched_both_ways(server: &Server) -> (Purple, Purple) {
     (alice, bob)
 }
 
+/// What `mynah presence bob --as alice` prints.
+fn as_seen_by_alice(server: &Server) -> String {
+    let http = server.ready.http.to_string();
+    let (bob, alice) = ("bob@example.test", "alice@example.test");
+    let output = server.command(&["presence", bob, "--as", alice, "--http", &http]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
 /// Bob gives Alice a level.
 fn set_level(bob: &mut Purple, level: &str) {
     bob.run(&format!("menu-do bob sip:alice@example.test \"Access level/  {level}\""));
@@ -31,6 +40,21 @@ fn who_is_blocked_sees_the_user_offline_until_unblocked() {
     set_level(&mut bob, "Company");
     alice.wait("buddy-text", &[BOB, ("status", "busy"), ("text", "not for Alice")]);
     assert_eq!(alice.count("buddy-text", &[BOB, ("online", "0"), ("text", "not for")]), 0);
+    counters_fit(&server);
+    alice.leave();
+    bob.leave();
+    server.stop();
+}
+
+#[test]
+fn blocking_and_allowing_as_the_library_does_it_is_seen() {
+    let server = Server::demo();
+    let (mut alice, mut bob) = watched_both_ways(&server);
+    bob.run("deny bob sip:alice@example.test");
+    alice.sees_state("bob", "offline");
+    assert!(as_seen_by_alice(&server).contains("18500"));
+    bob.run("permit bob sip:alice@example.test");
+    alice.sees_state("bob", "available");
     counters_fit(&server);
     alice.leave();
     bob.leave();
