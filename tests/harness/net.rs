@@ -131,6 +131,11 @@ impl Net {
         self.shards.len() as u16
     }
 
+    /// The shard where a user is at home.
+    pub fn user_home(&self, user: &str) -> u16 {
+        Aor::new(&format!("{user}@{DOMAIN}")).home(self.shards()).0
+    }
+
     /// A shard.
     pub fn shard(&mut self, id: u16) -> &mut Shard {
         &mut self.shards[usize::from(id)]
