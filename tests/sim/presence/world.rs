@@ -186,7 +186,7 @@ impl World {
         let shard = self.stage.below(u64::from(self.stage.net.shards())) as u16;
         let named = Device { user: USERS[user], ms, number: device as u32 };
         let client = Client::on(&mut self.stage.net, shard, named);
-        let mut agent = Agent::new(client, user, device, self.privacy);
+        let mut agent = Agent::new(client, user, device, (self.privacy, self.tight));
         agent.register(&mut self.stage);
         self.agents.push(agent);
     }
@@ -207,7 +207,7 @@ impl World {
     fn disturb(&mut self) {
         match self.stage.below(100) {
             0..50 => self.vanish(),
-            50..60 => self.with_somebody(|agent, _, _| agent.asleep = true),
+            50..60 => self.with_somebody(|agent, _, _| agent.fall_asleep()),
             60..75 => {
                 let user = self.stage.index(self.stage.users);
                 let disabled = self.stage.chance(20);
