@@ -5,7 +5,8 @@ use crate::pacer::Arrivals;
 use crate::population::write_csv;
 use crate::run::run;
 use crate::settings::{
-    Dialect, Flow, Load, MaxFailures, Settings, TlsVersion, Transport, rate, span,
+    Dialect, Flow, Load, MaxFailures, Notify, Settings, StateKind, TlsVersion, Transport, rate,
+    span,
 };
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -36,6 +37,11 @@ Examples:
   New TLS connections with sign-in, and renewals on connections that stay:
     loadgen register --target 127.0.0.1:5061 --users 500 --rate 100
     loadgen register --refresh --target 127.0.0.1:5061 --users 500 --rate 2000
+  States of 1,000 users, 20 watchers each, by BENOTIFY and by NOTIFY that is answered:
+    loadgen presence --target 127.0.0.1:5061 --users 1000 --rate 500 --pid PID
+    loadgen presence --target 127.0.0.1:5061 --users 1000 --window 8 --notify notify --pid PID
+  Memory of 2,000 users who watch 40 others each:
+    loadgen idle --target 127.0.0.1:5061 --users 2000 --contacts 40 --pid PID
 Endpoints sign in by Digest in either dialect: a server that offers Lync clients NTLM must offer
 Digest beside it (Mynah: auth.lync = [\"ntlm\", \"digest\"], as in mynah demo).
 Exit code: 0 passed, 1 too many failures or ended early, 2 could not begin.";
@@ -75,6 +81,33 @@ enum Command {
     Idle {
         #[command(flatten)]
         common: Common,
+        /// Users whose presence each user watches; they publish a state once.
+        #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=1000))]
+        contacts: u32,
+        /// How watchers are told [default: benotify for ms, notify for simple].
+        #[arg(long, value_enum)]
+        notify: Option<Notify>,
+    },
+    /// States that users publish, each followed to all who watch him.
+    ///
+    /// A state that a server merges into the next one of the same user, because that followed
+    /// within a second, is counted apart and is no failure. Servers merge what follows within
+    /// some 100 ms: keep --rate below 10 for each user. In a closed loop a state is under way
+    /// until it is answered and all watchers have it, and its user rests for 120 ms: give a
+    /// window's states enough users to be published by.
+    Presence {
+        #[command(flatten)]
+        common: Common,
+        /// Users who watch each user.
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        watchers: u32,
+        /// How watchers are told [default: benotify for ms, notify for simple].
+        #[arg(long, value_enum)]
+        notify: Option<Notify>,
+        /// What Lync clients publish: the machine's state, or also the one that the user chose,
+        /// which the server keeps on disk.
+        #[arg(long, value_enum, default_value = "machine")]
+        state: StateKind,
     },
     /// Print the users that a run signs in, for the server's user import.
     Users(Users),
@@ -137,7 +170,7 @@ struct Common {
     /// Open loop: operations a second in all; latency counts from the intended moment.
     #[arg(long, value_name = "N/S", value_parser = rate, conflicts_with = "window")]
     rate: Option<f64>,
-    /// Closed loop: operations in flight (im: a pair), for saturation.
+    /// Closed loop: operations in flight (im: a pair; presence: states), for saturation.
     #[arg(long, value_name = "W", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     window: Option<u32>,
     /// How intended moments are spread.
@@ -198,6 +231,14 @@ struct Common {
 }
 
 impl Common {
+    /// How watchers are told, unless the command line says it.
+    fn notify(&self, wish: Option<Notify>) -> Notify {
+        wish.unwrap_or(match self.dialect {
+            Dialect::Ms => Notify::Benotify,
+            Dialect::Simple => Notify::Notify,
+        })
+    }
+
     fn settings(self, flow: Flow) -> Result<(Settings, Option<PathBuf>)> {
         let target = resolve(&self.target)?;
         let host = self.target.rsplit_once(':').map_or("", |(host, _)| host);
@@ -205,7 +246,7 @@ impl Common {
         let load = match (self.rate, self.window) {
             (Some(rate), _) => Load::Rate(rate),
             (None, Some(window)) => Load::Window(window),
-            (None, None) if flow == Flow::Idle => Load::Rate(1.0),
+            (None, None) if matches!(flow, Flow::Idle { .. }) => Load::Rate(1.0),
             (None, None) => bail!("give --rate N/S (open loop) or --window W (closed loop)"),
         };
         let settings = Settings {
@@ -269,7 +310,14 @@ fn execute(cli: Cli) -> Result<bool> {
         Command::Im { common, body } => (common, Flow::Im { body: body as usize }),
         Command::Register { common, refresh } => (common, Flow::Register { refresh }),
         Command::Connect { common } => (common, Flow::Connect),
-        Command::Idle { common } => (common, Flow::Idle),
+        Command::Idle { common, contacts, notify } => {
+            let notify = common.notify(notify);
+            (common, Flow::Idle { contacts, notify })
+        }
+        Command::Presence { common, watchers, notify, state } => {
+            let notify = common.notify(notify);
+            (common, Flow::Presence { watchers, notify, state })
+        }
         Command::Users(users) => return print_users(&users).map(|()| true),
     };
     let (settings, json) = common.settings(flow)?;

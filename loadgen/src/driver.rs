@@ -255,7 +255,7 @@ impl Driver {
             return Phase::Drain { quiet_since: Some(since) };
         }
         let missing = self.scenario.missing(&self.world);
-        self.world.stats.fail(Operation::Delivery, Cause::Undelivered, missing);
+        self.world.stats.fail(self.scenario.arrival(), Cause::Undelivered, missing);
         self.leave(now)
     }
 

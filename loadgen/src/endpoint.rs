@@ -3,15 +3,19 @@
 
 mod compose;
 mod incoming;
+mod publish;
+mod watch;
 
 use crate::dialog::{Dialog, State};
 use crate::link::Link;
 use crate::population::{Identity, mix};
+use crate::publication::Publications;
 use crate::registration::{Granted, Registration};
 use crate::scan::Message;
-use crate::settings::{Dialect, Settings};
+use crate::settings::{Dialect, Flow, Notify, Settings, StateKind};
 use crate::stamp::Stamp;
 use crate::stats::{Cause, Operation, Seen};
+use crate::subscription::Subscription;
 use crate::template::Templates;
 use crate::transactions::{Pending, Transactions};
 use compose::{Request, Text};
@@ -32,6 +36,10 @@ pub struct Env {
     pub templates: Templates,
     /// Number of this run, so that texts and Call-IDs of another one are not taken for ours.
     pub run: u64,
+    /// Users are notified by BENOTIFY.
+    benotify: bool,
+    /// The state that Lync clients publish.
+    state: StateKind,
     text: Text,
 }
 
@@ -45,7 +53,13 @@ impl Env {
             Dialect::Ms => Templates::ms()?,
             Dialect::Simple => Templates::simple()?,
         };
-        Ok(Env { settings, templates, run, text: Text::default() })
+        let (notify, state) = match settings.flow {
+            Flow::Presence { notify, state, .. } => (notify, state),
+            Flow::Idle { notify, .. } => (notify, StateKind::Machine),
+            _ => (Notify::Notify, StateKind::Machine),
+        };
+        let benotify = notify == Notify::Benotify;
+        Ok(Env { settings, templates, run, benotify, state, text: Text::default() })
     }
 }
 
@@ -61,6 +75,13 @@ pub enum Wait {
     },
     /// Outside dialogs.
     Pager {
+        /// CSeq number.
+        number: u32,
+    },
+    /// SUBSCRIBE.
+    Subscription {
+        /// Which subscription.
+        id: u32,
         /// CSeq number.
         number: u32,
     },
@@ -87,6 +108,12 @@ pub enum Event {
     Arrived(Stamp),
     /// The other side ended a session.
     Ended,
+    /// A state with a stamp arrived.
+    Noticed(Stamp),
+    /// These users, by their numbers, are watched from now on.
+    Watching(Vec<u32>),
+    /// These users are watched no longer: the server ended the subscription.
+    Unwatched(Vec<u32>),
 }
 
 /// One user's client.
@@ -101,6 +128,10 @@ pub struct Endpoint {
     dialog_count: u32,
     pager: Transactions,
     pager_count: u32,
+    publications: Publications,
+    /// By rising identifier.
+    subscriptions: Vec<Subscription>,
+    subscription_count: u32,
     /// Ends every Call-ID and tag of ours: different for each endpoint and run.
     stem: Vec<u8>,
 }
@@ -117,6 +148,9 @@ impl Endpoint {
             dialog_count: 0,
             pager: Transactions::default(),
             pager_count: 0,
+            publications: Publications::default(),
+            subscriptions: Vec::new(),
+            subscription_count: 0,
             stem: stem.into_bytes(),
         }
     }
@@ -218,6 +252,7 @@ impl Endpoint {
             }
             Wait::Registration { .. } => None,
             Wait::Pager { number } => self.pager.finish(number),
+            Wait::Subscription { id, number } => self.subscription_expired(id, number),
             Wait::Dialog { id, number } => {
                 let at = self.dialogs.iter().position(|dialog| dialog.id == id);
                 let pending = at.and_then(|at| self.dialogs[at].transactions.finish(number));
@@ -237,12 +272,15 @@ impl Endpoint {
     /// The connection is gone: everything that waits fails, and one endpoint fewer is signed in.
     pub fn disconnect(&mut self, cause: Cause, signed_in: &mut usize, events: &mut Vec<Event>) {
         *signed_in -= usize::from(self.registration.signed_in);
-        let Endpoint { registration, dialogs, pager, .. } = self;
+        let Endpoint { registration, dialogs, pager, subscriptions, .. } = self;
         let waiting = registration.finish().into_iter().chain(pager.drain());
-        let waiting =
-            waiting.chain(dialogs.iter_mut().flat_map(|dialog| dialog.transactions.drain()));
+        let subscribed = subscriptions.iter_mut().map(|subscription| &mut subscription.dialog);
+        let all_dialogs = dialogs.iter_mut().chain(subscribed);
+        let waiting = waiting.chain(all_dialogs.flat_map(|dialog| dialog.transactions.drain()));
         events.extend(waiting.map(|pending| Event::Finished { pending, result: Err(cause) }));
         dialogs.clear();
+        subscriptions.clear();
+        self.publications = Publications::default();
         registration.reset();
     }
 

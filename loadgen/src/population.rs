@@ -40,6 +40,18 @@ impl Identity {
     }
 }
 
+/// Number of the user of the population with this address (`user@domain`).
+pub fn number_of(settings: &Settings, address: &str) -> Option<u32> {
+    let (user, domain) = address.split_once('@')?;
+    let number = user.strip_prefix(settings.user_prefix.as_str())?.parse().ok()?;
+    (domain == settings.domain && name(&settings.user_prefix, number) == user).then_some(number)
+}
+
+/// Address (`user@domain`) of a user of the population.
+pub fn address_of(settings: &Settings, number: u32) -> String {
+    format!("{}@{}", name(&settings.user_prefix, number), settings.domain)
+}
+
 /// Writes the list of users as comma-separated values: address, password, display name.
 ///
 /// # Errors
@@ -84,6 +96,16 @@ pub fn mix(value: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::{Ipv4Addr, SocketAddr};
+
+    #[test]
+    fn users_are_found_by_their_address() {
+        let settings = Settings::new(SocketAddr::from((Ipv4Addr::LOCALHOST, 5060)));
+        assert_eq!(number_of(&settings, &address_of(&settings, 77)), Some(77));
+        for other in ["user77@example.test", "user0000077@other", "x0000077@example.test", ""] {
+            assert_eq!(number_of(&settings, other), None, "{other}");
+        }
+    }
 
     #[test]
     fn the_list_quotes_what_needs_it() {

@@ -2,7 +2,7 @@
 
 use crate::cpu::Usage;
 use crate::scenario::main_operation;
-use crate::settings::{Load, Settings};
+use crate::settings::{Flow, Load, Notify, Settings};
 use crate::stats::{Operation, Seen, Stats, Tally};
 use hdrhistogram::Histogram;
 use serde::Serialize;
@@ -75,7 +75,8 @@ pub struct Server {
     /// Cores kept busy on average.
     pub cores: f64,
     /// CPU microseconds for each of the flow's operations that ended well in the window; for
-    /// `im` that is one relayed MESSAGE with its 200.
+    /// `im` that is one relayed MESSAGE with its 200, for `presence` one notification (with its
+    /// answer, when it has one) and its part of the publication.
     pub cpu_us_per_operation: Option<f64>,
     /// CPU microseconds for each message that arrived in the window.
     pub cpu_us_per_delivery: Option<f64>,
@@ -262,7 +263,7 @@ impl fmt::Display for Report {
         writeln!(out, "latency in ms, {loop_kind}")?;
         writeln!(
             out,
-            "{:<10}{:>10}{:>9}{:>11}{:>9}{:>9}{:>9}{:>9}{:>10}",
+            "{:<11}{:>10}{:>9}{:>11}{:>9}{:>9}{:>9}{:>9}{:>10}",
             "operation", "ok", "failed", "per s", "p50", "p90", "p99", "p99.9", "max"
         )?;
         for (name, row) in Operation::ALL.iter().filter_map(|operation| {
@@ -304,17 +305,26 @@ impl Report {
             }
             writeln!(out, "failures of {name}:{line}")?;
         }
-        let Seen { requests_refused, stray_answers, duplicates, reordered, .. } = self.seen;
+        let Seen { requests_refused, stray_answers, duplicates, merged, reordered, .. } = self.seen;
         let odd = [
             (requests_refused, "requests refused"),
             (stray_answers, "stray answers"),
-            (duplicates, "messages twice"),
+            (duplicates, "messages or states twice"),
             (reordered, "messages out of order"),
+            (merged, "states merged into the next, within a second"),
         ];
         for (count, what) in odd.iter().filter(|(count, _)| *count > 0) {
             writeln!(out, "seen: {count} {what}")?;
         }
         Ok(())
+    }
+
+    /// What a watcher is told by.
+    fn notification(&self) -> &'static str {
+        match self.settings.flow {
+            Flow::Presence { notify: Notify::Benotify, .. } => "BENOTIFY",
+            _ => "NOTIFY + 200",
+        }
     }
 
     fn write_server(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -328,6 +338,7 @@ impl Report {
             let main = main_operation(self.settings.flow);
             let what = match main {
                 Operation::Message => "MESSAGE + 200 relayed",
+                Operation::Notify => self.notification(),
                 other => other.name(),
             };
             write!(out, "; {each:.1} us a {what}")?;
@@ -345,7 +356,7 @@ impl Report {
 }
 
 fn write_row(out: &mut fmt::Formatter<'_>, name: &str, row: &Row) -> fmt::Result {
-    write!(out, "{name:<10}{:>10}{:>9}", row.succeeded, row.failed)?;
+    write!(out, "{name:<11}{:>10}{:>9}", row.succeeded, row.failed)?;
     match row.per_second {
         Some(rate) => write!(out, "{rate:>11.1}")?,
         None if row.latency_ms.is_some() => write!(out, "{:>11}", "")?,

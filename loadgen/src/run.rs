@@ -9,7 +9,7 @@ use crate::engine::{Start, lead, spawn};
 use crate::progress::Progress;
 use crate::report::{Ending, Latency, Measured, Report, Second};
 use crate::scenario::{Share, main_operation};
-use crate::settings::{Flow, Settings, Transport};
+use crate::settings::{Dialect, Flow, Notify, Settings, Transport};
 use crate::stats::{Stats, latencies};
 use crate::tls::Client;
 use crate::world::Window;
@@ -46,6 +46,7 @@ pub fn run(settings: Settings, interrupt: &AtomicBool) -> Result<Report> {
 fn check(settings: &Settings) -> Result<()> {
     ensure!(settings.users > 0, "--users must be at least 1");
     ensure!(settings.threads > 0, "--threads must be at least 1");
+    check_flow(settings)?;
     let im = matches!(settings.flow, Flow::Im { .. });
     ensure!(!im || settings.users.is_multiple_of(2), "--users must be even: they write in pairs");
     if let Some(pid) = settings.pid {
@@ -65,6 +66,31 @@ fn check(settings: &Settings) -> Result<()> {
     if soft < wanted {
         rlimit::Resource::NOFILE.set(wanted, hard).context("the descriptor limit")?;
     }
+    Ok(())
+}
+
+/// Refuses what a flow cannot be run with.
+fn check_flow(settings: &Settings) -> Result<()> {
+    let (contacts, option, notify) = match settings.flow {
+        Flow::Presence { watchers, notify, .. } => (watchers, "--watchers", notify),
+        Flow::Idle { contacts, notify } => (contacts, "--contacts", notify),
+        _ => return Ok(()),
+    };
+    let shares = (0..settings.threads).map(|thread| Share::new(settings, thread).count);
+    let fewest = shares.filter(|count| *count > 0).min().unwrap_or(0);
+    ensure!(
+        contacts < fewest,
+        "{option} {contacts} needs more users: a thread has only {fewest}, who watch each other"
+    );
+    let simple = settings.dialect == Dialect::Simple;
+    ensure!(
+        !simple || notify == Notify::Notify,
+        "--notify benotify needs --dialect ms: a SIMPLE client does not know BENOTIFY"
+    );
+    ensure!(
+        contacts == 0 || settings.expires > settings.warmup + settings.duration,
+        "--expires must be longer than the run: subscriptions are not renewed"
+    );
     Ok(())
 }
 
@@ -333,5 +359,38 @@ impl Coordinator {
             timeline: timeline.collect(),
         };
         Report::new(&self.settings, &self.total, measured)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::StateKind;
+    use std::net::{Ipv4Addr, SocketAddr};
+
+    fn refusal(dialect: Dialect, notify: Notify, watchers: u32, expires: u64) -> Option<String> {
+        let flow = Flow::Presence { watchers, notify, state: StateKind::Machine };
+        let settings = Settings {
+            dialect,
+            flow,
+            users: 10,
+            threads: 2,
+            expires: Duration::from_secs(expires),
+            ..Settings::new(SocketAddr::from((Ipv4Addr::LOCALHOST, 5060)))
+        };
+        check(&settings).err().map(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_presence_cannot_be_run_with_is_named() {
+        let benotify = Notify::Benotify;
+        assert_eq!(refusal(Dialect::Ms, benotify, 3, 60), None);
+        assert_eq!(refusal(Dialect::Simple, Notify::Notify, 3, 60), None);
+        let few = refusal(Dialect::Ms, benotify, 4, 60).unwrap();
+        assert!(few.starts_with("--watchers 4 needs more users: a thread has only 4"), "{few}");
+        let unknown = refusal(Dialect::Simple, benotify, 3, 60).unwrap();
+        assert!(unknown.starts_with("--notify benotify needs --dialect ms"), "{unknown}");
+        let short = refusal(Dialect::Ms, benotify, 3, 1).unwrap();
+        assert!(short.starts_with("--expires must be longer than the run"), "{short}");
     }
 }

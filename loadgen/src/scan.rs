@@ -93,6 +93,10 @@ names! {
     ProxyAuthenticate "proxy-authenticate";
     /// Record-Route
     RecordRoute "record-route";
+    /// SIP-ETag
+    SipEtag "sip-etag";
+    /// Subscription-State
+    SubscriptionState "subscription-state";
     /// To
     To "to" "t";
     /// Via

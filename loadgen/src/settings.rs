@@ -49,7 +49,8 @@ pub enum Load {
     /// Open loop: so many operations a second in all, whatever the server does. Latency counts
     /// from the intended moment.
     Rate(f64),
-    /// Closed loop: so many operations in flight (for `im`: a pair), the next when one ends.
+    /// Closed loop: so many operations in flight (for `im`: a pair; for `presence`: states not
+    /// seen by all who watch), the next when one ends.
     /// Latency counts from the sending; for finding saturation.
     Window(u32),
 }
@@ -61,11 +62,25 @@ pub enum Flow {
     /// Open connections (with TLS: handshakes) and close them.
     Connect,
     /// Sign in and stay.
-    Idle,
+    Idle {
+        /// Users whose presence each user watches.
+        contacts: u32,
+        /// How watchers are told.
+        notify: Notify,
+    },
     /// Instant messages between pairs of signed-in users.
     Im {
         /// Octets of text a message.
         body: usize,
+    },
+    /// States that users publish and others watch.
+    Presence {
+        /// Users who watch each user.
+        watchers: u32,
+        /// How watchers are told.
+        notify: Notify,
+        /// What Lync clients publish.
+        state: StateKind,
     },
     /// REGISTER.
     Register {
@@ -73,6 +88,26 @@ pub enum Flow {
         /// close each time.
         refresh: bool,
     },
+}
+
+/// How watchers are told of a new state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Notify {
+    /// BENOTIFY, which is not answered.
+    Benotify,
+    /// NOTIFY, answered 200.
+    Notify,
+}
+
+/// The state that a Lync client publishes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StateKind {
+    /// That of the machine, which ends with the connection.
+    Machine,
+    /// That which the user chose, which the server keeps, along with that of the machine.
+    User,
 }
 
 /// How many failures a run may have and still pass.

@@ -9,9 +9,9 @@ use crate::number::{push_number, read_number};
 pub struct Stamp {
     /// The run that sent it.
     pub run: u64,
-    /// The pair of users.
+    /// The pair of users, or the user whose state it is.
     pub pair: u32,
-    /// Which message of the pair, from 1.
+    /// Which message of the pair, or which state of the user, from 1.
     pub number: u32,
     /// When it was meant to be sent.
     pub intended: Moment,
@@ -47,6 +47,17 @@ impl Stamp {
         let intended = Moment(read_number(words.next()?)?);
         Some(Stamp { run, pair, number, intended })
     }
+
+    /// Reads every text of ours that is the whole content of an element of an XML document; the
+    /// same one repeated at once counts once.
+    pub fn read_all(document: &[u8]) -> impl Iterator<Item = Stamp> {
+        let mut last = None;
+        memchr::memmem::find_iter(document, b">lg ").filter_map(move |at| {
+            let text = document.get(at + 1..)?;
+            let stamp = Stamp::read(text.get(..memchr::memchr(b'<', text)?)?.trim_ascii_end())?;
+            (last.replace(stamp) != Some(stamp)).then_some(stamp)
+        })
+    }
 }
 
 /// How a message stands to those that arrived before it.
@@ -69,6 +80,11 @@ pub struct Arrivals {
 }
 
 impl Arrivals {
+    /// The newest number that has arrived; 0 before the first.
+    pub fn newest(&self) -> u32 {
+        self.newest
+    }
+
     /// Notes the arrival of message `number`.
     pub fn note(&mut self, number: u32) -> Arrival {
         if number > self.newest {
@@ -106,6 +122,15 @@ mod tests {
         for text in ["", "hello", "lg", "lg 1 2 3", "lg 1 2 3 x", "lg 1 5000000000 3 4"] {
             assert_eq!(Stamp::read(text.as_bytes()), None, "{text}");
         }
+    }
+
+    #[test]
+    fn stamps_are_found_in_documents_once() {
+        let document = b"<a>lg </a><b> lg 1 2 3 4</b><c>lg 1 2 3 4 </c><d>lg 1 2 3 4</d>\
+            <e>lg 1 2 4 5</e><f>lg 1 2 3";
+        let stamp = |number, at| Stamp { run: 1, pair: 2, number, intended: Moment(at) };
+        let found: Vec<_> = Stamp::read_all(document).collect();
+        assert_eq!(found, [stamp(3, 4), stamp(4, 5)]);
     }
 
     #[test]

@@ -22,6 +22,16 @@ pub enum Operation {
     Message,
     /// MESSAGE to its arrival at the other user.
     Delivery,
+    /// SUBSCRIBE to its 2xx.
+    Subscribe,
+    /// SERVICE or PUBLISH with a new state to its 2xx.
+    Publish,
+    /// SERVICE or PUBLISH to the arrival of its state at one watcher.
+    Notify,
+    /// SUBSCRIBE with Expires: 0.
+    Unsubscribe,
+    /// PUBLISH with Expires: 0.
+    Unpublish,
     /// BYE to its 2xx.
     Bye,
     /// REGISTER with Expires: 0.
@@ -32,13 +42,18 @@ pub enum Operation {
 
 impl Operation {
     /// All of them, in the order of the report.
-    pub const ALL: [Operation; 9] = [
+    pub const ALL: [Operation; 14] = [
         Operation::Connect,
         Operation::SignIn,
         Operation::Refresh,
         Operation::Invite,
         Operation::Message,
         Operation::Delivery,
+        Operation::Subscribe,
+        Operation::Publish,
+        Operation::Notify,
+        Operation::Unsubscribe,
+        Operation::Unpublish,
         Operation::Bye,
         Operation::SignOut,
         Operation::Hold,
@@ -53,6 +68,11 @@ impl Operation {
             Operation::Invite => "invite",
             Operation::Message => "message",
             Operation::Delivery => "delivery",
+            Operation::Subscribe => "subscribe",
+            Operation::Publish => "publish",
+            Operation::Notify => "notify",
+            Operation::Unsubscribe => "unsubscribe",
+            Operation::Unpublish => "unpublish",
             Operation::Bye => "bye",
             Operation::SignOut => "sign_out",
             Operation::Hold => "hold",
@@ -75,8 +95,15 @@ pub enum Cause {
     Overrun,
     /// The server sent something that is not SIP, or an answer that lacks what it needs.
     Protocol,
+    /// A state was never seen by a watcher, although the next one was published much later than
+    /// a server may hold changes back to merge them.
+    Skipped,
+    /// A state arrived after a newer one of the same user.
+    Stale,
     /// A final answer that is not 2xx.
     Status(u16),
+    /// The server ended a subscription, or did not begin to watch one of the users asked for.
+    Terminated,
     /// No answer in time.
     Timeout,
     /// The TLS handshake failed.
@@ -94,7 +121,10 @@ impl fmt::Display for Cause {
             Cause::NoSession => out.write_str("no session"),
             Cause::Overrun => out.write_str("overrun"),
             Cause::Protocol => out.write_str("protocol"),
+            Cause::Skipped => out.write_str("skipped"),
+            Cause::Stale => out.write_str("stale"),
             Cause::Status(code) => write!(out, "status {code}"),
+            Cause::Terminated => out.write_str("terminated"),
             Cause::Timeout => out.write_str("timeout"),
             Cause::Tls => out.write_str("tls"),
             Cause::Undelivered => out.write_str("undelivered"),
@@ -159,8 +189,11 @@ pub struct Seen {
     pub requests_refused: u64,
     /// Answers to nothing that was outstanding.
     pub stray_answers: u64,
-    /// Messages that arrived twice.
+    /// Messages, or states of a user at a watcher, that arrived twice.
     pub duplicates: u64,
+    /// States that a watcher never saw because the next one followed within a second: servers
+    /// hold changes back for a while and send only the last.
+    pub merged: u64,
     /// Messages that arrived after a later one of the same pair.
     pub reordered: u64,
 }
@@ -171,6 +204,7 @@ impl Seen {
         self.requests_refused += other.requests_refused;
         self.stray_answers += other.stray_answers;
         self.duplicates += other.duplicates;
+        self.merged += other.merged;
         self.reordered += other.reordered;
     }
 }

@@ -27,7 +27,9 @@ fields! {
     Aor "aor";
     /// Line field: Authorization or Proxy-Authorization.
     Authorization "authorization";
-    /// Text of an instant message.
+    /// Line field: the extension that asks for BENOTIFY.
+    Benotify "benotify";
+    /// Text of an instant message, or the part of a document that differs each time.
     Body "body";
     /// Branch of the top Via.
     Branch "branch";
@@ -43,6 +45,8 @@ fields! {
     Epid "epid";
     /// Line field: Expires.
     Expires "expires";
+    /// Line field: SIP-If-Match.
+    IfMatch "if-match";
     /// Local IP address.
     Ip "ip";
     /// Length of the body.
@@ -69,7 +73,14 @@ fields! {
 
 impl Field {
     fn is_line(self) -> bool {
-        matches!(self, Field::Authorization | Field::Expires | Field::Routes)
+        matches!(
+            self,
+            Field::Authorization
+                | Field::Benotify
+                | Field::Expires
+                | Field::IfMatch
+                | Field::Routes
+        )
     }
 }
 
@@ -215,6 +226,14 @@ pub struct Templates {
     pub message: Template,
     /// BYE.
     pub bye: Template,
+    /// SUBSCRIBE to presence: a batch of users (`ms`) or one (`simple`).
+    pub subscribe: Template,
+    /// SUBSCRIBE that ends a subscription.
+    pub unsubscribe: Template,
+    /// Publication of the own state: SERVICE (`ms`) or PUBLISH (`simple`).
+    pub publish: Template,
+    /// PUBLISH that takes the own state back; a Lync client's ends with its connection.
+    pub unpublish: Option<Template>,
 }
 
 macro_rules! load {
@@ -225,6 +244,10 @@ macro_rules! load {
             ack: load!($folder, "ack"),
             message: load!($folder, "message"),
             bye: load!($folder, "bye"),
+            subscribe: load!($folder, "subscribe"),
+            unsubscribe: load!($folder, "unsubscribe"),
+            publish: load!($folder, "publish"),
+            unpublish: None,
         }
     };
     ($folder:literal, $name:literal) => {
@@ -246,7 +269,8 @@ impl Templates {
     /// # Errors
     /// When a built-in text is broken, which a test excludes.
     pub fn simple() -> Result<Templates, String> {
-        Ok(load!("simple"))
+        let unpublish = Some(load!("simple", "unpublish"));
+        Ok(Templates { unpublish, ..load!("simple") })
     }
 }
 

@@ -143,6 +143,17 @@ impl World {
         self.links.len()
     }
 
+    /// Number of a user in the whole population.
+    pub fn number(&self, slot: Slot) -> u32 {
+        self.first_user + slot as u32
+    }
+
+    /// The user of this thread with that number.
+    pub fn slot(&self, number: u32) -> Option<Slot> {
+        let slot = number.checked_sub(self.first_user)? as Slot;
+        (slot < self.users()).then_some(slot)
+    }
+
     /// The run's settings.
     pub fn settings(&self) -> &Settings {
         &self.env.settings
@@ -196,7 +207,7 @@ impl World {
     /// Opens a connection. The operation of `purpose` succeeds or fails once, counted from
     /// `intended`.
     pub fn open(&mut self, slot: Slot, purpose: Purpose, intended: Moment, now: Moment) {
-        let source = self.env.settings.source(self.first_user + slot as u32);
+        let source = self.env.settings.source(self.number(slot));
         let link = &mut self.links[slot];
         debug_assert_eq!(link.state, State::Closed);
         link.reset();
@@ -275,6 +286,68 @@ impl World {
             }
             Err(cause) => self.fail(Operation::Message, stamp.intended, cause),
         }
+    }
+
+    /// Subscribes to the presence of other users: to all at once (`ms`) or to each on its own
+    /// (`simple`).
+    pub fn subscribe(&mut self, slot: Slot, watched: &[u32], now: Moment) {
+        if !self.is_signed_in(slot) {
+            return self.fail(Operation::Subscribe, now, Cause::NoSession);
+        }
+        let pending = Pending { operation: Operation::Subscribe, intended: now };
+        let parts = match self.env.settings.dialect {
+            Dialect::Ms => watched.len().max(1),
+            Dialect::Simple => 1,
+        };
+        for part in watched.chunks(parts) {
+            let World { endpoints, links, env, .. } = self;
+            let wait = endpoints[slot].subscribe(env, &mut links[slot], part, pending);
+            self.sent(slot, wait, now);
+        }
+    }
+
+    /// Ends the user's subscriptions.
+    pub fn unsubscribe(&mut self, slot: Slot, now: Moment) {
+        if !self.links[slot].is_up() {
+            return;
+        }
+        let pending = Pending { operation: Operation::Unsubscribe, intended: now };
+        let mut waits = Vec::new();
+        let World { endpoints, links, env, .. } = self;
+        endpoints[slot].unsubscribe(env, &mut links[slot], pending, &mut waits);
+        for wait in waits {
+            self.sent(slot, wait, now);
+        }
+    }
+
+    /// Takes back a state that would outlive the user's connection.
+    pub fn unpublish(&mut self, slot: Slot, now: Moment) {
+        if !self.links[slot].is_up() {
+            return;
+        }
+        let pending = Pending { operation: Operation::Unpublish, intended: now };
+        let World { endpoints, links, env, .. } = self;
+        if let Some(wait) = endpoints[slot].unpublish(env, &mut links[slot], pending) {
+            self.sent(slot, wait, now);
+        }
+    }
+
+    /// Publishes a state of the user; what cannot be sent fails at once and is false.
+    pub fn publish(&mut self, slot: Slot, stamp: &Stamp, now: Moment) -> bool {
+        let sent = match self.is_signed_in(slot) {
+            true => self.endpoints[slot].publish(&mut self.env, &mut self.links[slot], stamp),
+            false => Err(Cause::NoSession),
+        };
+        match sent {
+            Ok(wait) => {
+                if self.counts(Operation::Publish, stamp.intended) {
+                    self.stats.lag(now.since(stamp.intended));
+                }
+                self.sent(slot, wait, now);
+            }
+            Err(cause) => self.fail(Operation::Publish, stamp.intended, cause),
+        }
+        sent.is_ok()
     }
 
     /// Ends the user's sessions.
@@ -475,7 +548,11 @@ impl World {
                     let renewal = renewal(granted.expires, settings.dialect, settings.expires);
                     self.keep_up(slot, every, renewal, now);
                 }
-                Event::Arrived(_) | Event::Ended => {}
+                Event::Arrived(_)
+                | Event::Ended
+                | Event::Noticed(_)
+                | Event::Watching(_)
+                | Event::Unwatched(_) => {}
             }
             self.notices.push_back((slot, Notice::Endpoint(event)));
         }

@@ -44,8 +44,8 @@ impl Connected<IncomingStream<'_, Listener>> for Ends {
     }
 }
 
-/// Lets requests of this machine pass, and of no page in its browser: that would name the server
-/// by another name than its address.
+/// Lets requests of this machine pass, but none that a proxy on it passes on, nor one of a page in
+/// its browser: that would name the server by another name than its address.
 struct FromHere;
 
 impl<S: Send + Sync> FromRequestParts<S> for FromHere {
@@ -57,12 +57,16 @@ impl<S: Send + Sync> FromRequestParts<S> for FromHere {
             ends.peer.to_canonical().is_loopback() || Some(ends.peer) == ends.own
         });
         let host = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok());
-        if is_here && host.is_some_and(is_address) {
+        let is_passed_on = PASSED_ON.iter().any(|name| parts.headers.contains_key(*name));
+        if is_here && !is_passed_on && host.is_some_and(is_address) {
             return Ok(FromHere);
         }
         Err(refused(StatusCode::FORBIDDEN, "only the machine of the server itself is answered"))
     }
 }
+
+/// Headers of requests that come from elsewhere.
+const PASSED_ON: [&str; 4] = ["forwarded", "via", "x-forwarded-for", "x-real-ip"];
 
 /// True for an IP address, or the name of this machine to itself, with a port or without.
 fn is_address(host: &str) -> bool {

@@ -66,6 +66,8 @@ limits! {
     XmlElements, xml_elements_max: usize = 16_384;
     /// Attributes of one XML element, and namespace prefixes in scope at it.
     XmlAttributes, xml_attributes_max: usize = 64;
+    /// The URI of one XML namespace: what is stored declares again what was declared around it.
+    XmlNamespaceBytes, xml_namespace_bytes_max: usize = 256;
     /// Parts of one multipart body: a whole contact list of 1,000.
     MimeParts, mime_parts_max: usize = 1024;
     /// Keep-alive CRLFs a connection may send a second before it is closed as a flood.

@@ -10,8 +10,8 @@ pub trait Ledger: Send + Sync {
     /// Takes a record without waiting, or gives it back when there is no room.
     fn record(&self, record: Record) -> Result<(), Record>;
 
-    /// Takes rows of a user without waiting. `receipt` is answered once they are durable, or at once
-    /// when there is no room.
+    /// Takes rows of a user without waiting. `receipt` is answered once they are durable, or at
+    /// once when there is no room.
     fn write(&self, write: Write, receipt: Receipt);
 
     /// How it does.

@@ -101,7 +101,10 @@ impl Shard {
             }
             None if package(message) == b"presence" => {
                 let format = format(message);
-                let what = self.resources(message, Some(&user))?;
+                let what = self.resources(message)?;
+                if what.list.is_some() && self.local_user(message.uri())? != user {
+                    return Err(Reject::NotYours);
+                }
                 let (categories, list) = (what.categories, what.list.clone());
                 asked = Some(what);
                 Topic::Presence(Presence { format, categories, list, homes: Vec::new() })
@@ -171,7 +174,7 @@ impl Shard {
                 categories: CategorySet::ALL,
                 list: None,
             }),
-            Topic::Presence(_) => Some(self.resources(message, None)?),
+            Topic::Presence(_) => Some(self.resources(message)?),
         };
         if let Some(entry) = self.subscriptions.get_mut(slot) {
             entry.dialog.extend(now.after(std::time::Duration::from_secs(u64::from(expires))));
@@ -286,10 +289,9 @@ impl Shard {
         }
     }
 
-    /// Whom a SUBSCRIBE to presence asks for: a list in its body, or the Request-URI. A list is
-    /// that of its `owner`, to whom the SUBSCRIBE goes; in a dialog, where there is none to name,
-    /// it goes to our Contact.
-    fn resources(&mut self, message: Message<'_>, owner: Option<&Aor>) -> Result<Asked, Reject> {
+    /// Whom a SUBSCRIBE to presence asks for: a list in its body, or the Request-URI, which in a
+    /// dialog is our own Contact.
+    fn resources(&mut self, message: Message<'_>) -> Result<Asked, Reject> {
         let body = message.body();
         let limits = &self.settings.limits;
         let batch = if message.is_media_type("application/msrtc-adrl-categorylist+xml") {
@@ -309,11 +311,6 @@ impl Shard {
         } else {
             return Err(Reject::UnsupportedMedia);
         };
-        if let Some(owner) = owner
-            && self.local_user(message.uri())? != *owner
-        {
-            return Err(Reject::NotYours);
-        }
         Ok(self.within_bounds(batch, message.uri()))
     }
 

@@ -117,7 +117,7 @@ impl Shard {
             Err(PublishError::Stale(stale)) => {
                 self.counters.count(Series::PublicationConflicts);
                 let fault = content(ms::fault::CONTENT_TYPE, ms::fault::wrong_versions(&stale));
-                self.answer_service_with(&service, 409, Some(&fault));
+                self.conflict(user, service, fault);
             }
             Err(PublishError::TooMany) => {
                 self.counters.hit(Limit::Publications);

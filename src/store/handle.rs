@@ -38,7 +38,8 @@ impl Store {
         let mut database = Database::open(folder, limits.store_busy_timeout)?;
         let lost = database.end_lost_cdrs()?;
         let (records, records_out) = channel::bounded(limits.control_queue_max);
-        // Only an unbounded queue gives up what it holds when its reader ends; the handles bound it.
+        // Only an unbounded queue gives up what it holds when its reader ends; the handles bound
+        // it.
         let (writes, writes_out) = channel::unbounded();
         let (requests, requests_out) = channel::bounded(limits.store_requests_max);
         let shared = Arc::new(Shared::default());

@@ -5,6 +5,7 @@
 
 pub mod client;
 pub mod digest;
+pub mod fanout;
 pub mod net;
 pub mod ntlm;
 pub mod presence;

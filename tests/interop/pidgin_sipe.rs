@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -66,10 +67,28 @@ impl Purple {
         purple
     }
 
-    /// Signs a user in over TLS and waits for it.
+    /// Signs a user in over TLS, and waits until the client has got and published all it does at
+    /// its start: what it is told to do before that, it forgets in part.
     pub fn sign_in(&mut self, server: &Server, user: &str) {
         self.account(server, user, PASSWORD);
+        self.signed_on(user);
+    }
+
+    /// Signs an account off.
+    pub fn sign_off(&mut self, user: &str) {
+        self.run(&format!("logout {user}"));
+        self.wait("signed-off", &[("acct", user)]);
+    }
+
+    /// Signs an account in again.
+    pub fn sign_in_again(&mut self, user: &str) {
+        self.run(&format!("login {user}"));
+        self.signed_on(user);
+    }
+
+    fn signed_on(&mut self, user: &str) {
         self.wait("signed-on", &[("acct", user)]);
+        self.wait("own-status", &[]);
     }
 
     /// Makes an account and tells it to sign in.
@@ -99,11 +118,30 @@ impl Purple {
         })
     }
 
+    /// Waits until another user is seen in a state, after what was waited for before.
+    pub fn sees_state(&mut self, user: &str, state: &str) {
+        let who = format!("sip:{user}@example.test");
+        let fields = [("who", who.as_str()), ("status", state)];
+        const EVENTS: [&str; 3] = ["buddy-signed-on", "buddy-signed-off", "buddy-status"];
+        self.program.wait_for(&format!("{user} {state}"), |line| {
+            let found: Value = serde_json::from_str(line).ok()?;
+            EVENTS.iter().any(|event| is_event(&found, event, &fields)).then_some(())
+        });
+    }
+
     /// How often an event has happened.
     pub fn count(&self, event: &str, fields: &[(&str, &str)]) -> usize {
         let lines = self.program.lines();
         let events = lines.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
         events.filter(|found| is_event(found, event, fields)).count()
+    }
+
+    /// Waits until an event has happened, whatever was waited for before.
+    pub fn sees(&self, event: &str, fields: &[(&str, &str)]) {
+        eventually(&format!("event {event} {fields:?}"), || match self.count(event, fields) {
+            0 => Err("it did not happen".to_owned()),
+            _ => Ok(()),
+        });
     }
 
     /// What the client and its library wrote for those who look for faults: every SIP message, and
@@ -126,12 +164,25 @@ impl Purple {
         self.run("quit");
         self.program.wait_success();
         let wrong = complaints(&self.log(), self.count("signed-on", &[]));
-        assert!(wrong.is_empty(), "{wrong:#?}\n{}", self.log());
+        assert!(wrong.is_empty(), "{wrong:#?}");
     }
 
     /// Ends the client at once: it cannot say goodbye.
     pub fn kill(mut self) {
         self.program.kill();
+    }
+}
+
+impl Drop for Purple {
+    /// The debug log of a client in a test that failed stays, to be looked at.
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let kept = built_folder().join(format!("{}.log", self.program.pid()));
+            // Without it the failure is told all the same.
+            if fs::copy(self.folder.path().join(LOG), &kept).is_ok() {
+                eprintln!("debug log of pidgin-sipe: {}", kept.display());
+            }
+        }
     }
 }
 
@@ -148,7 +199,7 @@ fn build() -> PathBuf {
     require_file("/usr/include/libxml2/libxml/parser.h", "libxml2-dev");
     require_file("/usr/lib/purple-2/libsipe.so", "pidgin-sipe");
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/purple");
-    let built = Path::new(env!("CARGO_TARGET_TMPDIR")).join("purple");
+    let built = built_folder();
     fs::create_dir_all(&built).unwrap();
     let lock = File::create(built.join("lock")).unwrap();
     lock.lock().unwrap();
@@ -160,6 +211,11 @@ fn build() -> PathBuf {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
     built
+}
+
+/// Where the driver is built, and debug logs are kept.
+fn built_folder() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("purple")
 }
 
 /// Lync clients are asked for Digest.

@@ -9,6 +9,7 @@ mod drain;
 mod forking;
 mod identity;
 mod limits;
+mod lists;
 mod lockout;
 mod malformed;
 mod ntlm;

@@ -166,6 +166,29 @@ fn a_subscription_is_refreshed_and_ended_in_its_dialog() {
 }
 
 #[test]
+fn a_batch_in_the_dialog_adds_to_those_watched() {
+    for shards in [1, 2, 4] {
+        let mut net = Net::new(shards);
+        let mut alice = Client::lync(&mut net, 0, "alice");
+        let mut bob = Client::lync(&mut net, shards - 1, "bob");
+        let mut carol = Client::lync(&mut net, shards / 2, "carol");
+        let first = alice.batch(&["bob"]);
+        let accepted = ok(&mut net, alice.conn, &first);
+        let more = alice.batch_again(&first, &accepted, 2, "carol");
+        let answer = ok(&mut net, alice.conn, &more);
+        assert!(answer.body().contains("uri=\"sip:carol@example.test\""), "{answer:?}");
+        assert!(!answer.body().contains("uri=\"sip:bob@example.test\""), "{answer:?}");
+        for one in [&mut bob, &mut carol] {
+            ok(&mut net, one.conn, &one.publish_state(BUSY, 0));
+            let told = net.recv(alice.conn);
+            assert_eq!(told.header("Call-ID"), first.value("Call-ID"));
+            assert!(told.body().contains(&format!("uri=\"{}\"", uri(&one.user))), "{told:?}");
+        }
+        net.silent(&[alice.conn, bob.conn, carol.conn]);
+    }
+}
+
+#[test]
 fn a_subscription_that_nobody_refreshes_runs_out() {
     let mut net = Net::new(2);
     let mut alice = Client::simple(&mut net, 1, "alice");

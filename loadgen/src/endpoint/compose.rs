@@ -10,6 +10,9 @@ use crate::registration::Registration;
 use crate::settings::{Dialect, Transport};
 use crate::template::{Field, Fields};
 
+/// How a Lync client says that it need not be asked for answers.
+const BENOTIFY: &[u8] = b"Supported: ms-benotify\r\nProxy-Require: ms-benotify\r\n";
+
 /// Buffers for the fields of one request.
 #[derive(Debug, Default)]
 pub(super) struct Text {
@@ -17,6 +20,8 @@ pub(super) struct Text {
     pub(super) body: Vec<u8>,
     pub(super) call_id: Vec<u8>,
     pub(super) cseq: Vec<u8>,
+    pub(super) expires: Vec<u8>,
+    pub(super) if_match: Vec<u8>,
     pub(super) lines: Vec<u8>,
     pub(super) uri: Vec<u8>,
 }
@@ -29,6 +34,8 @@ pub(super) enum Request {
     Bye,
     Invite,
     Message,
+    Subscribe,
+    Unsubscribe,
 }
 
 impl Env {
@@ -40,6 +47,15 @@ impl Env {
             (Dialect::Simple, Transport::Tls) => b"TLS",
             (Dialect::Simple, Transport::Tcp) => b"TCP",
         }
+    }
+
+    /// Writes the Expires line of a subscription or publication.
+    pub(super) fn name_interval(&mut self) {
+        let Env { text, settings, .. } = self;
+        text.expires.clear();
+        text.expires.extend_from_slice(b"Expires: ");
+        push_number(&mut text.expires, settings.expires.as_secs());
+        text.expires.extend_from_slice(b"\r\n");
     }
 }
 
@@ -122,11 +138,13 @@ impl Endpoint {
         number: u32,
     ) {
         let transport = env.transport();
-        let Env { templates, text, .. } = env;
+        let Env { templates, text, benotify, .. } = env;
         let (template, kind) = match request {
             Request::Invite => (&templates.invite, b'i'),
             Request::Message => (&templates.message, b'm'),
             Request::Bye => (&templates.bye, b'b'),
+            Request::Subscribe => (&templates.subscribe, b'w'),
+            Request::Unsubscribe => (&templates.unsubscribe, b'w'),
             Request::Ack => (&templates.ack, b'a'),
             // Part of the INVITE's own transaction: same branch.
             Request::AckOfRefusal => (&templates.ack, b'i'),
@@ -140,6 +158,8 @@ impl Endpoint {
             .set(Field::PeerTag, &dialog.peer_tag)
             .set(Field::Tag, &dialog.local_tag)
             .set(Field::CallId, &dialog.call_id)
+            .set(Field::Benotify, if *benotify { BENOTIFY } else { &[] })
+            .set(Field::Expires, &text.expires)
             .set(Field::Body, &text.body);
         template.render(&fields, &mut link.out);
     }
@@ -165,6 +185,35 @@ impl Endpoint {
             .set(Field::CallId, &text.call_id)
             .set(Field::Body, &text.body);
         templates.message.render(&fields, &mut link.out);
+    }
+
+    /// Sends a publication, or takes the last one back; the part of its document that differs and
+    /// its condition stand in the buffers.
+    pub(super) fn send_publish(
+        &self,
+        env: &mut Env,
+        link: &mut Link,
+        number: u32,
+        taken_back: bool,
+    ) {
+        let transport = env.transport();
+        env.name_interval();
+        let Env { templates, text, .. } = env;
+        text.begin(number, &self.stem, b'p');
+        text.call_id.clear();
+        text.call_id.push(b'p');
+        push_number(&mut text.call_id, u64::from(number));
+        text.call_id.push(b'.');
+        text.call_id.extend_from_slice(&self.stem);
+        let mut fields = self.fields(&link.place, text, transport);
+        fields
+            .set(Field::Tag, &self.stem)
+            .set(Field::CallId, &text.call_id)
+            .set(Field::Expires, &text.expires)
+            .set(Field::IfMatch, &text.if_match)
+            .set(Field::Body, &text.body);
+        let unpublish = templates.unpublish.as_ref().filter(|_| taken_back);
+        unpublish.unwrap_or(&templates.publish).render(&fields, &mut link.out);
     }
 
     fn fields<'a>(&'a self, place: &'a Place, text: &'a Text, transport: &'a [u8]) -> Fields<'a> {

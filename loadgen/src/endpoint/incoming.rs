@@ -39,6 +39,8 @@ impl Endpoint {
                 true
             }
             Some(b's') => self.dialog_answered(env, link, message, status, events),
+            Some(b'p') => self.publish_answered(message, status, events),
+            Some(b'w') => self.subscription_answered(env, message, status, events),
             _ => false,
         }
     }
@@ -156,6 +158,9 @@ impl Endpoint {
         seen: &mut Seen,
         events: &mut Vec<Event>,
     ) {
+        if matches!(message.method(), b"NOTIFY" | b"BENOTIFY") {
+            self.notified(message, events);
+        }
         let own_tag = param_of(message.value(Name::To), "tag");
         let call_id = message.value(Name::CallId);
         let known = self.dialogs.iter().position(|dialog| dialog.matches(call_id, own_tag));
@@ -252,6 +257,6 @@ impl Endpoint {
     }
 }
 
-fn outcome(status: u16) -> Result<(), Cause> {
+pub(super) fn outcome(status: u16) -> Result<(), Cause> {
     if (200..300).contains(&status) { Ok(()) } else { Err(Cause::Status(status)) }
 }

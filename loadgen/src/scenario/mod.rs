@@ -1,8 +1,10 @@
 //! What the users do: one file a flow.
 
+mod circle;
 mod connect;
 mod idle;
 mod im;
+mod presence;
 mod refresh;
 
 use crate::clock::Moment;
@@ -42,7 +44,12 @@ pub trait Scenario {
     /// No new operations.
     fn stop(&mut self);
 
-    /// How many accepted messages of the window have not arrived.
+    /// The operation that the arrival of a message or state is.
+    fn arrival(&self) -> Operation {
+        Operation::Delivery
+    }
+
+    /// How many accepted messages or states of the window have not arrived.
     fn missing(&self, _world: &World) -> u64 {
         0
     }
@@ -97,8 +104,9 @@ pub fn main_operation(flow: Flow) -> Operation {
 pub fn measured(flow: Flow) -> &'static [Operation] {
     match flow {
         Flow::Connect => &[Operation::Connect],
-        Flow::Idle => &[Operation::Hold],
+        Flow::Idle { .. } => &[Operation::Hold],
         Flow::Im { .. } => &[Operation::Message, Operation::Delivery],
+        Flow::Presence { .. } => &[Operation::Notify, Operation::Publish],
         Flow::Register { refresh: false } => &[Operation::SignIn],
         Flow::Register { refresh: true } => &[Operation::Refresh],
     }
@@ -108,8 +116,11 @@ pub fn measured(flow: Flow) -> &'static [Operation] {
 pub fn scenario(settings: &Settings, share: Share) -> Box<dyn Scenario> {
     match settings.flow {
         Flow::Connect => Box::new(connect::Connect::new(settings, share, Purpose::Connect)),
-        Flow::Idle => Box::new(idle::Idle),
+        Flow::Idle { contacts, .. } => Box::new(idle::Idle::new(settings, share, contacts)),
         Flow::Im { body } => Box::new(im::Im::new(settings, share, body)),
+        Flow::Presence { watchers, .. } => {
+            Box::new(presence::Presence::new(settings, share, watchers))
+        }
         Flow::Register { refresh: false } => {
             Box::new(connect::Connect::new(settings, share, Purpose::SignIn))
         }

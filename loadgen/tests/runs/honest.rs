@@ -4,7 +4,7 @@
 use crate::registrar::{Faults, Registrar};
 use loadgen::report::{Ending, Report};
 use loadgen::run::run;
-use loadgen::settings::{Dialect, Flow, Load, Settings};
+use loadgen::settings::{Dialect, Flow, Load, Notify, Settings};
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
@@ -191,7 +191,10 @@ fn connections_and_registrations_are_counted_each() {
     let refresh = conduct(Settings { flow: refresh, ..settings(&registrar) });
     assert!(refresh.passed, "{refresh}");
     assert!((195..=201).contains(&refresh.operations["refresh"].succeeded), "{refresh}");
-    let idle = conduct(Settings { flow: Flow::Idle, ..settings(&registrar) });
+    let idle = conduct(Settings {
+        flow: Flow::Idle { contacts: 0, notify: Notify::Notify },
+        ..settings(&registrar)
+    });
     assert!(idle.passed, "{idle}");
     assert_eq!(idle.operations["hold"].succeeded, 8);
     let closed = Settings { flow: Flow::Connect, load: Load::Window(4), ..settings(&registrar) };

@@ -111,7 +111,7 @@ async fn what_is_no_address_is_refused_unasked() {
 }
 
 #[tokio::test]
-async fn a_page_in_a_browser_that_calls_the_server_by_another_name_learns_nothing() {
+async fn a_page_in_a_browser_and_a_stranger_behind_a_proxy_learn_nothing() {
     let path = "GET /contacts/alice@example.test";
     for (host, status) in [
         ("evil.example:9090", "HTTP/1.1 403 Forbidden"),
@@ -119,6 +119,7 @@ async fn a_page_in_a_browser_that_calls_the_server_by_another_name_learns_nothin
         ("localhost:9090", "HTTP/1.1 404 Not Found"),
         ("[::1]:9090", "HTTP/1.1 404 Not Found"),
         ("10.0.0.5", "HTTP/1.1 404 Not Found"),
+        ("localhost\r\nX-Forwarded-For: 10.0.0.5", "HTTP/1.1 403 Forbidden"),
     ] {
         let address = start(answering(Answer::NoSuchUser), Limits::default()).await;
         assert_eq!(ask_host(address, path, host).await.0, status, "{host}");

@@ -6,11 +6,25 @@
 use super::tree::{Content, Element, NodeId};
 use super::{XSI, escape_attribute, escape_text};
 
-impl Element<'_> {
-    /// Appends this element, with a declaration of each prefix it uses.
+impl<'t> Element<'t> {
+    /// Appends this element, with one declaration of each prefix that it uses and that is declared
+    /// outside of it.
     pub fn copy_to(self, out: &mut String) {
-        let mut scope = Scope { declared: vec![("xml", super::XML)] };
-        let mut open: Vec<(Element<'_>, usize)> = Vec::new();
+        let mut scope = Scope { within: vec![("xml", super::XML)], outside: Vec::new(), at: None };
+        self.write(&mut scope, out);
+        let mut declarations = String::new();
+        for (prefix, uri) in scope.outside {
+            declarations.push_str(if prefix.is_empty() { " xmlns" } else { " xmlns:" });
+            declarations.push_str(prefix);
+            declarations.push_str("=\"");
+            escape_attribute(&mut declarations, uri);
+            declarations.push('"');
+        }
+        out.insert_str(scope.at.unwrap_or(out.len()), &declarations);
+    }
+
+    fn write(self, scope: &mut Scope<'t>, out: &mut String) {
+        let mut open: Vec<(Element<'t>, usize)> = Vec::new();
         let mut next = self.id;
         loop {
             let Some(node) = self.document.node(next) else { return };
@@ -19,12 +33,12 @@ impl Element<'_> {
                 Content::Text(text) => escape_text(out, text),
                 Content::Element(tag) => {
                     let element = Element { document: self.document, id: next, tag };
-                    let in_scope = scope.declared.len();
-                    start_tag(element, &mut scope, out);
+                    let in_scope = scope.within.len();
+                    start_tag(element, scope, out);
                     below = node.first_child;
                     if below == NodeId::NONE {
                         out.push_str("/>");
-                        scope.declared.truncate(in_scope);
+                        scope.within.truncate(in_scope);
                     } else {
                         out.push('>');
                         open.push((element, in_scope));
@@ -47,7 +61,7 @@ impl Element<'_> {
                 }
                 let Some((element, in_scope)) = open.pop() else { return };
                 end_tag(element, out);
-                scope.declared.truncate(in_scope);
+                scope.within.truncate(in_scope);
                 next = element.id;
             }
         }
@@ -61,29 +75,25 @@ impl Element<'_> {
     }
 }
 
-/// The prefixes declared in the copy, innermost last.
+/// Which prefixes are declared in the copy.
 struct Scope<'t> {
-    declared: Vec<(&'t str, &'t str)>,
+    /// In the elements that are open, innermost last.
+    within: Vec<(&'t str, &'t str)>,
+    /// Around the element that is copied, as far as they are used: what stands for a prefix there
+    /// is one thing only.
+    outside: Vec<(&'t str, &'t str)>,
+    /// Where the first start tag ends: these are declared there.
+    at: Option<usize>,
 }
 
 impl<'t> Scope<'t> {
-    /// True if `prefix` stands for `uri` here.
-    fn has(&self, prefix: &str, uri: &str) -> bool {
-        let found = self.declared.iter().rev().find(|(declared, _)| *declared == prefix);
-        found.is_some_and(|(_, declared)| *declared == uri)
-    }
-
-    /// Declares `prefix` if it stands for anything else here.
-    fn need(&mut self, prefix: &'t str, uri: &'t str, out: &mut String) {
-        if self.has(prefix, uri) {
-            return;
+    /// Sees that `prefix` stands for `uri`.
+    fn need(&mut self, prefix: &'t str, uri: &'t str) {
+        let is_it = |(declared, _): &&(&str, &str)| *declared == prefix;
+        let within = self.within.iter().rev().find(is_it);
+        if within.is_none() && !self.outside.iter().any(|one| is_it(&one)) {
+            self.outside.push((prefix, uri));
         }
-        self.declared.push((prefix, uri));
-        out.push_str(if prefix.is_empty() { " xmlns" } else { " xmlns:" });
-        out.push_str(prefix);
-        out.push_str("=\"");
-        escape_attribute(out, uri);
-        out.push('"');
     }
 }
 
@@ -92,7 +102,7 @@ fn start_tag<'t>(element: Element<'t>, scope: &mut Scope<'t>, out: &mut String) 
     name(element.tag.prefix, element.tag.name, out);
     for attribute in element.attributes() {
         if let Some(prefix) = attribute.declares() {
-            scope.declared.push((prefix, &attribute.value));
+            scope.within.push((prefix, &attribute.value));
         }
         out.push(' ');
         name(attribute.prefix, attribute.name, out);
@@ -100,11 +110,11 @@ fn start_tag<'t>(element: Element<'t>, scope: &mut Scope<'t>, out: &mut String) 
         escape_attribute(out, &attribute.value);
         out.push('"');
     }
-    scope.need(element.tag.prefix, element.namespace(), out);
+    scope.need(element.tag.prefix, element.namespace());
     for attribute in element.attributes() {
         let uri = element.document.namespace(attribute.namespace);
         if attribute.namespace != 0 {
-            scope.need(attribute.prefix, uri, out);
+            scope.need(attribute.prefix, uri);
         }
         // The value of xsi:type is a name too (XML Schema part 1 section 2.6.1).
         if uri == XSI
@@ -112,9 +122,10 @@ fn start_tag<'t>(element: Element<'t>, scope: &mut Scope<'t>, out: &mut String) 
             && let Some((prefix, _)) = attribute.value.split_once(':')
             && let Some(uri) = element.declared(prefix)
         {
-            scope.need(prefix, uri, out);
+            scope.need(prefix, uri);
         }
     }
+    scope.at.get_or_insert(out.len());
 }
 
 fn end_tag(element: Element<'_>, out: &mut String) {

@@ -26,6 +26,8 @@ pub enum Error {
     DuplicateAttribute,
     /// A prefix that is not declared, or a declaration that may not be.
     Namespace,
+    /// The URI of a namespace is longer than `xml_namespace_bytes_max`.
+    NamespaceTooLong,
     /// Tags do not nest, or end within.
     Nesting,
     /// No element, more than one, or text beside it.
@@ -54,6 +56,7 @@ impl Error {
             Error::Attribute => "Malformed XML Attribute",
             Error::DuplicateAttribute => "Duplicate XML Attribute",
             Error::Namespace => "Malformed XML Namespace",
+            Error::NamespaceTooLong => "XML Namespace Too Long",
             Error::Nesting => "XML Tags Do Not Nest",
             Error::Root => "XML Without Single Root",
             Error::Syntax => "Malformed XML",
@@ -69,6 +72,7 @@ impl Error {
             Error::TooLarge => Some(Limit::SipBodyBytes),
             Error::TooDeep => Some(Limit::XmlDepth),
             Error::TooManyElements => Some(Limit::XmlElements),
+            Error::NamespaceTooLong => Some(Limit::XmlNamespaceBytes),
             Error::TooManyAttributes => Some(Limit::XmlAttributes),
             _ => None,
         }

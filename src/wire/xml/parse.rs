@@ -241,6 +241,9 @@ impl<'a, 'l> Parser<'a, 'l> {
         {
             return Err(Error::Namespace);
         }
+        if uri.len() > self.limits.xml_namespace_bytes_max {
+            return Err(Error::NamespaceTooLong);
+        }
         if self.scope.len() > self.limits.xml_attributes_max {
             return Err(Error::TooManyAttributes);
         }

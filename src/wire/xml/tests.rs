@@ -126,6 +126,8 @@ fn bounds_hold() {
     let text = |len: usize| format!("<a>{}</a>", "x".repeat(len - 7));
     assert_eq!((refusal(&text(4096)), refusal(&text(4097))), (None, Some(Error::TooLarge)));
     assert_eq!(refusal(&"<a>".repeat(1000)), Some(Error::TooDeep));
+    let long = |len: usize| format!("<a xmlns='{}'/>", "u".repeat(len));
+    assert_eq!((refusal(&long(256)), refusal(&long(257))), (None, Some(Error::NamespaceTooLong)));
     assert_eq!(Error::TooDeep.limit(), Some(Limit::XmlDepth));
     assert_eq!(Error::Syntax.limit(), None);
 }
@@ -138,9 +140,14 @@ fn a_copy_is_complete_in_itself() {
     let document = Document::parse(xml.as_bytes(), &Limits::default()).unwrap();
     let copies: Vec<_> = document.root().children().map(Element::copy).collect();
     let a = "<q:a b=\"'&quot;\" q:c=\"\" xsi:type=\"q:t\" xmlns:q=\"urn:q\" \
-        xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\"> 1 <d xmlns=\"urn:p\"/>2 \
+        xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" xmlns=\"urn:p\"> 1 <d/>2 \
         <e xmlns=\"\"><q:f/></e></q:a>";
     assert_eq!(copies, [a, "<g xmlns=\"urn:g\">&gt;\n<h/></g>", "<i xmlns=\"urn:p\"/>"]);
+    let often = "<a xmlns:p='urn:p'><b><p:c/><p:c/><p:c xmlns:p='urn:q'/></b></a>";
+    let often = Document::parse(often.as_bytes(), &Limits::default()).unwrap();
+    let inner = often.root().children().next().unwrap();
+    let once = "<b xmlns=\"\" xmlns:p=\"urn:p\"><p:c/><p:c/><p:c xmlns:p=\"urn:q\"/></b>";
+    assert_eq!(inner.copy(), once, "declared once however often it is used");
     let none = Document::parse(b"<a><b/></a>", &Limits::default()).unwrap();
     let inner = none.root().children().next().unwrap();
     assert_eq!(inner.copy(), "<b xmlns=\"\"/>", "also within a document that has a default");

@@ -21,7 +21,7 @@ use crate::harness::{Client, DOMAIN, Device, Net};
 use crate::stage::{Stage, USERS};
 
 /// Things that happen in one run.
-const STEPS: u32 = 900;
+const STEPS: u32 = 1_200;
 
 /// Of 100 runs those with bounds so tight that they are hit, those in which the users see only
 /// their contacts' presence, and those in which Lync clients sign in by NTLM.

@@ -1,0 +1,91 @@
+//! How an endpoint publishes its own state.
+
+use super::incoming::outcome;
+use super::{Endpoint, Env, Event, Wait};
+use crate::link::Link;
+use crate::number::read_number;
+use crate::publication::Publications;
+use crate::scan::{Message, Name};
+use crate::settings::Dialect;
+use crate::stamp::Stamp;
+use crate::stats::{Cause, Operation};
+use crate::transactions::Pending;
+
+impl Endpoint {
+    /// Publishes a state that carries `stamp`. One publication at a time: the next needs the
+    /// version or the entity tag that the answer gives.
+    pub fn publish(
+        &mut self,
+        env: &mut Env,
+        link: &mut Link,
+        stamp: &Stamp,
+    ) -> Result<Wait, Cause> {
+        let waits = |number| self.pager.peek(number).is_some();
+        if self.publications.last.is_some_and(waits) {
+            return Err(Cause::Overrun);
+        }
+        self.pager_count += 1;
+        let number = self.pager_count;
+        let pending = Pending { operation: Operation::Publish, intended: stamp.intended };
+        self.pager.begin(number, pending);
+        self.publications.last = Some(number);
+        env.text.body.clear();
+        env.text.if_match.clear();
+        match env.settings.dialect {
+            Dialect::Ms => {
+                let epid = &self.identity.epid;
+                self.publications.write_categories(epid, env.state, stamp, &mut env.text.body);
+            }
+            Dialect::Simple => {
+                let person = &self.identity.epid;
+                self.publications.write_condition(&mut env.text.if_match);
+                self.publications.write_person(person, stamp, &mut env.text.body);
+            }
+        }
+        self.send_publish(env, link, number, false);
+        Ok(Wait::Pager { number })
+    }
+
+    /// Takes back what would outlive the connection; `None` when there is nothing.
+    pub fn unpublish(&mut self, env: &mut Env, link: &mut Link, pending: Pending) -> Option<Wait> {
+        let Env { text, templates, .. } = env;
+        text.if_match.clear();
+        self.publications.write_condition(&mut text.if_match);
+        if text.if_match.is_empty() || templates.unpublish.is_none() {
+            return None;
+        }
+        self.pager_count += 1;
+        let number = self.pager_count;
+        self.pager.begin(number, pending);
+        self.publications = Publications::default();
+        self.send_publish(env, link, number, true);
+        Some(Wait::Pager { number })
+    }
+
+    /// Takes the answer to a publication; false when it answers nothing.
+    pub(super) fn publish_answered(
+        &mut self,
+        message: Message<'_>,
+        status: u16,
+        events: &mut Vec<Event>,
+    ) -> bool {
+        let call_id = message.value(Name::CallId);
+        let own = call_id.strip_suffix(self.stem.as_slice()).unwrap_or_default();
+        let number = own.get(1..own.len().saturating_sub(1)).and_then(read_number);
+        if number != Some(u64::from(message.cseq())) {
+            return false;
+        }
+        if status < 200 {
+            return self.pager.peek(message.cseq()).is_some();
+        }
+        let Some(pending) = self.pager.finish(message.cseq()) else { return false };
+        if pending.operation == Operation::Unpublish {
+            events.push(Event::Finished { pending, result: outcome(status) });
+            return true;
+        }
+        let known = self.publications.answered(&self.identity.epid, message, status);
+        let result = outcome(status).and(known.then_some(()).ok_or(Cause::Protocol));
+        events.push(Event::Finished { pending, result });
+        true
+    }
+}

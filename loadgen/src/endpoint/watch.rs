@@ -1,0 +1,141 @@
+//! How an endpoint watches others: subscriptions, and what they bring.
+
+use super::compose::Request;
+use super::incoming::outcome;
+use super::{Endpoint, Env, Event, Wait};
+use crate::dialog::{Dialog, State};
+use crate::link::Link;
+use crate::number::read_number;
+use crate::population::address_of;
+use crate::scan::{Message, Name, param_of};
+use crate::settings::Dialect;
+use crate::stamp::Stamp;
+use crate::stats::Cause;
+use crate::subscription::{Subscription, active};
+use crate::transactions::Pending;
+
+impl Endpoint {
+    /// Subscribes to the presence of users, by their numbers: a batch (`ms`), or the first
+    /// (`simple`).
+    pub fn subscribe(
+        &mut self,
+        env: &mut Env,
+        link: &mut Link,
+        watched: &[u32],
+        pending: Pending,
+    ) -> Wait {
+        self.subscription_count += 1;
+        let id = self.subscription_count;
+        let call_id = [b"w", id.to_string().as_bytes(), b".", &self.stem].concat();
+        let tag = [self.stem.as_slice(), b"w", id.to_string().as_bytes()].concat();
+        let own = &self.identity.aor;
+        env.text.body.clear();
+        let mut dialog = match (env.settings.dialect, watched.first()) {
+            (Dialect::Simple, Some(first)) => {
+                Dialog::invite(id, call_id, tag, &address_of(&env.settings, *first))
+            }
+            _ => Dialog::invite(id, call_id, tag, own),
+        };
+        if env.settings.dialect == Dialect::Ms {
+            for number in watched {
+                let address = address_of(&env.settings, *number);
+                let resource = format!("<resource uri=\"sip:{address}\"/>\r\n");
+                env.text.body.extend_from_slice(resource.as_bytes());
+            }
+        }
+        dialog.cseq = 1;
+        dialog.transactions.begin(1, pending);
+        env.name_interval();
+        self.send_in_dialog(env, link, &dialog, Request::Subscribe, 1);
+        self.subscriptions.push(Subscription { dialog, watched: watched.to_vec() });
+        Wait::Subscription { id, number: 1 }
+    }
+
+    /// Ends every subscription; returns what waits for answers.
+    pub fn unsubscribe(
+        &mut self,
+        env: &mut Env,
+        link: &mut Link,
+        pending: Pending,
+        waits: &mut Vec<Wait>,
+    ) {
+        let mut subscriptions = std::mem::take(&mut self.subscriptions);
+        for Subscription { dialog, .. } in &mut subscriptions {
+            if dialog.state == State::Established {
+                dialog.cseq += 1;
+                dialog.state = State::Ending;
+                dialog.transactions.begin(dialog.cseq, pending);
+                self.send_in_dialog(env, link, dialog, Request::Unsubscribe, dialog.cseq);
+                waits.push(Wait::Subscription { id: dialog.id, number: dialog.cseq });
+            }
+        }
+        self.subscriptions = subscriptions;
+    }
+
+    /// Takes an answer to SUBSCRIBE; false when it answers nothing.
+    pub(super) fn subscription_answered(
+        &mut self,
+        env: &Env,
+        message: Message<'_>,
+        status: u16,
+        events: &mut Vec<Event>,
+    ) -> bool {
+        let Some(at) = self.subscription_of(message, Name::From) else { return false };
+        let Subscription { dialog, watched } = &mut self.subscriptions[at];
+        if status < 200 {
+            return dialog.transactions.peek(message.cseq()).is_some();
+        }
+        let Some(pending) = dialog.transactions.finish(message.cseq()) else { return false };
+        let mut result = outcome(status);
+        if dialog.state == State::Inviting && result.is_ok() {
+            if !dialog.establish(message) {
+                result = Err(Cause::Protocol);
+            } else if env.settings.dialect == Dialect::Ms {
+                let shown = active(&env.settings, message.body());
+                let asked = watched.len();
+                watched.retain(|number| shown.contains(number));
+                if watched.len() < asked {
+                    result = Err(Cause::Terminated);
+                }
+            }
+        }
+        match dialog.state {
+            State::Established => events.push(Event::Watching(watched.clone())),
+            State::Inviting | State::Ending => {
+                self.subscriptions.remove(at);
+            }
+        }
+        events.push(Event::Finished { pending, result });
+        true
+    }
+
+    /// The deadline of a SUBSCRIBE has come.
+    pub(super) fn subscription_expired(&mut self, id: u32, number: u32) -> Option<Pending> {
+        let at = self.subscriptions.binary_search_by_key(&id, |one| one.dialog.id).ok()?;
+        let pending = self.subscriptions[at].dialog.transactions.finish(number)?;
+        self.subscriptions.remove(at);
+        Some(pending)
+    }
+
+    /// Reads a notification of one of our subscriptions.
+    pub(super) fn notified(&mut self, message: Message<'_>, events: &mut Vec<Event>) {
+        let Some(at) = self.subscription_of(message, Name::To) else { return };
+        events.extend(Stamp::read_all(message.body()).map(Event::Noticed));
+        let state = message.value(Name::SubscriptionState);
+        let ours = self.subscriptions[at].dialog.state == State::Established;
+        if ours && state.to_ascii_lowercase().starts_with(b"terminated") {
+            events.push(Event::Unwatched(self.subscriptions.remove(at).watched));
+        }
+    }
+
+    /// The subscription that a message belongs to; our tag stands in the header `own`.
+    fn subscription_of(&self, message: Message<'_>, own: Name) -> Option<usize> {
+        let call_id = message.value(Name::CallId);
+        let id = call_id.strip_suffix(self.stem.as_slice())?;
+        let id = read_number(id.strip_prefix(b"w")?.strip_suffix(b".")?)?;
+        let at =
+            self.subscriptions.binary_search_by_key(&id, |one| u64::from(one.dialog.id)).ok()?;
+        let own_tag = param_of(message.value(own), "tag");
+        self.subscriptions[at].dialog.matches(call_id, own_tag).then_some(at)
+    }
+}

@@ -1,0 +1,42 @@
+//! The server dies under two pidgin-sipe and comes back where they look for it.
+
+use crate::outside::server::Server;
+use crate::pidgin_presence::watched;
+use crate::pidgin_sipe_ntlm::VERSION_3;
+
+const BOB: (&str, &str) = ("who", "sip:bob@example.test");
+
+fn what_was_said_is_seen_again(server: Server) {
+    let (mut alice, mut bob) = watched(&server);
+    bob.run("status bob busy \"back at noon\"");
+    alice.wait("buddy-text", &[BOB, ("status", "busy"), ("text", "back at noon")]);
+
+    let ready = server.ready;
+    let stopped = server.kill();
+    for (client, user) in [(&mut alice, "alice"), (&mut bob, "bob")] {
+        client.wait("connection-error", &[("acct", user)]);
+        client.sign_off(user);
+    }
+    let server = stopped.start_at(ready);
+    alice.sign_in_again("alice");
+    bob.sign_in_again("bob");
+    alice.wait("buddy-signed-on", &[BOB]);
+    alice.wait("buddy-text", &[BOB, ("status", "busy"), ("text", "back at noon")]);
+    bob.run("status bob away");
+    alice.wait("buddy-status", &[BOB, ("status", "away")]);
+    let metrics = server.metrics();
+    assert_eq!(metrics.value("mynah_publication_conflicts_total"), 0.0);
+    alice.leave();
+    bob.leave();
+    server.stop();
+}
+
+#[test]
+fn what_was_said_is_seen_again_with_version_4_of_the_signatures() {
+    what_was_said_is_seen_again(Server::demo());
+}
+
+#[test]
+fn what_was_said_is_seen_again_with_version_3_of_the_signatures() {
+    what_was_said_is_seen_again(Server::serve(VERSION_3));
+}
