@@ -19,7 +19,11 @@ const CHOICES: [u64; 6] = [3500, 6500, 9500, 12_500, 15_500, 18_500];
 impl Agent {
     /// Does something, as its dialect has it.
     pub fn act(&mut self, stage: &mut Stage, book: &mut Book) {
-        let what = stage.below(100);
+        let fashion = stage.index(book.fashion.len());
+        let what = match stage.chance(40) {
+            true => book.fashion[fashion],
+            false => stage.below(100),
+        };
         match (self.client.ms, what) {
             (_, 0..2) => self.register(stage),
             (_, 2) => self.sign_off(stage),

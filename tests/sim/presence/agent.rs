@@ -204,6 +204,11 @@ impl Agent {
         answer: &Text,
     ) {
         let name = USERS[self.user];
+        let patience_ms = stage.net.now.mono_ms.saturating_sub(PATIENCE_MS);
+        let is_late = |(came_ms, owed): &(u64, Text)| {
+            *came_ms <= patience_ms && owed.header("Call-ID") == call_id
+        };
+        let owes = self.owed.iter().any(is_late);
         let subscription = self.subscriptions.get_mut(call_id).expect("it is its own");
         subscription.waits = false;
         if answer.status() != 200 {
@@ -211,6 +216,7 @@ impl Agent {
             match answer.status() {
                 481 => {
                     let excused = subscription.doubtful
+                        || owes
                         || subscription.over
                         || now_ms + 2_000 >= subscription.until_ms;
                     assert!(excused, "{name}'s {call_id} is gone: {answer:?}");

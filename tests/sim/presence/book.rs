@@ -73,6 +73,8 @@ pub enum Edit {
 /// All of it.
 #[derive(Default)]
 pub struct Book {
+    /// What everybody likes to do in this run.
+    pub fashion: [u64; 3],
     marks: u64,
     publishings: Vec<Publishing>,
     movings: Vec<Moving>,
@@ -85,8 +87,8 @@ pub struct Book {
 
 impl Book {
     /// A book about so many users.
-    pub fn new(users: usize) -> Self {
-        Book { circles: vec![vec![Circle::default()]; users], ..Book::default() }
+    pub fn new(users: usize, fashion: [u64; 3]) -> Self {
+        Book { fashion, circles: vec![vec![Circle::default()]; users], ..Book::default() }
     }
 
     /// A text nobody has used before.

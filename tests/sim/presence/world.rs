@@ -43,6 +43,8 @@ pub struct World {
     agents: Vec<Agent>,
     tight: bool,
     privacy: bool,
+    /// How many of 100 things are a frame or a write that arrives.
+    carries: u64,
     /// The store refuses everything.
     is_store_down: bool,
 }
@@ -74,11 +76,13 @@ impl World {
                 devices.push((user, dice.below(3) > 0));
             }
         }
+        let fashion = [(); 3].map(|()| dice.below(100));
+        let carries = 15 + dice.below(35);
+        let (book, people, agents) = (Book::new(users, fashion), Vec::new(), Vec::new());
         let stage = Stage::new(net, users, dice, told);
-        let (book, people, agents) = (Book::new(users), Vec::new(), Vec::new());
         let is_store_down = false;
         let mut world =
-            World { stage, book, people, devices, agents, tight, privacy, is_store_down };
+            World { stage, book, people, devices, agents, tight, privacy, carries, is_store_down };
         for user in 0..users {
             world.describe(user, false);
         }
@@ -112,13 +116,15 @@ impl World {
     }
 
     fn step(&mut self) {
+        if self.stage.chance(self.carries) {
+            return self.carry();
+        }
         match self.stage.below(100) {
-            0..34 => self.carry(),
-            34..60 => self.read(),
-            60..66 => self.pass(),
-            66..72 => self.connect(),
-            72..91 => self.act(),
-            91..97 => self.with_somebody(|agent, stage, _| {
+            0..38 => self.read(),
+            38..47 => self.pass(),
+            47..56 => self.connect(),
+            56..86 => self.act(),
+            86..96 => self.with_somebody(|agent, stage, _| {
                 agent.catch_up(stage);
             }),
             _ => self.disturb(),
