@@ -228,7 +228,8 @@ impl Shard {
         let (Some(entry), Some(watcher)) = (self.subscriptions.get_mut(slot), user) else { return };
         let (homes, views, apart) = (0, Vec::new(), Vec::new());
         let request_kept = request.clone();
-        let mut opening = Opening { request, expires, homes, views, apart, deadline };
+        let in_dialog = message.to_tag().is_some();
+        let mut opening = Opening { request, expires, in_dialog, homes, views, apart, deadline };
         let mut frames: Vec<(ShardId, Frame)> = Vec::new();
         match (&mut entry.topic, asked) {
             (Topic::Own(package, aor), _) => {

@@ -15,6 +15,7 @@ use crate::base::time::Now;
 use crate::contacts::{ContactList, Delta};
 use crate::dialect::reject::Reject;
 use crate::metrics::names::Series;
+use crate::presence::category::Category;
 use crate::presence::row::Row;
 use crate::sip::subscription::Content;
 
@@ -36,8 +37,8 @@ pub(super) enum Change {
     Contacts(Box<ContactList>, Box<Delta>, Content),
     /// Members of containers, or acknowledged subscribers.
     Presence(Vec<Row>),
-    /// Nothing: it is in force already, and this is the answer.
-    Published(Content),
+    /// Nothing: it is in force already, and the answer lists what there is of these categories.
+    Published(Vec<Category>),
     /// Nothing: nobody asked for it.
     Nothing,
 }
@@ -106,6 +107,7 @@ impl Shard {
     /// Hands rows to the store. `change` comes into force when they are written.
     pub(super) fn write(
         &mut self,
+        now: Now,
         user: Slot,
         service: Option<Service>,
         rows: Rows,
@@ -117,9 +119,9 @@ impl Shard {
         let aor = Aor::new(&entry.user.aor);
         let ticket = match self.edits.insert(Edit { user, service, change }) {
             Ok(ticket) => ticket,
-            Err(edit) => {
+            Err(Edit { service, change, .. }) => {
                 self.counters.hit(Limit::WritesInFlight);
-                return self.refuse_edit(edit.service.as_ref(), Reject::StoreBusy);
+                return self.not_written(now, user, service.as_ref(), change);
             }
         };
         if exclusive {
@@ -136,13 +138,13 @@ impl Shard {
     pub(super) fn written(&mut self, now: Now, ticket: Slot, result: Result<(), NotWritten>) {
         let Some(Edit { user, service, change }) = self.edits.remove(ticket) else { return };
         let (exclusive, published) = (change.is_exclusive(), change.is_published());
-        match (result, &service) {
-            (Ok(()), Some(service)) => self.put_in_force(now, user, service, change),
+        match (result, service) {
+            (Ok(()), Some(service)) => self.put_in_force(now, user, &service, change),
             (Ok(()), None) => {}
-            (Err(NotWritten::NoSuchUser), _) => {
+            (Err(NotWritten::NoSuchUser), service) => {
                 self.refuse_edit(service.as_ref(), Reject::UnknownUser);
             }
-            (Err(_), _) => self.refuse_edit(service.as_ref(), Reject::StoreBusy),
+            (Err(_), service) => self.not_written(now, user, service.as_ref(), change),
         }
         if published {
             self.publication_answered(user);
@@ -186,8 +188,19 @@ impl Shard {
                 }
                 self.presence_changed(now, user, None);
             }
-            Change::Published(content) => self.answer_service(service, Some(&content)),
+            Change::Published(categories) => {
+                self.answer_publisher(now, user, service, &categories);
+            }
             Change::Nothing => {}
+        }
+    }
+
+    /// The store could not write. What was published is in force all the same, and all but its
+    /// publisher were told.
+    fn not_written(&mut self, now: Now, user: Slot, service: Option<&Service>, change: Change) {
+        self.refuse_edit(service, Reject::StoreBusy);
+        if let (Change::Published(categories), Some(service)) = (change, service) {
+            self.tell_publisher(now, user, &categories, service.conn);
         }
     }
 

@@ -72,6 +72,8 @@ pub(super) struct Opening {
     pub(super) request: Bytes,
     /// Seconds granted; 0 asks once.
     pub(super) expires: u32,
+    /// It extends or changes a subscription there is, which goes on when this is refused.
+    pub(super) in_dialog: bool,
     /// Homes that have not answered.
     pub(super) homes: usize,
     /// What has been answered, and what we know ourselves.
@@ -116,7 +118,7 @@ impl Shard {
                 entry.pending.push((None, content));
                 self.answer_subscribe(now, slot);
             }
-            Err(reject) => self.refuse_subscribe(slot, reject),
+            Err(reject) => self.refuse_subscribe(now, slot, reject),
         }
     }
 
@@ -124,7 +126,7 @@ impl Shard {
     pub(super) fn answer_subscribe(&mut self, now: Now, slot: Slot) {
         let Some(entry) = self.subscriptions.get_mut(slot) else { return };
         let Some(opening) = entry.opening.take() else { return };
-        let Opening { request, expires, views, apart, .. } = *opening;
+        let Opening { request, expires, in_dialog, homes, views, apart, .. } = *opening;
         let mut is_list = false;
         let first = match &entry.topic {
             Topic::Own(..) => (!entry.pending.is_empty()).then(|| entry.pending.remove(0).1),
@@ -136,7 +138,9 @@ impl Shard {
             }
         };
         let Some(first) = first else {
-            return self.refuse_request(slot, &request, Reject::UnknownUser);
+            // That nobody answered in time does not mean that there is nobody.
+            let reject = if homes > 0 { Reject::Overloaded } else { Reject::UnknownUser };
+            return self.refuse_request(now, slot, &request, in_dialog, reject);
         };
         let piggyback = entry.piggyback;
         let standing = match (expires, piggyback) {
@@ -198,17 +202,29 @@ impl Shard {
     }
 
     /// Refuses the SUBSCRIBE that waits.
-    pub(super) fn refuse_subscribe(&mut self, slot: Slot, reject: Reject) {
+    pub(super) fn refuse_subscribe(&mut self, now: Now, slot: Slot, reject: Reject) {
         let Some(entry) = self.subscriptions.get_mut(slot) else { return };
         let Some(opening) = entry.opening.take() else { return };
-        self.refuse_request(slot, &opening.request, reject);
+        self.refuse_request(now, slot, &opening.request, opening.in_dialog, reject);
     }
 
-    /// Refuses a SUBSCRIBE and forgets what it was for.
-    fn refuse_request(&mut self, slot: Slot, request: &Bytes, reject: Reject) {
+    /// Refuses a SUBSCRIBE and forgets what it was for, unless that was there before and
+    /// still has a meaning (RFC 6665 section 4.1.2.2).
+    fn refuse_request(
+        &mut self,
+        now: Now,
+        slot: Slot,
+        request: &Bytes,
+        in_dialog: bool,
+        reject: Reject,
+    ) {
         let Some(conn) = self.subscriptions.get(slot).map(|entry| entry.conn) else { return };
         self.with_message(request, |shard, message| shard.reject(conn, message, reject));
-        self.forget_subscription(slot);
+        if !in_dialog || reject == Reject::UnknownUser {
+            return self.forget_subscription(slot);
+        }
+        self.watch_expiry(slot);
+        self.notify(now, slot);
     }
 
     /// Arms the timer of a subscription for what comes next.
@@ -227,7 +243,7 @@ impl Shard {
         match &entry.opening {
             Some(opening) if now.reached(opening.deadline) => match entry.topic {
                 Topic::Presence(_) => self.answer_subscribe(now, slot),
-                Topic::Own(..) => self.refuse_subscribe(slot, Reject::Overloaded),
+                Topic::Own(..) => self.refuse_subscribe(now, slot, Reject::Overloaded),
             },
             None if now.reached(entry.dialog.expires_at()) => {
                 let standing = Standing::Terminated("timeout");

@@ -96,7 +96,7 @@ impl Shard {
                 self.counters.hit(Limit::PromptedSubscribers);
             }
             if !admitted.rows.is_empty() {
-                self.write(slot, None, Rows::Presence(admitted.rows), Change::Nothing);
+                self.write(now, slot, None, Rows::Presence(admitted.rows), Change::Nothing);
             }
             let slots = self.watches.entry(watch.subscription).or_default();
             if !slots.contains(&slot) {

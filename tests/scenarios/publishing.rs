@@ -395,6 +395,34 @@ fn a_custom_text_is_shown_as_it_is() {
 }
 
 #[test]
+fn a_publisher_never_falls_behind_the_other_endpoints() {
+    let mut net = Net::new(2);
+    let mut one = Client::device(&mut net, 0, Device { user: "bob", ms: true, number: 1 });
+    let mut two = Client::device(&mut net, 1, Device { user: "bob", ms: true, number: 2 });
+    for client in [&mut one, &mut two] {
+        let request = client.subscribe_own("vnd-microsoft-roaming-self");
+        ok(&mut net, client.conn, &request);
+    }
+    net.shelf.held = true;
+    net.send(one.conn, &one.publish_state(6500, 0));
+    net.send(two.conn, &two.publish_state(9500, 1));
+    net.shelf.held = false;
+    net.settle();
+    let told = net.recv(one.conn);
+    assert!(told.body().contains("<availability>9500</availability>"), "{told:?}");
+    let answer = net.recv(one.conn);
+    assert_eq!(answer.status(), 200);
+    assert!(!answer.body().contains("<availability>6500</availability>"), "older: {answer:?}");
+    // What the store does not keep is in force all the same, and its publisher must know.
+    net.shelf.fails = Some(NotWritten::Failing);
+    net.send(one.conn, &one.publish_state(12_500, 2));
+    assert_eq!(net.recv(one.conn).status(), 503);
+    let told = net.recv(one.conn);
+    assert!(told.body().contains("<availability>12500</availability>"), "{told:?}");
+    net.silent(&[one.conn]);
+}
+
+#[test]
 fn the_state_of_a_standard_endpoint_goes_with_its_connection() {
     let mut net = Net::new(2);
     let mut alice = Client::lync(&mut net, 1, "alice");

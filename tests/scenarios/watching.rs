@@ -365,3 +365,33 @@ fn a_batch_is_changed_in_its_dialog() {
     ok(&mut net, carol.conn, &carol.publish_state(BUSY, 0));
     assert_eq!(availability(net.recv(alice.conn).body()), Some(BUSY));
 }
+
+#[test]
+fn a_home_that_is_late_ends_no_subscription() {
+    let mut net = Net::new(2);
+    let mut bob = Client::lync(&mut net, 0, "bob");
+    let home = net.user_home("bob");
+    let mut alice = Client::simple(&mut net, 1 - home, "alice");
+    let request = alice.subscribe("bob", 600);
+    let accepted = ok(&mut net, alice.conn, &request);
+    let first = net.recv(alice.conn);
+    net.send(alice.conn, &first.answer(200, ""));
+    // The home says nothing in time: that is no word about who there is.
+    let another = alice.subscribe("bob", 600);
+    let refresh = alice.again(&request, &accepted, 2, 600);
+    for request in [&another, &refresh] {
+        net.post(alice.conn, request);
+    }
+    net.now = net.now.plus(std::time::Duration::from_secs(6));
+    net.handle(alice.conn.shard.0, mynah::shard::input::Input::Tick);
+    for _ in 0..2 {
+        assert_eq!(net.recv(alice.conn).status(), 503);
+    }
+    net.settle();
+    while let Some(told) = net.try_recv(alice.conn) {
+        assert_eq!(told.header("Call-ID"), request.value("Call-ID"), "the other is over");
+        net.send(alice.conn, &told.answer(200, ""));
+    }
+    ok(&mut net, bob.conn, &bob.publish_state(BUSY, 0));
+    assert!(net.recv(alice.conn).body().contains("busy"), "the first goes on");
+}
