@@ -50,13 +50,14 @@ impl Shard {
         if !required.all(known) {
             return self.reject(conn, message, Reject::BadExtension);
         }
-        if self.draining {
-            return self.reject(conn, message, Reject::GoingDown);
-        }
         let expires = match self.time_granted(message) {
             Ok(expires) => expires,
             Err(reject) => return self.reject(conn, message, reject),
         };
+        let is_end = expires == 0 && message.to_tag().is_some();
+        if self.draining && !is_end {
+            return self.reject(conn, message, Reject::GoingDown);
+        }
         let outcome = match message.to_tag() {
             Some(_) => self.resubscribe(now, conn, message, expires),
             None => self.subscribe_anew(now, conn, message, expires),
@@ -153,6 +154,9 @@ impl Shard {
         let user = user.ok_or(Reject::NotYourIdentity)?;
         let cseq = message.cseq().map_err(|_| Reject::OutOfOrder)?.number;
         let entry = self.subscriptions.get_mut(slot).ok_or(Reject::UnknownDialog)?;
+        if !entry.topic.is_of(message) {
+            return Err(Reject::BadEvent);
+        }
         if !entry.dialog.order(cseq) {
             return Err(Reject::OutOfOrder);
         }
@@ -227,7 +231,9 @@ impl Shard {
         let (Some(entry), Some(watcher)) = (self.subscriptions.get_mut(slot), user) else { return };
         let (homes, views, apart) = (0, Vec::new(), Vec::new());
         let request_kept = request.clone();
-        let mut opening = Opening { request, expires, homes, views, apart, deadline };
+        let is_list = |asked: &Asked| asked.resources.is_some() && asked.list.is_some();
+        let is_whole = !asked.as_ref().is_some_and(is_list);
+        let mut opening = Opening { request, expires, homes, views, apart, is_whole, deadline };
         let mut frames: Vec<(ShardId, Frame)> = Vec::new();
         match (&mut entry.topic, asked) {
             (Topic::Own(package, aor), _) => {
@@ -282,7 +288,7 @@ impl Shard {
             self.send_frame(home, frame);
         }
         match waits {
-            true => self.watch_expiry(slot),
+            true => self.watch_expiry(now, slot),
             false => self.answer_subscribe(now, slot),
         }
     }
@@ -344,6 +350,17 @@ impl Shard {
         }
         asked.resources = Some(resources);
         asked
+    }
+}
+
+impl Topic {
+    /// True if a SUBSCRIBE in the dialog is about it: another one in the same dialog is not
+    /// served (RFC 6665 section 4.5.2).
+    fn is_of(&self, message: Message<'_>) -> bool {
+        match self {
+            Topic::Own(own, _) => own_package(message) == Some(*own),
+            Topic::Presence(_) => package(message) == b"presence",
+        }
     }
 }
 

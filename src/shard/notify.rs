@@ -87,7 +87,9 @@ impl Shard {
                 return;
             }
             let standing = Standing::Active(entry.dialog.expires_in(now));
-            let content = match entry.standard_list().map(str::to_owned) {
+            let is_whole = entry.pending.first().is_some_and(|(about, _)| about.is_none());
+            let list = entry.standard_list().filter(|_| !is_whole).map(str::to_owned);
+            let content = match list {
                 None => entry.pending.remove(0).1,
                 Some(list) => {
                     let changed = std::mem::take(&mut entry.pending);
@@ -145,7 +147,9 @@ impl Shard {
         let mut bytes = self.arena.split();
         fill_via(&mut bytes, via_at, &self.sent_by, transport, relay);
         if let Some(relay) = tracked {
-            entry.in_flight = Some(relay.slot);
+            if let Some(before) = entry.in_flight.replace(relay.slot) {
+                self.relays.remove(before);
+            }
             let stamp = stamp(&self.hasher, entry.dialog.call_id(), cseq, b"NOTIFY");
             if let Some(relay) = self.relays.get_mut(relay.slot) {
                 relay.stamp = Some(stamp);

@@ -11,7 +11,7 @@ use super::edit::Change;
 use super::frame::Frame;
 use super::frame::watch::{Notice, OwnPackage, View, Watch, Watched};
 use super::publish::EntityTag;
-use super::{Shard, Timer};
+use super::{LOOK_AHEAD, Shard, Timer};
 use crate::base::aor::Aor;
 use crate::base::ids::{ConnId, ShardId, Slot, SubscriptionId};
 use crate::base::limits::Limit;
@@ -249,7 +249,7 @@ impl Shard {
                 Output::OwnSubscribers => self.tell_own_subscribers(now, slot),
             }
         }
-        self.watch_presence(slot);
+        self.watch_presence(now, slot);
     }
 
     /// Renders what the members of a container see of a user.
@@ -303,12 +303,13 @@ impl Shard {
     }
 
     /// Arms the timer for what a presentity waits for next, unless an earlier one is armed.
-    fn watch_presence(&mut self, slot: Slot) {
+    fn watch_presence(&mut self, now: Now, slot: Slot) {
         let Some(presence) = self.users.get_mut(slot).and_then(|entry| entry.presence.as_mut())
         else {
             return;
         };
         let Some(next) = presence.presentity.next_deadline() else { return };
+        let next = next.min(now.after(LOOK_AHEAD));
         if presence.armed.is_none_or(|armed| next < armed) {
             presence.armed = Some(next);
             self.wheel.arm(next, Timer::Presence(slot));

@@ -15,6 +15,7 @@ mod malformed;
 mod ntlm;
 mod pager;
 mod publishing;
+mod refreshing;
 mod registration;
 mod responses;
 mod session;
