@@ -1,5 +1,7 @@
 //! SUBSCRIBE at the edge: what is subscribed to, for how long, and which homes are asked.
 
+use std::sync::Arc;
+
 use super::Shard;
 use super::frame::Frame;
 use super::frame::watch::{OwnPackage, Resource, Subscribe, View, Watch};
@@ -118,6 +120,14 @@ impl Shard {
         let until = now.after(std::time::Duration::from_secs(u64::from(expires)));
         let dialog = Subscription::new(&self.hasher, message, &tag, &contact, until)
             .map_err(|_| Reject::BadContact)?;
+        let list = match &topic {
+            Topic::Presence(Presence { list: Some(list), .. }) => list.len(),
+            Topic::Presence(_) | Topic::Own(..) => 0,
+        };
+        if dialog.octets().saturating_add(list) > self.settings.limits.subscription_bytes_max {
+            self.counters.hit(Limit::SubscriptionBytes);
+            return Err(Reject::SubscriptionTooLong);
+        }
         let entry = SubscriptionEntry {
             conn,
             dialog,
@@ -296,11 +306,12 @@ impl Shard {
     /// Whom a SUBSCRIBE to presence asks for: a list in its body, or the Request-URI.
     fn resources(&mut self, message: Message<'_>, user: &Aor) -> Result<Asked, Reject> {
         let body = message.body();
-        let limits = &self.settings.limits;
+        let settings = Arc::clone(&self.settings);
+        let limits = &settings.limits;
         let batch = if message.is_media_type("application/msrtc-adrl-categorylist+xml") {
-            ms::batch::read(body, limits).map_err(|_| Reject::BadBody)?
+            ms::batch::read(body, limits).map_err(|error| self.unreadable(error))?
         } else if message.is_media_type("application/resource-lists+xml") {
-            simple::rls::read(body, limits).map_err(|_| Reject::BadBody)?
+            simple::rls::read(body, limits).map_err(|error| self.unreadable(error))?
         } else if body.is_empty() {
             let resources = vec![Resource { aor: self.local_user(message.uri())?, prompt: false }];
             return Ok(Asked {

@@ -9,6 +9,7 @@ use super::frame::{Cargo, Frame};
 use super::{LOOK_AHEAD, Shard, Timer};
 use crate::base::aor::Aor;
 use crate::base::ids::{ConnId, ShardId, Slot, SubscriptionId};
+use crate::base::limits::Limit;
 use crate::base::time::{Deadline, Now};
 use crate::base::transport::Transport;
 use crate::dialect::reject::Reject;
@@ -137,12 +138,16 @@ impl Shard {
     pub(super) fn answer_subscribe(&mut self, now: Now, slot: Slot) {
         let Some(entry) = self.subscriptions.get_mut(slot) else { return };
         let Some(opening) = entry.opening.take() else { return };
-        let Opening { request, expires, views, apart, homes, is_whole, .. } = *opening;
+        let Opening { request, expires, mut views, mut apart, homes, is_whole, .. } = *opening;
         let is_full = homes == 0;
         let mut is_list = false;
         let first = match &entry.topic {
             Topic::Own(..) => (!entry.pending.is_empty()).then(|| entry.pending.remove(0).1),
             Topic::Presence(presence) => {
+                let octets_max = self.settings.limits.outgoing_bytes_per_connection_max / 2;
+                if presence.list.is_some() && cut(&mut views, &mut apart, octets_max) {
+                    self.counters.hit(Limit::BatchResources);
+                }
                 let version = entry.list_version;
                 is_list = presence.list.is_some();
                 entry.list_version = version.wrapping_add(u32::from(is_list));
@@ -310,6 +315,19 @@ impl Shard {
         }
         self.counters.set(Series::SubscriptionsCurrent, self.subscriptions.len() as u64);
     }
+}
+
+/// Leaves users out whose documents would make an answer longer than a connection takes: they are
+/// asked for one by one. False if all of them fit.
+fn cut(views: &mut Vec<View>, apart: &mut Vec<Aor>, octets_max: usize) -> bool {
+    let mut octets = 0_usize;
+    let fit = views.iter().take_while(|view| {
+        octets = octets.saturating_add(view.body.as_ref().map_or(0, Bytes::len));
+        octets <= octets_max
+    });
+    let rest = views.split_off(fit.count());
+    apart.extend(rest.iter().map(|view| view.aor.clone()));
+    !rest.is_empty()
 }
 
 /// The URI under which we take further requests of a subscription.

@@ -75,9 +75,7 @@ fn a_batch_grows_and_shrinks_in_its_dialog() {
     let first = alice.batch(&["bob"]);
     let accepted = ok(&mut net, alice.conn, &first);
     let batch = "application/msrtc-adrl-categorylist+xml";
-    let resource = |user: &str| {
-        format!("<adhocList><resource uri=\"{}\"/></adhocList>", uri(user))
-    };
+    let resource = |user: &str| format!("<adhocList><resource uri=\"{}\"/></adhocList>", uri(user));
     let body = batch_body(&uri("alice"), &resource("carol"), "subscribe");
     let more = alice.again(&first, &accepted, 2, 7200).body(batch, &body);
     let answer = ok(&mut net, alice.conn, &more);
@@ -104,10 +102,8 @@ fn a_user_sees_who_watches_him() {
     let mut bob = Client::simple(&mut net, 0, "bob");
     let mut alice = Client::lync(&mut net, 1, "alice");
     let own = uri("bob");
-    let request = bob
-        .request("SUBSCRIBE", &own)
-        .header("Event", "presence.winfo")
-        .header("Expires", "600");
+    let request =
+        bob.request("SUBSCRIBE", &own).header("Event", "presence.winfo").header("Expires", "600");
     ok(&mut net, bob.conn, &request);
     let first = net.recv(bob.conn);
     assert_eq!(first.header("Content-Type"), "application/watcherinfo+xml");
@@ -119,7 +115,7 @@ fn a_user_sees_who_watches_him() {
     assert!(second.body().contains("sip:alice@example.test"), "{second:?}");
     net.send(bob.conn, &second.answer(200, ""));
     net.close(alice.conn);
-    net.settle();
+    net.pass_s(5);
     let third = net.recv(bob.conn);
     assert!(!third.body().contains("alice"), "{third:?}");
     let mut carol = Client::simple(&mut net, 1, "carol");

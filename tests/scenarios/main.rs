@@ -14,6 +14,7 @@ mod lockout;
 mod malformed;
 mod ntlm;
 mod pager;
+mod presence_limits;
 mod publishing;
 mod refreshing;
 mod registration;
