@@ -99,8 +99,10 @@ impl Shard {
         let mut operations = match message.body() {
             [] if known.is_some() => Vec::new(),
             body if message.is_media_type("application/pidf+xml") => {
-                simple::publish::read(body, tag.instance, until, limits)
-                    .map_err(|_| Reject::BadBody)?
+                match simple::publish::read(body, tag.instance, until, limits) {
+                    Ok(operations) => operations,
+                    Err(error) => return Err(self.unreadable(error)),
+                }
             }
             _ => return Err(Reject::UnsupportedMedia),
         };
@@ -120,7 +122,14 @@ impl Shard {
         }
         presence.presentity.publish(now, operations, limits).map_err(|error| match error {
             PublishError::Stale(_) => Reject::UnknownEntityTag,
-            _ => Reject::TooMuchPresence,
+            PublishError::TooMany => {
+                self.counters.hit(Limit::Publications);
+                Reject::TooMuchPresence
+            }
+            PublishError::TooLarge => {
+                self.counters.hit(Limit::PublicationBytes);
+                Reject::TooMuchPresence
+            }
         })?;
         if let Some(place) = place {
             presence.tags.swap_remove(place);
