@@ -1,5 +1,6 @@
 //! Access levels of pidgin-sipe: what the one user lets the other see.
 
+use crate::outside::eventually;
 use crate::outside::server::Server;
 use crate::pidgin_presence::{counters_fit, watched};
 use crate::pidgin_sipe::Purple;
@@ -24,9 +25,15 @@ fn as_seen_by_alice(server: &Server) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Bob gives Alice a level.
-fn set_level(bob: &mut Purple, level: &str) {
+/// Bob gives Alice a level, and his client learns that she has it: its menu offers the others.
+pub fn set_level(bob: &mut Purple, level: &str) {
+    let told = |bob: &Purple| bob.log().matches("<containers ").count();
+    let before = told(bob);
     bob.run(&format!("menu-do bob sip:alice@example.test \"Access level/  {level}\""));
+    eventually("the containers", || match told(bob) > before {
+        true => Ok(()),
+        false => Err("nothing new of them".to_owned()),
+    });
 }
 
 #[test]
@@ -36,7 +43,6 @@ fn who_is_blocked_sees_the_user_offline_until_unblocked() {
     set_level(&mut bob, "Blocked");
     alice.wait("buddy-signed-off", &[BOB]);
     bob.run("status bob busy \"not for Alice\"");
-    bob.run("add-buddy bob sip:carol@example.test");
     set_level(&mut bob, "Company");
     alice.wait("buddy-text", &[BOB, ("status", "busy"), ("text", "not for Alice")]);
     assert_eq!(alice.count("buddy-text", &[BOB, ("online", "0"), ("text", "not for")]), 0);
