@@ -3,6 +3,7 @@
 
 use mynah::base::limits::Limit;
 use mynah::metrics::names::Series;
+use mynah::shard::frame::Frame;
 
 use crate::harness::client::uri;
 use crate::harness::presence::{availability, batch_body, machine_state, ok};
@@ -422,4 +423,18 @@ fn nothing_older_is_told_after_the_answer_to_a_refresh() {
     assert_eq!(answer.status(), 200);
     assert_eq!(availability(answer.body()), Some(18_500), "{answer:?}");
     net.silent(&[alice.conn]);
+}
+
+#[test]
+fn who_leaves_is_told_no_more_though_the_word_of_it_was_lost() {
+    let mut net = Net::new(2);
+    let home = net.user_home("alice");
+    let mut alice = Client::lync(&mut net, 1 - home, "alice");
+    let request = alice.subscribe_own("vnd-microsoft-roaming-contacts");
+    ok(&mut net, alice.conn, &request);
+    net.end(alice.conn);
+    assert!(net.lose((1 - home, home), |frame| matches!(frame, Frame::Unsubscribe { .. })));
+    net.settle();
+    let left = net.all()[usize::from(home)].occupancy();
+    assert_eq!((left.endpoints, left.own), (0, 0));
 }
