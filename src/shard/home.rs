@@ -307,6 +307,7 @@ impl Shard {
         let Some(slot) = self.users.slot(aor) else { return };
         let Some(entry) = self.users.get_mut(slot) else { return };
         entry.connections.retain(|known| *known != conn);
+        // The word that each is over may have been lost.
         entry.own.retain(|own| own.conn != conn);
         let before = entry.registrar.len();
         let changes = entry.registrar.connection_lost(conn);

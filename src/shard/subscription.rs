@@ -100,10 +100,10 @@ impl Shard {
         let slot = watched.subscription;
         let Some(entry) = self.subscriptions.get_mut(slot) else { return };
         if let Some(opening) = entry.opening.as_mut() {
-            // What waits of these users is older.
-            entry.pending.retain(|(about, _)| {
-                !watched.views.iter().any(|view| Some(&view.aor) == about.as_ref())
-            });
+            // What waits of them is older: a home's words come in order.
+            let views = &watched.views;
+            let is_newer = |aor: &Aor| views.iter().any(|view| view.aor == *aor);
+            entry.pending.retain(|(about, _)| !about.as_ref().is_some_and(is_newer));
             opening.views.extend(watched.views);
             opening.homes = opening.homes.saturating_sub(1);
             if opening.homes == 0 {

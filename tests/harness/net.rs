@@ -422,6 +422,14 @@ impl Net {
         }
     }
 
+    /// Loses the first frame of a link if it is one of those; false if it is not, or there is none.
+    pub fn lose(&mut self, link: Link, of: impl Fn(&Frame) -> bool) -> bool {
+        let Some(frames) = self.links.get_mut(&link) else { return false };
+        let lost = frames.front().is_some_and(of) && frames.pop_front().is_some();
+        self.torn |= lost;
+        lost
+    }
+
     /// Loses every frame that is on its way, as a full mesh would.
     pub fn lose_all(&mut self) {
         self.links.clear();

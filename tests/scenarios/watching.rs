@@ -3,6 +3,7 @@
 
 use mynah::base::limits::Limit;
 use mynah::metrics::names::Series;
+use mynah::shard::frame::Frame;
 
 use crate::harness::client::uri;
 use crate::harness::presence::{availability, batch_body, machine_state, ok};
@@ -376,4 +377,46 @@ fn a_home_that_is_late_ends_no_subscription() {
     }
     ok(&mut net, bob.conn, &bob.publish_state(BUSY, 0));
     assert!(net.recv(alice.conn).body().contains("busy"), "the first goes on");
+}
+
+#[test]
+fn nothing_older_is_told_after_the_answer_to_a_refresh() {
+    let mut net = Net::new(2);
+    let home = net.user_home("bob");
+    let mut bob = Client::lync(&mut net, home, "bob");
+    let mut alice = Client::lync(&mut net, 1 - home, "alice");
+    let request = alice.batch(&["bob"]);
+    let accepted = ok(&mut net, alice.conn, &request);
+    ok(&mut net, bob.conn, &bob.publish_note("at first", 0));
+    net.pass_s(1);
+    while net.try_recv(alice.conn).is_some() {}
+    // The refresh is on its way while the note changes and its reader is blocked.
+    let (there, back) = ((1 - home, home), (home, 1 - home));
+    net.post(alice.conn, &alice.again(&request, &accepted, 2, 600));
+    net.post(bob.conn, &bob.publish_note("secret", 1));
+    net.post(bob.conn, &bob.set_members(&[(32_000, 0, "add", "alice")]));
+    while net.answer_write() {}
+    net.carry(there);
+    for _ in 0..3 {
+        net.carry(back);
+    }
+    net.settle();
+    let answer = net.recv(alice.conn);
+    assert_eq!(answer.status(), 200);
+    assert_eq!(availability(answer.body()), Some(18_500), "{answer:?}");
+    net.silent(&[alice.conn]);
+}
+
+#[test]
+fn who_leaves_is_told_no_more_though_the_word_of_it_was_lost() {
+    let mut net = Net::new(2);
+    let home = net.user_home("alice");
+    let mut alice = Client::lync(&mut net, 1 - home, "alice");
+    let request = alice.subscribe_own("vnd-microsoft-roaming-contacts");
+    ok(&mut net, alice.conn, &request);
+    net.end(alice.conn);
+    assert!(net.lose((1 - home, home), |frame| matches!(frame, Frame::Unsubscribe { .. })));
+    net.settle();
+    let left = net.all()[usize::from(home)].occupancy();
+    assert_eq!((left.endpoints, left.own), (0, 0));
 }

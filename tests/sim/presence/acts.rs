@@ -226,10 +226,13 @@ impl Agent {
             45..55 => {
                 ("state", 2000 + device, &[2, 3], Lasting::Seconds(30 + stage.below(90) as u32))
             }
-            55..78 => ("note", u32::from(out), &[200, 300, 400], Lasting::Static),
+            // Where nobody may see it, too.
+            55..78 => ("note", u32::from(out), &[200, 300, 400, 100, 0, 32_000], Lasting::Static),
             78..83 => ("note", 10 + device, &[200, 300, 400], Lasting::Endpoint),
-            83..92 => ("calendarData", stage.below(2) as u32, &[200, 300, 400], Lasting::Static),
-            _ => ("services", device, &[100, 200, 300, 400], Lasting::Endpoint),
+            83..92 => {
+                ("calendarData", stage.below(2) as u32, &[200, 300, 400, 100], Lasting::Static)
+            }
+            _ => ("services", device, &[100, 200, 300, 400, 0], Lasting::Endpoint),
         };
         let value = match what {
             0..20 => MACHINE[stage.index(MACHINE.len())],

@@ -74,6 +74,8 @@ impl Own {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct List {
     number: u32,
+    /// A step did not come: until the next whole list this one is not right.
+    missed: bool,
     /// Names of groups.
     pub groups: BTreeMap<u32, String>,
     /// Names of contacts and their groups.
@@ -88,7 +90,10 @@ impl List {
             self.put(inner, "group", "contact");
         }
         for (tag, inner) in elements(body, "contactDelta") {
-            assert_eq!(number(tag, "prevDeltaNum"), self.number, "a step is missing before {body}");
+            self.missed |= number(tag, "prevDeltaNum") != self.number;
+            if self.missed {
+                return;
+            }
             self.number = number(tag, "deltaNum");
             self.put(inner, "addedGroup", "addedContact");
             self.put(inner, "modifiedGroup", "modifiedContact");
@@ -121,6 +126,11 @@ impl List {
             let groups = contact.groups.iter().map(|group| group.number()).collect();
             (contact.address.user().to_owned(), (contact.name.to_string(), groups))
         });
-        List { number: held.number, groups: groups.collect(), contacts: contacts.collect() }
+        List {
+            number: held.number,
+            missed: false,
+            groups: groups.collect(),
+            contacts: contacts.collect(),
+        }
     }
 }

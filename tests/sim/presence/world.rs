@@ -7,6 +7,7 @@ use mynah::base::seed::Seed;
 use mynah::config::AuthMethod;
 use mynah::directory::{Person, User};
 use mynah::shard::durable::NotWritten;
+use mynah::shard::frame::Frame;
 use mynah::shard::input::Input;
 use mynah::shard::occupancy::Occupancy;
 use mynah::shard::question::{Answer, Contacts, Presence, Question};
@@ -29,6 +30,10 @@ const TIGHT_PERCENT: u64 = 25;
 const PRIVACY_PERCENT: u64 = 20;
 const NTLM_PERCENT: u64 = 35;
 
+/// Of 100 runs those in which frames are lost, and of 100 frames that may be lost those that are.
+const LOSSY_PERCENT: u64 = 15;
+const LOST_PERCENT: u64 = 5;
+
 /// Of 100 writes to the store those that fail while it is well.
 const STORE_FAILS_PERCENT: u64 = 3;
 
@@ -45,6 +50,8 @@ pub struct World {
     privacy: bool,
     /// How many of 100 things are a frame or a write that arrives.
     carries: u64,
+    /// Frames are lost.
+    lossy: bool,
     /// The store refuses everything.
     is_store_down: bool,
 }
@@ -57,6 +64,7 @@ impl World {
         let users = 3 + dice.below(4) as usize;
         let tight = dice.below(100) < TIGHT_PERCENT;
         let privacy = dice.below(100) < PRIVACY_PERCENT;
+        let lossy = dice.below(100) < LOSSY_PERCENT;
         let ntlm = dice.below(100) < NTLM_PERCENT;
         let net = Net::seeded(shards, seed, |settings| {
             if tight {
@@ -81,8 +89,18 @@ impl World {
         let (book, people, agents) = (Book::new(users, fashion), Vec::new(), Vec::new());
         let stage = Stage::new(net, users, dice, told);
         let is_store_down = false;
-        let mut world =
-            World { stage, book, people, devices, agents, tight, privacy, carries, is_store_down };
+        let mut world = World {
+            stage,
+            book,
+            people,
+            devices,
+            agents,
+            tight,
+            privacy,
+            carries,
+            lossy,
+            is_store_down,
+        };
         for user in 0..users {
             world.describe(user, false);
         }
@@ -96,7 +114,10 @@ impl World {
             self.step();
         }
         self.calm_down();
-        self.check_everybody();
+        // Whoever missed something sees it with the next refresh.
+        if !self.lossy {
+            self.check_everybody();
+        }
         for agent in self.agents.iter_mut().filter(|agent| !agent.asleep) {
             if self.stage.net.is_open(agent.conn()) {
                 agent.refresh_all(&mut self.stage);
@@ -139,6 +160,10 @@ impl World {
             return;
         }
         match busy.get(self.stage.index(busy.len() + writes)) {
+            Some(link) if self.lossy && self.stage.chance(LOST_PERCENT) => {
+                let lost = self.stage.net.lose(*link, may_be_lost);
+                self.stage.tell(format_args!("a frame is lost: {lost}"));
+            }
             Some(link) => self.stage.net.carry(*link),
             None => {
                 let fails = self.is_store_down || self.stage.chance(STORE_FAILS_PERCENT);
@@ -203,7 +228,14 @@ impl World {
             Phase::In if agent.subscriptions.len() < 2 && starts => {
                 agent.subscribe_own(stage, book)
             }
-            Phase::In if asks => agent.act(stage, book),
+            Phase::In if asks => {
+                // Some do several things in one breath.
+                for _ in 0..if stage.chance(15) { 3 } else { 1 } {
+                    if agent.phase == Phase::In {
+                        agent.act(stage, book);
+                    }
+                }
+            }
             Phase::Out if asks => agent.register(stage),
             _ => {}
         });
@@ -303,7 +335,9 @@ impl World {
         }
         self.come_to_rest();
         let net = &self.stage.net;
-        for agent in self.agents.iter().filter(|agent| net.is_open(agent.conn())) {
+        let open = self.agents.iter().filter(|agent| net.is_open(agent.conn()));
+        // What was lost is never answered.
+        for agent in open.filter(|_| !self.lossy) {
             assert!(agent.waiting.is_empty(), "{agent} got no answer to {:?}", agent.waiting);
         }
     }
@@ -338,7 +372,7 @@ impl World {
         let (mut pictures, mut own) = (0, 0);
         for agent in self.agents.iter().filter(|agent| net.is_open(agent.conn())) {
             for (call_id, one) in &agent.subscriptions {
-                if !one.is_certain(net.now.mono_ms) {
+                if !one.is_certain(net.now.mono_ms) || agent.asleep && self.lossy {
                     continue;
                 }
                 match one.topic {
@@ -352,7 +386,8 @@ impl World {
                     _ => {
                         for who in one.asked.difference(&one.dropped) {
                             let seen = one.seen.get(who);
-                            assert!(seen.is_some() || self.tight, "{agent} sees nothing of {who}");
+                            let full = self.tight || self.lossy;
+                            assert!(seen.is_some() || full, "{agent} sees nothing of {who}");
                             let Some(seen) = seen else { continue };
                             let right = self.view(agent.user, who, &held, one.wanted());
                             for (category, right) in right {
@@ -408,6 +443,11 @@ impl World {
             self.carry();
         }
         self.stage.net.settle();
+        // Where the word that somebody is gone was lost, the next news finds it out.
+        for user in 0..if self.lossy { self.stage.users } else { 0 } {
+            self.describe(user, false);
+        }
+        self.stage.net.settle();
         self.stage.net.pass_s(40);
         for held in self.occupied() {
             let empty =
@@ -431,6 +471,24 @@ impl World {
     fn occupied(&self) -> Vec<Occupancy> {
         self.stage.net.all().iter().map(|shard| shard.occupancy()).collect()
     }
+}
+
+/// True for what can be lost without more harm than its doc says, in a run of this kind.
+fn may_be_lost(frame: &Frame) -> bool {
+    matches!(
+        frame,
+        Frame::Watch(_)
+            | Frame::Watched(_)
+            | Frame::Unwatch { .. }
+            | Frame::Notice(_)
+            | Frame::Subscribe(_)
+            | Frame::Subscribed(_)
+            | Frame::Unsubscribe { .. }
+            | Frame::OwnNotice { .. }
+            | Frame::Service(_)
+            | Frame::Search(_)
+            | Frame::Found(_)
+    )
 }
 
 /// Bounds that a few clients hit.
