@@ -30,6 +30,8 @@ pub enum Operation {
     Notify,
     /// SUBSCRIBE with Expires: 0.
     Unsubscribe,
+    /// PUBLISH with Expires: 0.
+    Unpublish,
     /// BYE to its 2xx.
     Bye,
     /// REGISTER with Expires: 0.
@@ -40,7 +42,7 @@ pub enum Operation {
 
 impl Operation {
     /// All of them, in the order of the report.
-    pub const ALL: [Operation; 13] = [
+    pub const ALL: [Operation; 14] = [
         Operation::Connect,
         Operation::SignIn,
         Operation::Refresh,
@@ -51,6 +53,7 @@ impl Operation {
         Operation::Publish,
         Operation::Notify,
         Operation::Unsubscribe,
+        Operation::Unpublish,
         Operation::Bye,
         Operation::SignOut,
         Operation::Hold,
@@ -69,6 +72,7 @@ impl Operation {
             Operation::Publish => "publish",
             Operation::Notify => "notify",
             Operation::Unsubscribe => "unsubscribe",
+            Operation::Unpublish => "unpublish",
             Operation::Bye => "bye",
             Operation::SignOut => "sign_out",
             Operation::Hold => "hold",

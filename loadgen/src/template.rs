@@ -232,6 +232,8 @@ pub struct Templates {
     pub unsubscribe: Template,
     /// Publication of the own state: SERVICE (`ms`) or PUBLISH (`simple`).
     pub publish: Template,
+    /// PUBLISH that takes the own state back; a Lync client's ends with its connection.
+    pub unpublish: Option<Template>,
 }
 
 macro_rules! load {
@@ -245,6 +247,7 @@ macro_rules! load {
             subscribe: load!($folder, "subscribe"),
             unsubscribe: load!($folder, "unsubscribe"),
             publish: load!($folder, "publish"),
+            unpublish: None,
         }
     };
     ($folder:literal, $name:literal) => {
@@ -266,7 +269,8 @@ impl Templates {
     /// # Errors
     /// When a built-in text is broken, which a test excludes.
     pub fn simple() -> Result<Templates, String> {
-        Ok(load!("simple"))
+        let unpublish = Some(load!("simple", "unpublish"));
+        Ok(Templates { unpublish, ..load!("simple") })
     }
 }
 

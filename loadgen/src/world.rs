@@ -320,6 +320,18 @@ impl World {
         }
     }
 
+    /// Takes back a state that would outlive the user's connection.
+    pub fn unpublish(&mut self, slot: Slot, now: Moment) {
+        if !self.links[slot].is_up() {
+            return;
+        }
+        let pending = Pending { operation: Operation::Unpublish, intended: now };
+        let World { endpoints, links, env, .. } = self;
+        if let Some(wait) = endpoints[slot].unpublish(env, &mut links[slot], pending) {
+            self.sent(slot, wait, now);
+        }
+    }
+
     /// Publishes a state of the user; what cannot be sent fails at once and is false.
     pub fn publish(&mut self, slot: Slot, stamp: &Stamp, now: Moment) -> bool {
         let sent = match self.is_signed_in(slot) {

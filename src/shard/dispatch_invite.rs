@@ -16,6 +16,7 @@ use crate::base::aor::Aor;
 use crate::base::ids::{ConnId, Dialect, RelayId, SessionId, Slot};
 use crate::base::limits::Limit;
 use crate::base::time::Now;
+use crate::dialect::ms;
 use crate::dialect::reject::Reject;
 use crate::sip::Kind;
 use crate::sip::fork::{self, Fork};
@@ -64,6 +65,10 @@ impl Shard {
     /// Whom an INVITE invites, if it may.
     fn may_invite(&self, message: Message<'_>) -> Result<Aor, Reject> {
         let to = self.local_user(message.uri())?;
+        if ms::is_room_service(&to) {
+            // Nobody's conversation: refused before there is anything to record.
+            return Err(Reject::UnknownUser);
+        }
         if self.requires_more(message) {
             return Err(Reject::BadExtension);
         }

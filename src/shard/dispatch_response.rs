@@ -3,8 +3,8 @@
 use super::Shard;
 use super::forward::{STRIPPED_FROM_ANSWERS, relay_of_branch};
 use super::frame::{AnsweringEnd, Frame, Reply};
-use super::relay::Purpose;
-use crate::base::ids::ConnId;
+use super::relay::{Purpose, Relay};
+use crate::base::ids::{ConnId, RelayId, Slot};
 use crate::base::time::Now;
 use crate::dialect::reject::Reject;
 use crate::metrics::names::Series;
@@ -12,7 +12,7 @@ use crate::wire::sip::{Message, Method, Rewrite};
 
 impl Shard {
     /// Takes an answer that came on `conn`: its top Via names the request it answers.
-    pub(super) fn answer_received(&mut self, conn: ConnId, message: Message<'_>) {
+    pub(super) fn answer_received(&mut self, now: Now, conn: ConnId, message: Message<'_>) {
         let relay = message
             .top_via()
             .ok()
@@ -22,6 +22,9 @@ impl Shard {
         let Some(relay) = relay else {
             return self.counters.count(Series::ResponsesStray);
         };
+        if self.notification_of(relay).is_some() {
+            return self.notification_reply(now, relay, conn, message);
+        }
         let end = (message.method() == Method::Invite).then(|| {
             let contact = message.contacts().next().and_then(Result::ok);
             Box::new(AnsweringEnd {
@@ -37,6 +40,29 @@ impl Shard {
         let (from, stamp) = (Some(conn), self.stamp(message));
         let reply = Reply { relay, from, stamp, status: message.status(), bytes, end };
         self.send_frame(relay.shard, Frame::Reply(reply));
+    }
+
+    /// The subscription whose notification a request in flight is.
+    fn notification_of(&self, relay: RelayId) -> Option<Slot> {
+        let own = (relay.shard == self.id).then(|| self.relays.get(relay.slot)).flatten();
+        match own?.purpose {
+            Purpose::Notification { subscription } => Some(subscription),
+            _ => None,
+        }
+    }
+
+    /// Takes the answer to a notification. It ends here, so nothing of it is copied.
+    fn notification_reply(&mut self, now: Now, id: RelayId, conn: ConnId, message: Message<'_>) {
+        let stamp = self.stamp(message);
+        let expected = |relay: &Relay| relay.to == Some(conn) && relay.stamp == stamp;
+        let Some(subscription) = self.notification_of(id) else { return };
+        if !self.relays.get(id.slot).is_some_and(expected) {
+            return self.counters.count(Series::ResponsesStray);
+        }
+        if message.status() >= 200 {
+            self.relays.remove(id.slot);
+            self.notification_answered(now, subscription, Some(message.status()));
+        }
     }
 
     /// Takes an answer to a request in flight that this shard owns. It counts only if it comes
@@ -67,12 +93,8 @@ impl Shard {
                     self.bridged_answered(now, relay.slot, session, side, origin, pager, status);
                 }
             }
-            Some(Purpose::Notification { subscription }) => {
-                if reply.status >= 200 {
-                    self.relays.remove(relay.slot);
-                    self.notification_answered(now, subscription, Some(reply.status));
-                }
-            }
+            // Its answer comes where it went out from, and is taken there.
+            Some(Purpose::Notification { .. }) => self.counters.count(Series::ResponsesStray),
             Some(Purpose::Own) => {
                 if reply.status >= 200 {
                     self.relays.remove(relay.slot);

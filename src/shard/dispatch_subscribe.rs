@@ -104,7 +104,10 @@ impl Shard {
             }
             None if package(message) == b"presence" => {
                 let format = format(message);
-                let what = self.resources(message, &user)?;
+                let what = self.resources(message)?;
+                if what.list.is_some() && self.local_user(message.uri())? != user {
+                    return Err(Reject::NotYours);
+                }
                 let (categories, list) = (what.categories, what.list.clone());
                 asked = Some(what);
                 Topic::Presence(Presence { format, categories, list, homes: Vec::new() })
@@ -160,8 +163,6 @@ impl Shard {
         expires: u32,
     ) -> Result<(), Reject> {
         let slot = self.subscription_of(conn, message).ok_or(Reject::UnknownDialog)?;
-        let user = self.connections.get(conn).and_then(|c| c.user.clone());
-        let user = user.ok_or(Reject::NotYourIdentity)?;
         let cseq = message.cseq().map_err(|_| Reject::OutOfOrder)?.number;
         let entry = self.subscriptions.get_mut(slot).ok_or(Reject::UnknownDialog)?;
         if !entry.topic.is_of(message) {
@@ -187,7 +188,7 @@ impl Shard {
                 categories: CategorySet::ALL,
                 list: None,
             }),
-            Topic::Presence(_) => Some(self.resources(message, &user)?),
+            Topic::Presence(_) => Some(self.resources(message)?),
         };
         if let Some(entry) = self.subscriptions.get_mut(slot) {
             entry.dialog.extend(now.after(std::time::Duration::from_secs(u64::from(expires))));
@@ -241,9 +242,7 @@ impl Shard {
         let (Some(entry), Some(watcher)) = (self.subscriptions.get_mut(slot), user) else { return };
         let (homes, views, apart) = (0, Vec::new(), Vec::new());
         let request_kept = request.clone();
-        let is_list = |asked: &Asked| asked.resources.is_some() && asked.list.is_some();
-        let is_whole = !asked.as_ref().is_some_and(is_list);
-        let mut opening = Opening { request, expires, homes, views, apart, is_whole, deadline };
+        let mut opening = Opening { request, expires, homes, views, apart, deadline };
         let mut frames: Vec<(ShardId, Frame)> = Vec::new();
         match (&mut entry.topic, asked) {
             (Topic::Own(package, aor), _) => {
@@ -303,8 +302,9 @@ impl Shard {
         }
     }
 
-    /// Whom a SUBSCRIBE to presence asks for: a list in its body, or the Request-URI.
-    fn resources(&mut self, message: Message<'_>, user: &Aor) -> Result<Asked, Reject> {
+    /// Whom a SUBSCRIBE to presence asks for: a list in its body, or the Request-URI, which in a
+    /// dialog is our own Contact.
+    fn resources(&mut self, message: Message<'_>) -> Result<Asked, Reject> {
         let body = message.body();
         let settings = Arc::clone(&self.settings);
         let limits = &settings.limits;
@@ -325,10 +325,6 @@ impl Shard {
         } else {
             return Err(Reject::UnsupportedMedia);
         };
-        // In a dialog the Request-URI is our Contact.
-        if message.to_tag().is_none() && self.local_user(message.uri())? != *user {
-            return Err(Reject::NotYours);
-        }
         Ok(self.within_bounds(batch, message.uri()))
     }
 

@@ -47,13 +47,29 @@ impl Change {
     fn is_exclusive(&self) -> bool {
         matches!(self, Change::Contacts(..) | Change::Presence(_))
     }
+
+    fn is_published(&self) -> bool {
+        matches!(self, Change::Published(_))
+    }
 }
 
-/// The requests of one user that wait for the one the store is writing.
+/// The requests of one user that wait for what the store is writing.
 #[derive(Debug, Default)]
 pub(super) struct Edits {
+    /// An exclusive change is being written.
     writing: bool,
+    /// Changes that wait for it.
     waiting: VecDeque<Service>,
+    /// Publications being written, in force already and not answered yet.
+    pub(super) publishing: usize,
+    /// Publications with a wrong version, and what to answer after those.
+    conflicts: Vec<(Service, Content)>,
+}
+
+impl Edits {
+    fn is_idle(&self) -> bool {
+        !self.writing && self.publishing == 0
+    }
 }
 
 impl Shard {
@@ -75,6 +91,21 @@ impl Shard {
         edits.waiting.push_back(service);
     }
 
+    /// Answers a publication that has a wrong version, after those it came behind. At once, a client
+    /// that does not know yet of the versions it has made itself would try again and again.
+    pub(super) fn conflict(&mut self, user: Slot, service: Service, fault: Content) {
+        let max = self.settings.limits.edits_waiting_per_user_max;
+        let edits = self.users.get_mut(user).and_then(|entry| entry.edits.as_deref_mut());
+        match edits.filter(|edits| edits.publishing > 0) {
+            None => self.answer_service_with(&service, 409, Some(&fault)),
+            Some(edits) if edits.conflicts.len() < max => edits.conflicts.push((service, fault)),
+            Some(_) => {
+                self.counters.hit(Limit::EditsWaiting);
+                self.refuse_service(&service, Reject::TooManyRequests);
+            }
+        }
+    }
+
     /// Hands rows to the store. `change` comes into force when they are written.
     pub(super) fn write(
         &mut self,
@@ -84,6 +115,7 @@ impl Shard {
         change: Change,
     ) {
         let exclusive = change.is_exclusive();
+        let published = change.is_published();
         let Some(entry) = self.users.get_mut(user) else { return };
         let aor = Aor::new(&entry.user.aor);
         let ticket = match self.edits.insert(Edit { user, service, change }) {
@@ -96,7 +128,9 @@ impl Shard {
         if exclusive {
             entry.edits.get_or_insert_default().writing = true;
         }
-        entry.writes += 1;
+        if published {
+            entry.edits.get_or_insert_default().publishing += 1;
+        }
         self.counters.count(Series::Writes);
         self.outputs.push_back(Output::Write(Write { ticket, aor, rows }));
     }
@@ -104,10 +138,7 @@ impl Shard {
     /// The store has answered.
     pub(super) fn written(&mut self, now: Now, ticket: Slot, result: Result<(), NotWritten>) {
         let Some(Edit { user, service, change }) = self.edits.remove(ticket) else { return };
-        if let Some(entry) = self.users.get_mut(user) {
-            entry.writes = entry.writes.saturating_sub(1);
-        }
-        let exclusive = change.is_exclusive();
+        let (exclusive, published) = (change.is_exclusive(), change.is_published());
         match (result, &service) {
             (Ok(()), Some(service)) => self.put_in_force(now, user, service, change),
             (Ok(()), None) => {}
@@ -116,8 +147,28 @@ impl Shard {
             }
             (Err(_), _) => self.refuse_edit(service.as_ref(), Reject::StoreBusy),
         }
+        if published {
+            self.publication_answered(user);
+        }
         if exclusive {
             self.next_edit(now, user);
+        }
+    }
+
+    /// Answers what waited for a publication to be answered, if that was the last one.
+    fn publication_answered(&mut self, user: Slot) {
+        let Some(entry) = self.users.get_mut(user) else { return };
+        let Some(edits) = entry.edits.as_mut() else { return };
+        edits.publishing = edits.publishing.saturating_sub(1);
+        if edits.publishing > 0 {
+            return;
+        }
+        let conflicts = std::mem::take(&mut edits.conflicts);
+        if edits.is_idle() && edits.waiting.is_empty() {
+            entry.edits = None;
+        }
+        for (service, fault) in conflicts {
+            self.answer_service_with(&service, 409, Some(&fault));
         }
     }
 
@@ -156,7 +207,9 @@ impl Shard {
             let Some(edits) = entry.edits.as_mut() else { return };
             edits.writing = false;
             let Some(service) = edits.waiting.pop_front() else {
-                entry.edits = None;
+                if edits.is_idle() {
+                    entry.edits = None;
+                }
                 return;
             };
             self.begin_edit(now, user, service);

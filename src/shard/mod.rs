@@ -234,7 +234,7 @@ impl Machine for Shard {
             Input::Message { conn, message } if message.is_request() => {
                 self.request_received(now, conn, message);
             }
-            Input::Message { conn, message } => self.answer_received(conn, message),
+            Input::Message { conn, message } => self.answer_received(now, conn, message),
             Input::Malformed { conn, message, error } => self.malformed(conn, message, error),
             Input::Broken { conn, message, error } => self.broken(now, conn, message, error),
             Input::Closed { conn, .. } => self.connection_closed(now, conn),

@@ -105,9 +105,7 @@ impl Shard {
                 return;
             }
             let standing = Standing::Active(entry.dialog.expires_in(now));
-            let is_whole = entry.pending.first().is_some_and(|(about, _)| about.is_none());
-            let list = entry.standard_list().filter(|_| !is_whole).map(str::to_owned);
-            let content = match list {
+            let content = match entry.standard_list().map(str::to_owned) {
                 None => entry.pending.remove(0).1,
                 Some(list) => {
                     let changed = std::mem::take(&mut entry.pending);
@@ -165,6 +163,7 @@ impl Shard {
         let mut bytes = self.arena.split();
         fill_via(&mut bytes, via_at, &self.sent_by, transport, relay);
         if let Some(relay) = tracked {
+            // A refresh and the end are told at once: then the word before is waited for no more.
             if let Some(before) = entry.in_flight.replace(relay.slot) {
                 self.relays.remove(before);
             }

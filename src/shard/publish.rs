@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Shard;
 use super::frame::watch::Service;
-use crate::base::ids::Slot;
+use crate::base::ids::{ConnId, Slot};
 use crate::base::limits::Limit;
 use crate::base::time::Now;
 use crate::dialect::reject::Reject;
@@ -24,6 +24,9 @@ pub(super) struct EntityTag {
     instance: u32,
     /// When it ends, in seconds since 1970.
     until: u64,
+    /// The endpoint that published it, with whose connection it ends; `None` for a publisher that
+    /// is not registered, whose state lasts for its time (RFC 3903 section 4).
+    endpoint: Option<ConnId>,
 }
 
 impl Shard {
@@ -36,7 +39,7 @@ impl Shard {
         message: Message<'_>,
     ) {
         self.counters.count(Series::Publications);
-        match self.published_standard(now, user, message) {
+        match self.published_standard(now, user, service.conn, message) {
             Ok((tag, expires)) => {
                 let conn = service.conn;
                 self.respond(conn, message, 200, |writer| {
@@ -56,6 +59,7 @@ impl Shard {
         &mut self,
         now: Now,
         user: Slot,
+        conn: ConnId,
         message: Message<'_>,
     ) -> Result<(u64, u32), Reject> {
         let event = message.header(HeaderName::Event).unwrap_or_default();
@@ -87,8 +91,9 @@ impl Shard {
             return Err(Reject::TooMuchPresence);
         }
         let known = place.and_then(|place| presence.tags.get(place)).copied();
-        let tag =
-            EntityTag { tag: fresh.0, instance: known.map_or(fresh.1, |k| k.instance), until };
+        let endpoint = presence.presentity.endpoints().contains(&conn).then_some(conn);
+        let instance = known.map_or(fresh.1, |known| known.instance);
+        let tag = EntityTag { tag: fresh.0, instance, until, endpoint };
         let mut operations = match message.body() {
             [] if known.is_some() => Vec::new(),
             body if message.is_media_type("application/pidf+xml") => {
@@ -131,6 +136,34 @@ impl Shard {
             presence.tags.push(tag);
         }
         Ok((tag.tag, expires))
+    }
+
+    /// Connections of a user are gone: what their standard endpoints have published goes too.
+    pub(super) fn drop_published(&mut self, now: Now, user: Slot, gone: &[ConnId]) {
+        let limits = &self.settings.limits;
+        let Some(entry) = self.users.get_mut(user) else { return };
+        let Some(presence) = entry.presence.as_mut() else { return };
+        let is_gone = |tag: &EntityTag| tag.endpoint.is_some_and(|conn| gone.contains(&conn));
+        let over: Vec<u32> =
+            presence.tags.iter().filter(|tag| is_gone(tag)).map(|tag| tag.instance).collect();
+        if over.is_empty() {
+            return;
+        }
+        presence.tags.retain(|tag| !is_gone(tag));
+        let publications = presence.presentity.publications();
+        let of_gone = publications.filter(|publication| {
+            matches!(publication.life, Life::Until(_)) && over.contains(&publication.key.instance)
+        });
+        let deletions = of_gone
+            .map(|publication| Operation {
+                key: publication.key.clone(),
+                version: None,
+                life: publication.life,
+                payload: None,
+            })
+            .collect();
+        // Deletions without a version are never refused.
+        let _ = presence.presentity.publish(now, deletions, limits);
     }
 
     /// Seconds a publication is granted (RFC 3903 section 6).

@@ -104,8 +104,9 @@ impl Shard {
             Err(error) => return self.refuse_body(&service, error),
         };
         let Some(entry) = self.users.get(user) else { return };
+        let under_way = entry.edits.as_ref().map_or(0, |edits| edits.publishing);
         let is_kept = operations.iter().any(|operation| operation.life == Life::Static);
-        if is_kept && entry.writes >= limits.edits_waiting_per_user_max {
+        if is_kept && under_way >= limits.edits_waiting_per_user_max {
             self.counters.hit(Limit::EditsWaiting);
             return self.refuse_service(&service, Reject::TooManyRequests);
         }
@@ -127,7 +128,7 @@ impl Shard {
             Err(PublishError::Stale(stale)) => {
                 self.counters.count(Series::PublicationConflicts);
                 let fault = content(ms::fault::CONTENT_TYPE, ms::fault::wrong_versions(&stale));
-                self.answer_service_with(&service, 409, Some(&fault));
+                self.conflict(user, service, fault);
             }
             Err(PublishError::TooMany) => {
                 self.counters.hit(Limit::Publications);

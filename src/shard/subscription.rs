@@ -79,8 +79,6 @@ pub(super) struct Opening {
     pub(super) views: Vec<View>,
     /// Users the client has to ask for one by one, as the list was too long.
     pub(super) apart: Vec<Aor>,
-    /// It asks for all that is watched, so that whatever waits to be told is older.
-    pub(super) is_whole: bool,
     /// When the answer leaves with what is there.
     pub(super) deadline: Deadline,
 }
@@ -138,7 +136,7 @@ impl Shard {
     pub(super) fn answer_subscribe(&mut self, now: Now, slot: Slot) {
         let Some(entry) = self.subscriptions.get_mut(slot) else { return };
         let Some(opening) = entry.opening.take() else { return };
-        let Opening { request, expires, mut views, mut apart, homes, is_whole, .. } = *opening;
+        let Opening { request, expires, mut views, mut apart, homes, .. } = *opening;
         let is_full = homes == 0;
         let mut is_list = false;
         let first = match &entry.topic {
@@ -182,7 +180,7 @@ impl Shard {
                 .line("Supported", "ms-piggyback-first-notify")
                 .body(&first.media_type, &first.body);
         });
-        if !piggyback && !self.comes_next(slot, is_whole, &first) {
+        if !piggyback {
             self.send_notification(now, slot, standing, Some((&first.media_type, &first.body)));
         }
         if expires == 0 {
@@ -190,19 +188,6 @@ impl Shard {
         }
         self.watch_expiry(now, slot);
         self.notify(now, slot);
-    }
-
-    /// Puts a first notification before all that waits; false if nothing has to be waited for.
-    fn comes_next(&mut self, slot: Slot, is_whole: bool, first: &Content) -> bool {
-        let Some(entry) = self.subscriptions.get_mut(slot) else { return false };
-        let waits = entry.in_flight.is_some();
-        if waits {
-            // Of the users themselves only what is newer waits by now.
-            entry.pending.retain(|(about, _)| about.is_some() || !is_whole);
-            let older = entry.pending.iter().take_while(|(about, _)| about.is_none()).count();
-            entry.pending.insert(older, (None, first.clone()));
-        }
-        waits
     }
 
     /// Writes the 200 to a SUBSCRIBE; `rest` adds to it and ends it.

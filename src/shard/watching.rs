@@ -268,9 +268,11 @@ impl Shard {
         for conn in &conns {
             presence.presentity.endpoint_added(now, *conn, limits);
         }
-        for conn in known.into_iter().filter(|conn| !conns.contains(conn)) {
-            presence.presentity.endpoint_removed(now, conn, limits);
+        let gone: Vec<ConnId> = known.into_iter().filter(|conn| !conns.contains(conn)).collect();
+        for conn in &gone {
+            presence.presentity.endpoint_removed(now, *conn, limits);
         }
+        self.drop_published(now, slot, &gone);
         self.presence_changed(now, slot, None);
     }
 

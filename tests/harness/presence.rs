@@ -94,6 +94,22 @@ impl Client {
         request
     }
 
+    /// A batch that adds to those watched, in the dialog that `first` and its answer made.
+    pub fn batch_again(
+        &mut self,
+        first: &Request,
+        answer: &Text,
+        cseq: u32,
+        user: &str,
+    ) -> Request {
+        let list = format!("<adhocList><resource uri=\"{}\"/></adhocList>", uri(user));
+        let body = batch_body(&uri(&self.user), &list, "subscribe");
+        self.again(first, answer, cseq, 7200)
+            .header("Require", "adhoclist, categoryList")
+            .header("Supported", "eventlist")
+            .body(BATCH, &body)
+    }
+
     /// A SERVICE to the client itself.
     pub fn service(&mut self, media_type: &str, body: &str) -> Request {
         let own = uri(&self.user);

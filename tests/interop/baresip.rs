@@ -28,18 +28,33 @@ impl Baresip {
         baresip
     }
 
+    /// The same with presence: it publishes its own and subscribes to that of `peer`.
+    pub fn present(server: &Server, user: &str, peer: &str) -> Self {
+        let mut baresip = Baresip::start_with(server, user, PASSWORD, peer, true);
+        baresip.program.wait_for_text("200 OK");
+        baresip
+    }
+
     /// Starts the client. It writes every SIP message it sends and receives.
     pub fn start(server: &Server, user: &str, password: &str, peer: &str) -> Self {
+        Baresip::start_with(server, user, password, peer, false)
+    }
+
+    fn start_with(server: &Server, user: &str, password: &str, peer: &str, presence: bool) -> Self {
         require("baresip", "baresip-core");
         require_file(&format!("{MODULES}/stdio.so"), "baresip-core");
         let folder = tempfile::tempdir().unwrap();
         let write = |name: &str, text: String| fs::write(folder.path().join(name), text).unwrap();
+        let (module, publishes, watches) = match presence {
+            true => ("module_app presence.so\n", ";pubint=600", ";presence=p2p"),
+            false => ("", "", ""),
+        };
         // No module for sound or video; commands come from standard input.
         write(
             "config",
             format!(
                 "sip_listen 127.0.0.1:0\nsip_verify_server no\nmodule_path {MODULES}\n\
-                 module stdio.so\nmodule account.so\nmodule contact.so\nmodule menu.so\n"
+                 module stdio.so\nmodule account.so\nmodule contact.so\nmodule menu.so\n{module}"
             ),
         );
         let address = server.ready.tls;
@@ -47,14 +62,19 @@ impl Baresip {
             "accounts",
             format!(
                 "<sip:{user}@{DOMAIN};transport=tls>;auth_user={user};auth_pass={password};\
-                 outbound=\"sip:{address};transport=tls\";regint=600\n"
+                 outbound=\"sip:{address};transport=tls\";regint=600{publishes}\n"
             ),
         );
-        write("contacts", format!("\"{peer}\" <sip:{peer}@{DOMAIN}>\n"));
+        write("contacts", format!("\"{peer}\" <sip:{peer}@{DOMAIN}>{watches}\n"));
         let mut command = Command::new("baresip");
         command.args(["-4", "-s", "-f"]).arg(folder.path());
         let name = format!("baresip {user}");
         Baresip { program: Program::start(&name, &mut command), _folder: folder }
+    }
+
+    /// Runs one of its commands.
+    pub fn run(&mut self, command: &str) {
+        self.program.write_line(command);
     }
 
     /// Sends a message to its contact.

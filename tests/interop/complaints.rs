@@ -13,8 +13,12 @@ const COMPLAINTS: [&str; 9] = [
     "signature of incoming message is invalid",
 ];
 
+/// Invites the room service of the domain, which the client looks for at each sign-in.
+const LOOK_FOR_ROOMS: &str = "INVITE sip:ocschat@";
+
 /// All that is wrong in the log of a client that signed in `sign_ins` times by NTLM: complaints,
-/// and refusals beside the two challenges of each sign-in.
+/// and refusals beside the two challenges of each sign-in and the look for a room service, which
+/// is not there.
 pub fn complaints(log: &str, sign_ins: usize) -> Vec<String> {
     let mut wrong: Vec<_> = log
         .lines()
@@ -26,8 +30,13 @@ pub fn complaints(log: &str, sign_ins: usize) -> Vec<String> {
     if challenges != 2 * sign_ins {
         wrong.push(format!("{challenges} challenges in {sign_ins} sign-ins"));
     }
-    let refusals = refusals.into_iter().filter(|line| !line.contains("SIP/2.0 401 "));
-    wrong.extend(refusals.map(str::to_owned));
+    let not_found = refusals.iter().filter(|line| line.contains("SIP/2.0 404 ")).count();
+    if not_found != log.matches(LOOK_FOR_ROOMS).count() {
+        wrong.push(format!("not found: {not_found}"));
+    }
+    let is_expected =
+        |line: &str| ["SIP/2.0 401 ", "SIP/2.0 404 "].iter().any(|s| line.contains(s));
+    wrong.extend(refusals.into_iter().filter(|line| !is_expected(line)).map(str::to_owned));
     if sign_ins > 0 && !log.contains("signature of incoming message validated") {
         wrong.push("no signature was validated".to_owned());
     }

@@ -6,6 +6,9 @@ use crate::pidgin_sipe::Purple;
 
 const BOB: (&str, &str) = ("who", "sip:bob@example.test");
 
+/// The server's word that Bob's state is "away".
+const AWAY: (&str, &str) = ("text", "'away'");
+
 /// Alice, who watches Bob, and Bob's two endpoints.
 fn watched_twice(server: &Server) -> (Purple, Purple, Purple) {
     let mut alice = Purple::signed_in(server, &["alice"]);
@@ -18,19 +21,24 @@ fn watched_twice(server: &Server) -> (Purple, Purple, Purple) {
 }
 
 #[test]
-fn who_is_idle_at_one_endpoint_is_available_at_the_other() {
+fn who_has_left_one_endpoint_may_be_at_the_other() {
     let server = Server::demo();
     let (mut alice, mut here, mut there) = watched_twice(&server);
     here.run("idle bob 600");
     there.run("idle bob 600");
-    alice.wait("buddy-status", &[BOB, ("status", "idle")]);
+    alice.sees_state("bob", "away");
+    there.wait("own-status", &[AWAY]);
+    here.wait("own-status", &[AWAY]);
     here.run("idle bob 0");
-    alice.wait("buddy-status", &[BOB, ("status", "available")]);
-    // The other one is idle still.
+    alice.sees_state("bob", "available");
+    here.run("idle bob 600");
+    alice.sees_state("bob", "away");
     here.leave();
-    alice.wait("buddy-status", &[BOB, ("status", "idle")]);
+    there.wait("own-status", &[AWAY]);
+    there.run("idle bob 0");
+    alice.sees_state("bob", "available");
     there.leave();
-    alice.wait("buddy-signed-off", &[BOB]);
+    alice.sees_state("bob", "offline");
     counters_fit(&server);
     alice.leave();
     server.stop();

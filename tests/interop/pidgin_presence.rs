@@ -30,7 +30,7 @@ fn each_state_is_seen(server: Server) {
     let (mut alice, mut bob) = watched(&server);
     for state in ["busy", "do-not-disturb", "be-right-back", "away", "available"] {
         bob.run(&format!("status bob {state}"));
-        alice.wait("buddy-status", &[BOB, ("status", state)]);
+        alice.sees_state("bob", state);
     }
     counters_fit(&server);
     alice.leave();
@@ -53,16 +53,13 @@ fn who_appears_offline_or_signs_off_is_seen_offline() {
     let server = Server::demo();
     let (mut alice, mut bob) = watched(&server);
     bob.run("status bob invisible");
-    alice.wait("buddy-signed-off", &[BOB]);
+    alice.sees_state("bob", "offline");
     bob.run("status bob busy");
-    alice.wait("buddy-signed-on", &[BOB]);
-    bob.run("logout bob");
-    bob.wait("signed-off", &[]);
-    alice.wait("buddy-signed-off", &[BOB]);
-    // What he said last holds when he is back.
-    bob.run("login bob");
-    bob.wait("signed-on", &[]);
-    alice.wait("buddy-signed-on", &[BOB]);
+    alice.sees_state("bob", "busy");
+    bob.leave();
+    alice.sees_state("bob", "offline");
+    let bob = Purple::signed_in(&server, &["bob"]);
+    alice.sees_state("bob", "available");
     counters_fit(&server);
     alice.leave();
     bob.leave();
@@ -70,13 +67,14 @@ fn who_appears_offline_or_signs_off_is_seen_offline() {
 }
 
 #[test]
-fn who_left_the_keyboard_is_seen_idle() {
+fn who_left_the_keyboard_is_seen_away_until_he_is_back() {
     let server = Server::demo();
     let (mut alice, mut bob) = watched(&server);
     bob.run("idle bob 600");
-    alice.wait("buddy-status", &[BOB, ("status", "idle")]);
+    alice.sees_state("bob", "away");
+    bob.wait("own-status", &[("text", "'away'")]);
     bob.run("idle bob 0");
-    alice.wait("buddy-status", &[BOB, ("status", "available")]);
+    alice.sees_state("bob", "available");
     counters_fit(&server);
     alice.leave();
     bob.leave();
@@ -89,36 +87,69 @@ fn a_note_is_seen_changed_and_cleared() {
     let (mut alice, mut bob) = watched(&server);
     bob.run("status bob busy \"In a meeting room\"");
     alice.wait("buddy-text", &[BOB, ("status", "busy"), ("text", "In a meeting room")]);
-    bob.run("status bob busy \"R&D <lab> \u{e4}\u{1f426}\"");
-    alice.wait("buddy-text", &[BOB, ("text", "R&amp;D &lt;lab&gt; \u{e4}\u{1f426}")]);
-    // A note outlives the endpoint it was written at.
-    bob.run("logout bob");
-    alice.wait("buddy-signed-off", &[BOB]);
-    bob.run("login bob");
-    bob.wait("signed-on", &[]);
-    alice.wait("buddy-signed-on", &[BOB]);
+    // In the library notes are HTML.
+    let note = "R&amp;D &lt;lab&gt; \u{e4}\u{1f426}";
+    bob.run(&format!("status bob busy \"{note}\""));
+    alice.wait("buddy-text", &[BOB, ("status", "busy"), ("text", note)]);
     bob.run("status bob available \"\"");
-    alice.wait("buddy-text", &[BOB, ("status", "available"), ("text", "")]);
+    let cleared = alice.wait("buddy-text", &[BOB, ("status", "available")]);
+    assert_eq!(cleared["text"], "");
     counters_fit(&server);
     alice.leave();
     bob.leave();
     server.stop();
 }
 
-/// What another Lync client publishes when its user chooses a state the administrator defined.
-const CUSTOM_STATE: &str = r#"<publish xmlns="http://schemas.microsoft.com/2006/09/sip/rich-presence"><publications uri="sip:bob@example.test"><publication categoryName="state" instance="536870912" container="2" version="0" expireType="static"><state xmlns="http://schemas.microsoft.com/2006/09/sip/state" manual="true" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="userState"><availability>6500</availability><activity><custom LCID="1033" xmlns="http://schemas.microsoft.com/2006/09/sip/state">In the lab</custom></activity><endpointLocation/></state></publication><publication categoryName="state" instance="536870912" container="3" version="0" expireType="static"><state xmlns="http://schemas.microsoft.com/2006/09/sip/state" manual="true" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="userState"><availability>6500</availability><activity><custom LCID="1033" xmlns="http://schemas.microsoft.com/2006/09/sip/state">In the lab</custom></activity><endpointLocation/></state></publication></publications></publish>"#;
+/// A publication of a state in both aggregation containers, as another Lync client makes it.
+fn publication(instance: u32, life: &str, state: &str) -> String {
+    let publication = |container| {
+        format!(
+            "<publication categoryName=\"state\" instance=\"{instance}\" container=\"{container}\" \
+             version=\"0\" expireType=\"{life}\">\
+             <state xmlns=\"http://schemas.microsoft.com/2006/09/sip/state\" \
+             xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" {state}</state></publication>"
+        )
+    };
+    format!(
+        "<publish xmlns=\"http://schemas.microsoft.com/2006/09/sip/rich-presence\">\
+         <publications uri=\"sip:bob@example.test\">{}{}</publications></publish>",
+        publication(2),
+        publication(3)
+    )
+}
+
+/// Alice sees what an endpoint of Bob publishes that is not pidgin-sipe.
+fn another_client_publishes(server: &Server, body: &str) -> (Purple, Endpoint) {
+    let mut alice = Purple::signed_in(server, &["alice"]);
+    let mut bob = Endpoint::tls(server, "bob");
+    alice.run("add-buddy alice sip:bob@example.test");
+    alice.sees_state("bob", "available");
+    let lines = "Content-Type: application/msrtc-category-publish+xml\r\n";
+    let answer = bob.ask("SERVICE", "bob", lines, body);
+    assert_eq!(answer.status(), 200, "{}", answer.head);
+    (alice, bob)
+}
 
 #[test]
 fn a_state_of_the_administrator_is_seen_in_its_own_words() {
     let server = Server::demo();
-    let mut alice = Purple::signed_in(&server, &["alice"]);
-    let mut bob = Endpoint::tls(&server, "bob");
-    alice.run("add-buddy alice sip:bob@example.test");
-    alice.wait("buddy-signed-on", &[BOB]);
-    let publish = "Content-Type: application/msrtc-category-publish+xml\r\n";
-    let answer = bob.ask("SERVICE", "bob", publish, CUSTOM_STATE);
-    assert_eq!(answer.status(), 200, "{}", answer.head);
+    let state = "manual=\"true\" xsi:type=\"userState\"><availability>6500</availability>\
+                 <activity><custom LCID=\"1033\">In the lab</custom></activity>";
+    let body = publication(536_870_912, "static", state);
+    let (mut alice, _bob) = another_client_publishes(&server, &body);
     alice.wait("buddy-text", &[BOB, ("status", "busy"), ("text", "In the lab")]);
+    alice.leave();
+    server.stop();
+}
+
+#[test]
+fn an_idle_machine_is_seen_idle() {
+    let server = Server::demo();
+    let state = "manual=\"false\" xsi:type=\"machineState\"><availability>4500</availability>";
+    let body = publication(988_436_328, "endpoint", state);
+    let (mut alice, _bob) = another_client_publishes(&server, &body);
+    alice.sees_state("bob", "idle");
+    alice.wait("buddy-text", &[BOB, ("text", "Inactive")]);
     alice.leave();
     server.stop();
 }

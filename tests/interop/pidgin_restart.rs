@@ -15,14 +15,11 @@ fn what_was_said_is_seen_again(server: Server) {
     let stopped = server.kill();
     for (client, user) in [(&mut alice, "alice"), (&mut bob, "bob")] {
         client.wait("connection-error", &[("acct", user)]);
-        client.run(&format!("logout {user}"));
-        client.wait("signed-off", &[("acct", user)]);
+        client.sign_off(user);
     }
     let server = stopped.start_at(ready);
-    alice.run("login alice");
-    alice.wait("signed-on", &[]);
-    bob.run("login bob");
-    bob.wait("signed-on", &[]);
+    alice.sign_in_again("alice");
+    bob.sign_in_again("bob");
     alice.wait("buddy-signed-on", &[BOB]);
     alice.wait("buddy-text", &[BOB, ("status", "busy"), ("text", "back at noon")]);
     bob.run("status bob away");

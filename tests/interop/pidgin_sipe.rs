@@ -67,10 +67,28 @@ impl Purple {
         purple
     }
 
-    /// Signs a user in over TLS and waits for it.
+    /// Signs a user in over TLS, and waits until the client has got and published all it does at
+    /// its start: what it is told to do before that, it forgets in part.
     pub fn sign_in(&mut self, server: &Server, user: &str) {
         self.account(server, user, PASSWORD);
+        self.signed_on(user);
+    }
+
+    /// Signs an account off.
+    pub fn sign_off(&mut self, user: &str) {
+        self.run(&format!("logout {user}"));
+        self.wait("signed-off", &[("acct", user)]);
+    }
+
+    /// Signs an account in again.
+    pub fn sign_in_again(&mut self, user: &str) {
+        self.run(&format!("login {user}"));
+        self.signed_on(user);
+    }
+
+    fn signed_on(&mut self, user: &str) {
         self.wait("signed-on", &[("acct", user)]);
+        self.wait("own-status", &[]);
     }
 
     /// Makes an account and tells it to sign in.
@@ -98,6 +116,17 @@ impl Purple {
         self.program.wait_for(&format!("event {event} {fields:?}"), |line| {
             serde_json::from_str(line).ok().filter(|found| is_event(found, event, fields))
         })
+    }
+
+    /// Waits until another user is seen in a state, after what was waited for before.
+    pub fn sees_state(&mut self, user: &str, state: &str) {
+        let who = format!("sip:{user}@example.test");
+        let fields = [("who", who.as_str()), ("status", state)];
+        const EVENTS: [&str; 3] = ["buddy-signed-on", "buddy-signed-off", "buddy-status"];
+        self.program.wait_for(&format!("{user} {state}"), |line| {
+            let found: Value = serde_json::from_str(line).ok()?;
+            EVENTS.iter().any(|event| is_event(&found, event, &fields)).then_some(())
+        });
     }
 
     /// How often an event has happened.

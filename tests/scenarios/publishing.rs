@@ -1,5 +1,6 @@
 //! Publishing: versions, several endpoints, access levels, entity tags of standard clients.
 
+use mynah::base::limits::{Limit, Limits};
 use mynah::metrics::names::Series;
 use mynah::shard::durable::NotWritten;
 
@@ -249,6 +250,49 @@ fn an_answer_waits_until_what_is_static_is_durable() {
 }
 
 #[test]
+fn a_wrong_version_is_told_after_what_it_came_behind() {
+    let mut net = Net::new(2);
+    let mut bob = Client::lync(&mut net, 0, "bob");
+    net.shelf.held = true;
+    let first = bob.publish_state(6500, 0);
+    net.send(bob.conn, &first);
+    // The client does not know yet that the first one has made version 1.
+    let second = bob.publish_state(9500, 0);
+    net.send(bob.conn, &second);
+    net.silent(&[bob.conn]);
+    net.answer_write();
+    net.settle();
+    let answers = [net.recv(bob.conn), net.recv(bob.conn)];
+    assert_eq!(answers.each_ref().map(|answer| answer.status()), [200, 409]);
+    assert_eq!(answers[1].header("Call-ID"), second.value("Call-ID"));
+    net.shelf.held = false;
+    ok(&mut net, bob.conn, &bob.publish_state(9500, 1));
+    net.at_rest();
+}
+
+#[test]
+fn wrong_versions_that_wait_are_bounded() {
+    let mut net = Net::new(2);
+    let mut bob = Client::lync(&mut net, 0, "bob");
+    let max = Limits::default().edits_waiting_per_user_max;
+    net.shelf.held = true;
+    net.send(bob.conn, &bob.publish_state(6500, 0));
+    for _ in 0..max {
+        net.send(bob.conn, &bob.publish_state(9500, 0));
+    }
+    net.silent(&[bob.conn]);
+    assert_eq!(net.ask(bob.conn, &bob.publish_state(9500, 0)).status(), 503);
+    assert_eq!(net.hits(Limit::EditsWaiting), 1);
+    net.answer_write();
+    net.settle();
+    assert_eq!(net.recv(bob.conn).status(), 200);
+    for _ in 0..max {
+        assert_eq!(net.recv(bob.conn).status(), 409);
+    }
+    net.silent(&[bob.conn]);
+}
+
+#[test]
 fn a_standard_client_publishes_under_an_entity_tag() {
     let mut net = Net::new(2);
     let mut alice = Client::lync(&mut net, 1, "alice");
@@ -327,4 +371,22 @@ fn a_custom_text_is_shown_as_it_is() {
     ok(&mut net, bob.conn, &bob.publish(&[state(2), state(3)]));
     let told = net.recv(alice.conn);
     assert!(told.body().contains("<custom LCID=\"1033\">Deep work</custom>"), "{told:?}");
+}
+
+#[test]
+fn the_state_of_a_standard_endpoint_goes_with_its_connection() {
+    let mut net = Net::new(2);
+    let mut alice = Client::lync(&mut net, 1, "alice");
+    let mut bob = Client::simple(&mut net, 0, "bob");
+    let _other = Client::lync(&mut net, 1, "bob");
+    let request = alice.batch(&["bob"]);
+    ok(&mut net, alice.conn, &request);
+    ok(&mut net, bob.conn, &bob.publish_pidf("", "at the gate", None));
+    net.pass_s(1);
+    assert!(net.recv(alice.conn).body().contains("at the gate"));
+    net.close(bob.conn);
+    net.pass_s(1);
+    let told = net.recv(alice.conn);
+    assert!(!told.body().contains("at the gate"), "{told:?}");
+    assert!(told.body().contains("name=\"note\""), "taken back: {told:?}");
 }

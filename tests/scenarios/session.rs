@@ -332,7 +332,7 @@ fn refusals_pass_through_and_are_acknowledged_on_the_spot() {
 fn an_unknown_user_and_one_who_is_not_there_are_told_apart() {
     let mut net = Net::new(2);
     let mut alice = Client::lync(&mut net, 0, "alice");
-    let invite = alice.invite("ocschat");
+    let invite = alice.invite("nobody");
     net.send(alice.conn, &invite);
     assert_eq!(net.recv(alice.conn).status(), 100);
     let unknown = net.recv(alice.conn);
@@ -352,6 +352,18 @@ fn an_unknown_user_and_one_who_is_not_there_are_told_apart() {
     assert_eq!(elsewhere.status(), 404);
     let endings: Vec<Ending> = net.conversations().1.iter().map(|ended| ended.end.ending).collect();
     assert_eq!(endings, [Ending::Declined(404), Ending::Declined(480)]);
+    net.at_rest();
+}
+
+#[test]
+fn the_look_of_a_client_for_chat_rooms_is_not_recorded() {
+    let mut net = Net::new(2);
+    let mut alice = Client::lync(&mut net, 0, "alice");
+    let invite = alice.invite("ocschat");
+    let unknown = net.ask(alice.conn, &invite);
+    assert_eq!(unknown.status(), 404);
+    net.send(alice.conn, &alice.acknowledge(&invite, &unknown));
+    assert!(net.conversations().1.is_empty());
     net.at_rest();
 }
 

@@ -5,7 +5,7 @@ use mynah::base::limits::Limit;
 use mynah::metrics::names::Series;
 
 use crate::harness::client::uri;
-use crate::harness::presence::{availability, machine_state, ok};
+use crate::harness::presence::{availability, batch_body, machine_state, ok};
 use crate::harness::{Client, Net};
 
 /// Busy, on the scale of availability.
@@ -166,6 +166,29 @@ fn a_subscription_is_refreshed_and_ended_in_its_dialog() {
 }
 
 #[test]
+fn a_batch_in_the_dialog_adds_to_those_watched() {
+    for shards in [1, 2, 4] {
+        let mut net = Net::new(shards);
+        let mut alice = Client::lync(&mut net, 0, "alice");
+        let mut bob = Client::lync(&mut net, shards - 1, "bob");
+        let mut carol = Client::lync(&mut net, shards / 2, "carol");
+        let first = alice.batch(&["bob"]);
+        let accepted = ok(&mut net, alice.conn, &first);
+        let more = alice.batch_again(&first, &accepted, 2, "carol");
+        let answer = ok(&mut net, alice.conn, &more);
+        assert!(answer.body().contains("uri=\"sip:carol@example.test\""), "{answer:?}");
+        assert!(!answer.body().contains("uri=\"sip:bob@example.test\""), "{answer:?}");
+        for one in [&mut bob, &mut carol] {
+            ok(&mut net, one.conn, &one.publish_state(BUSY, 0));
+            let told = net.recv(alice.conn);
+            assert_eq!(told.header("Call-ID"), first.value("Call-ID"));
+            assert!(told.body().contains(&format!("uri=\"{}\"", uri(&one.user))), "{told:?}");
+        }
+        net.silent(&[alice.conn, bob.conn, carol.conn]);
+    }
+}
+
+#[test]
 fn a_subscription_that_nobody_refreshes_runs_out() {
     let mut net = Net::new(2);
     let mut alice = Client::simple(&mut net, 1, "alice");
@@ -295,4 +318,50 @@ fn signing_off_is_seen_and_signing_on_again_too() {
     net.pass_s(1);
     assert_eq!(availability(net.recv(alice.conn).body()), Some(3500));
     net.silent(&[alice.conn]);
+}
+
+#[test]
+fn a_refresh_is_answered_with_news_though_the_last_word_was_not() {
+    let mut net = Net::new(2);
+    let mut alice = Client::simple(&mut net, 1, "alice");
+    let mut bob = Client::lync(&mut net, 0, "bob");
+    let request = alice.subscribe("bob", 600);
+    let accepted = ok(&mut net, alice.conn, &request);
+    let first = net.recv(alice.conn);
+    ok(&mut net, alice.conn, &alice.again(&request, &accepted, 2, 900));
+    let second = net.recv(alice.conn);
+    assert_eq!((second.method(), second.cseq()), ("NOTIFY", 2));
+    // The answer to the first is too late to mean anything.
+    net.send(alice.conn, &first.answer(481, "late"));
+    net.send(alice.conn, &second.answer(200, ""));
+    ok(&mut net, bob.conn, &bob.publish_state(BUSY, 0));
+    assert!(net.recv(alice.conn).body().contains("busy"));
+}
+
+#[test]
+fn a_batch_is_changed_in_its_dialog() {
+    let mut net = Net::new(2);
+    let mut alice = Client::lync(&mut net, 1, "alice");
+    let mut bob = Client::lync(&mut net, 0, "bob");
+    let request = alice.batch(&["bob"]);
+    let accepted = ok(&mut net, alice.conn, &request);
+    let lists = [("carol", "subscribe"), ("bob", "unsubscribe")];
+    for (cseq, (user, action)) in (2..).zip(lists) {
+        let list = format!("<adhocList><resource uri=\"{}\"/></adhocList>", uri(user));
+        // It goes where our Contact says, which is no user.
+        let change = alice.again(&request, &accepted, cseq, 900).body(
+            "application/msrtc-adrl-categorylist+xml",
+            &batch_body(&uri("alice"), &list, action),
+        );
+        let answer = ok(&mut net, alice.conn, &change);
+        let added = answer.body().contains("<resource uri=\"sip:carol@example.test\"");
+        assert_eq!(added, action == "subscribe", "{answer:?}");
+    }
+    ok(&mut net, bob.conn, &bob.publish_state(BUSY, 0));
+    net.silent(&[alice.conn]);
+    let mut carol = Client::lync(&mut net, 0, "carol");
+    net.pass_s(1);
+    assert_eq!(availability(net.recv(alice.conn).body()), Some(3500));
+    ok(&mut net, carol.conn, &carol.publish_state(BUSY, 0));
+    assert_eq!(availability(net.recv(alice.conn).body()), Some(BUSY));
 }

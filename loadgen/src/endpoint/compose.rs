@@ -187,8 +187,15 @@ impl Endpoint {
         templates.message.render(&fields, &mut link.out);
     }
 
-    /// Sends a publication; the part of its document that says it stands in the buffer.
-    pub(super) fn send_publish(&mut self, env: &mut Env, link: &mut Link, number: u32) {
+    /// Sends a publication, or takes the last one back; the part of its document that differs and
+    /// its condition stand in the buffers.
+    pub(super) fn send_publish(
+        &self,
+        env: &mut Env,
+        link: &mut Link,
+        number: u32,
+        taken_back: bool,
+    ) {
         let transport = env.transport();
         env.name_interval();
         let Env { templates, text, .. } = env;
@@ -205,7 +212,8 @@ impl Endpoint {
             .set(Field::Expires, &text.expires)
             .set(Field::IfMatch, &text.if_match)
             .set(Field::Body, &text.body);
-        templates.publish.render(&fields, &mut link.out);
+        let unpublish = templates.unpublish.as_ref().filter(|_| taken_back);
+        unpublish.unwrap_or(&templates.publish).render(&fields, &mut link.out);
     }
 
     fn fields<'a>(&'a self, place: &'a Place, text: &'a Text, transport: &'a [u8]) -> Fields<'a> {

@@ -4,6 +4,7 @@ use super::incoming::outcome;
 use super::{Endpoint, Env, Event, Wait};
 use crate::link::Link;
 use crate::number::read_number;
+use crate::publication::Publications;
 use crate::scan::{Message, Name};
 use crate::settings::Dialect;
 use crate::stamp::Stamp;
@@ -41,8 +42,24 @@ impl Endpoint {
                 self.publications.write_person(person, stamp, &mut env.text.body);
             }
         }
-        self.send_publish(env, link, number);
+        self.send_publish(env, link, number, false);
         Ok(Wait::Pager { number })
+    }
+
+    /// Takes back what would outlive the connection; `None` when there is nothing.
+    pub fn unpublish(&mut self, env: &mut Env, link: &mut Link, pending: Pending) -> Option<Wait> {
+        let Env { text, templates, .. } = env;
+        text.if_match.clear();
+        self.publications.write_condition(&mut text.if_match);
+        if text.if_match.is_empty() || templates.unpublish.is_none() {
+            return None;
+        }
+        self.pager_count += 1;
+        let number = self.pager_count;
+        self.pager.begin(number, pending);
+        self.publications = Publications::default();
+        self.send_publish(env, link, number, true);
+        Some(Wait::Pager { number })
     }
 
     /// Takes the answer to a publication; false when it answers nothing.
@@ -62,6 +79,10 @@ impl Endpoint {
             return self.pager.peek(message.cseq()).is_some();
         }
         let Some(pending) = self.pager.finish(message.cseq()) else { return false };
+        if pending.operation == Operation::Unpublish {
+            events.push(Event::Finished { pending, result: outcome(status) });
+            return true;
+        }
         let known = self.publications.answered(&self.identity.epid, message, status);
         let result = outcome(status).and(known.then_some(()).ok_or(Cause::Protocol));
         events.push(Event::Finished { pending, result });

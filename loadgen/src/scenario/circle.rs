@@ -123,7 +123,7 @@ impl Circle {
         if paced && self.next < self.users { self.pacer.next() } else { Moment::NEVER }
     }
 
-    /// Ends the subscriptions, some at a time.
+    /// Ends the subscriptions and publications, some at a time.
     pub fn leave(&mut self, world: &mut World, now: Moment) {
         self.begin(Stage::Leave, now);
         self.go(world, now);
@@ -131,7 +131,8 @@ impl Circle {
 
     /// A request has ended; under way to the end, the next may leave.
     pub fn finished(&mut self, world: &mut World, operation: Operation, now: Moment) {
-        if operation == Operation::Unsubscribe && self.stage == Stage::Leave {
+        let ends = matches!(operation, Operation::Unsubscribe | Operation::Unpublish);
+        if ends && self.stage == Stage::Leave {
             self.go(world, now);
         }
     }
@@ -141,6 +142,7 @@ impl Circle {
             let slot = self.next;
             self.next += 1;
             world.unsubscribe(slot, now);
+            world.unpublish(slot, now);
         }
     }
 }

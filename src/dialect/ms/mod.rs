@@ -22,6 +22,7 @@ pub mod subscribers;
 mod tests;
 
 use super::reject::Reject;
+use crate::base::aor::Aor;
 use crate::wire::sip::{HeaderName, Message, Writer};
 
 /// True if the client speaks this dialect: it says so in Supported, or asks for the dialect's
@@ -29,6 +30,12 @@ use crate::wire::sip::{HeaderName, Message, Writer};
 pub fn is_spoken_by(message: Message<'_>) -> bool {
     message.header(HeaderName::MsKeepAlive).is_some()
         || message.has_token(HeaderName::Supported, "msrtc-event-categories")
+}
+
+/// True for the service that has chat rooms. The client invites it by this address at each sign-in
+/// to learn whether there are any, unless it is provisioned with another one.
+pub fn is_room_service(aor: &Aor) -> bool {
+    aor.user() == "ocschat"
 }
 
 /// Adds the reason of a refusal (MS-OCER section 2.2.1).

@@ -15,7 +15,7 @@ pub(super) fn read(request: &Request<'_>, limits: &Limits) -> Result<Query, Reje
     let texts = rows.filter(|row| row.name() == "row").map(|row| {
         let name = attribute(row, "attrib").ok_or(Reject::BadSoap)?;
         let value = attribute(row, "value").ok_or(Reject::BadSoap)?;
-        Ok((field(name), value))
+        Ok((field(name), without_scheme(value)))
     });
     let texts = texts.collect::<Result<Vec<_>, Reject>>()?;
     let max = match request.argument("maxResults") {
@@ -23,6 +23,14 @@ pub(super) fn read(request: &Request<'_>, limits: &Limits) -> Result<Query, Reje
         None => limits.directory_search_results_max,
     };
     Ok(Query::new(texts, max, limits))
+}
+
+/// An address without the scheme it has in the directory of the product.
+fn without_scheme(value: &str) -> &str {
+    match value.split_at_checked(4) {
+        Some((scheme, address)) if scheme.eq_ignore_ascii_case("sip:") => address,
+        _ => value,
+    }
 }
 
 /// The attributes of the directory that clients ask for, as LDAP calls them.
@@ -114,6 +122,17 @@ mod tests {
         let other = REQUEST.replace("givenName", "MAIL").replace(">100<", ">7<");
         let expected = Query::new([(Field::Email, "Carol")], 7, &Limits::default());
         assert_eq!(query(&other), Ok(Command::Search(expected)));
+    }
+
+    #[test]
+    fn an_address_is_looked_for_without_its_scheme() {
+        // As the client asks for what it shows of one user.
+        let body = REQUEST
+            .replace("givenName", "msRTCSIP-PrimaryUserAddress")
+            .replace("\"Carol\"", "\"sip:carol@example.test\"");
+        let expected =
+            Query::new([(Field::Address, "carol@example.test")], 100, &Limits::default());
+        assert_eq!(query(&body), Ok(Command::Search(expected)));
     }
 
     #[test]

@@ -387,6 +387,7 @@ static PurpleRoomlist *g_rooms;        /* keeps the last list alive */
 
 static PurpleAccountUiOps account_ops = {
 	.notify_added = ui_notify_added,
+	.request_add = ui_notify_added,
 	.request_authorize = ui_authorize,
 };
 
@@ -815,9 +816,16 @@ static void do_line(char *line)
 			g_free(note);
 		}
 	} else if (IS("idle", 2)) {
+		/* as the library does it for a user who asked to be away when idle: from a status
+		   that comes alone the client takes it that the user chose it */
 		PurpleAccount *a = acct_of(w[1]);
 		int s = atoi(w[2]);
-		if (a) purple_presence_set_idle(purple_account_get_presence(a), s > 0, time(NULL) - s);
+		if (a) {
+			PurplePresence *p = purple_account_get_presence(a);
+			if (s > 0) purple_account_set_status(a, "away", TRUE, NULL);
+			purple_presence_set_idle(p, s > 0, time(NULL) - s);
+			if (s == 0) purple_account_set_status(a, "available", TRUE, NULL);
+		}
 	} else if (IS("add-buddy", 2)) {
 		PurpleAccount *a = acct_of(w[1]);
 		if (a) {
@@ -1020,8 +1028,11 @@ static gboolean deadline(gpointer u) { emit("deadline", NULL); finish(3); return
 static void dbg_print(PurpleDebugLevel lv, const char *cat, const char *s)
 {
 	if (g_logf) { fprintf(g_logf, "%.3f %s: %s", (g_get_monotonic_time() - g_start) / 1e6, cat ? cat : "", s); fflush(g_logf); }
-	if (g_dump && cat && !strcmp(cat, "sipe") && strstr(s, "MESSAGE START"))
-		emit("sip", "text", s, NULL);
+	if (!cat || strcmp(cat, "sipe")) return;
+	if (g_dump && strstr(s, "MESSAGE START")) emit("sip", "text", s, NULL);
+	/* said of every answer of the server about the user's own state, the first one at the end
+	   of the sign-in */
+	if (strstr(s, "sipe_status_and_note: switch to ")) emit("own-status", "text", s, NULL);
 }
 static gboolean dbg_enabled(PurpleDebugLevel lv, const char *cat) { return TRUE; }
 static PurpleDebugUiOps debug_ops = { .print = dbg_print, .is_enabled = dbg_enabled };

@@ -62,7 +62,7 @@ impl Run {
         }
         assert_eq!(self.driver.world().outstanding, 0);
         self.stats.merge(&self.driver.take_stats());
-        assert!(self.server.watched.is_empty());
+        assert!(self.server.watched.is_empty() && self.server.tags.is_empty());
         self.stats
     }
 

@@ -43,7 +43,7 @@ pub struct Server {
     /// Versions by user, instance and container.
     versions: HashMap<String, u32>,
     /// Entity tags by user.
-    tags: HashMap<String, u32>,
+    pub tags: HashMap<String, u32>,
     /// Publications under load.
     publications: u32,
     users: usize,
@@ -185,6 +185,10 @@ impl Server {
     fn publish(&mut self, slot: Slot, message: &str, now: Moment) {
         let own = address(&header(message, "From").unwrap());
         let tag = header(message, "SIP-If-Match").map(|tag| tag.parse().unwrap());
+        if header(message, "Expires").as_deref() == Some("0") {
+            assert_eq!(self.tags.remove(&own), tag);
+            return self.answer(slot, message, "200 OK", "Expires: 0\r\n", "", now);
+        }
         if self.is_wrong(message) {
             self.tags.remove(&own);
         }
