@@ -101,6 +101,15 @@ impl Shard {
             }
             let is_contact = self.is_contact(slot, &watch.watcher);
             let settings = Arc::clone(&self.settings);
+            // Batch after batch may add to one subscription: as many as a list has contacts.
+            let watched = self.watches.get(&watch.subscription);
+            let is_full = watched.is_some_and(|slots| {
+                slots.len() >= settings.limits.contacts_per_user_max && !slots.contains(&slot)
+            });
+            if is_full {
+                self.counters.hit(Limit::BatchResources);
+                return None;
+            }
             let presentity = self.presentity(now, slot)?;
             let wish = watch::Watch {
                 subscription: watch.subscription,
