@@ -94,8 +94,9 @@ limits! {
     CloseTime, close_timeout: Duration = Duration::from_secs(5);
     /// From SIGTERM to the end: connections are closed spread over this window.
     DrainTime, drain_timeout: Duration = Duration::from_secs(10);
-    /// Octets queued to a peer that does not read; beyond it the connection is dropped.
-    OutgoingBytes, outgoing_bytes_per_connection_max: usize = 256 * 1024;
+    /// Octets queued to a peer that does not read; beyond it the connection is dropped. Half of it
+    /// is the longest answer to a batch: 200 contacts are some 500 KiB, and more follows at once.
+    OutgoingBytes, outgoing_bytes_per_connection_max: usize = 1024 * 1024;
 
     /// Frames in one queue of the mesh, for each ordered pair of cores.
     MeshFrames, mesh_queue_frames_max: usize = 4096;
@@ -168,6 +169,12 @@ limits! {
     Subscriptions, subscriptions_per_shard_max: usize = 2_000_000;
     /// Subscriptions of one connection (`MaxSubscriptions` of the product).
     SubscriptionsPerConnection, subscriptions_per_connection_max: usize = 200;
+    /// From, To, Call-ID, Contact and Event of a subscription, and the list it names: what is kept
+    /// of it. Real ones are under 600.
+    SubscriptionBytes, subscription_bytes_max: usize = 4096;
+    /// Notifications that wait for the answer to the last one; beyond it the subscription ends, and
+    /// a new one starts from the whole.
+    PendingNotifications, pending_notifications_max: usize = 256;
     /// Users one batch or list may watch. A client asks for the rest one by one.
     BatchResources, batch_resources_max: usize = 200;
     /// Categories one batch may watch, all its users together (`MaxCategorySubscription`).
@@ -188,7 +195,9 @@ limits! {
     HomeAnswerTime, home_answer_time_max: Duration = Duration::from_secs(5);
     /// Searches of the directory in progress on one shard.
     Searches, searches_per_shard_max: usize = 4096;
-    /// Changes of one user's contacts and containers that wait for the one being written.
+    /// Changes of one user's contacts and containers that wait for the one being written, and
+    /// publications of his that are being written. What waits is no longer than
+    /// `sip_body_bytes_max` in all.
     EditsWaiting, edits_waiting_per_user_max: usize = 64;
     /// Publications of one user: a dozen of each of eight endpoints, and the static ones.
     Publications, publications_per_user_max: usize = 256;
@@ -196,6 +205,16 @@ limits! {
     PublicationBytes, publication_bytes_max: usize = 25 * 1024;
     /// Subscriptions to the presence of one user.
     Watchers, watchers_per_user_max: usize = 10_000;
+    /// Subscriptions of one watcher to the presence of one user: two for each connection. Nobody
+    /// takes the places of all others.
+    WatchesPerWatcher, watches_per_watcher_max: usize = 64;
+    /// Subscriptions of one user to something of his own: four for each connection. Whatever he
+    /// changes is told to each.
+    OwnSubscriptions, own_subscriptions_per_user_max: usize = 128;
+    /// Watchers in one document about who watches a user.
+    WatcherInfo, watcher_info_entries_max: usize = 1_000;
+    /// Between two documents about who watches a user (RFC 3857 section 4.10).
+    WatcherInfoDamping, watcher_info_damping_time: Duration = Duration::from_secs(5);
     /// Users of whom one user is told, or was told, that they added him.
     PromptedSubscribers, prompted_subscribers_max: usize = 200;
     /// Members of one container: every contact fits.

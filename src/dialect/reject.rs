@@ -1,5 +1,7 @@
 //! Every refusal of the server: status, diagnostic and what the user is told, in one table.
 
+use crate::base::limits::Limit;
+
 /// Declares the refusals: variant, status, diagnostic code, reason.
 macro_rules! rejects {
     ($($(#[$doc:meta])* $variant:ident $status:literal $code:literal $reason:literal;)*) => {
@@ -108,6 +110,8 @@ rejects! {
     SubscriptionTooBrief 423 52046 "The interval is too brief";
     /// The connection has all the subscriptions it may have.
     TooManySubscriptions 403 52047 "Too many subscriptions";
+    /// Headers of a SUBSCRIBE that would be kept as long as the subscription.
+    SubscriptionTooLong 413 52057 "The headers of the subscription are too long";
     /// The user has published all he may.
     TooMuchPresence 413 52048 "Too much is published";
     /// A container has all the members it may have.
@@ -143,6 +147,27 @@ rejects! {
     ContactTooLong 413 52078 "The contact or group is too long";
     /// A provisioning request that cannot be read.
     BadProvisioning 400 52079 "The provisioning request cannot be read";
+}
+
+/// A refusal, and the bound that was hit if it was for one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Why.
+    pub reject: Reject,
+    /// The bound, for its counter.
+    pub limit: Option<Limit>,
+}
+
+impl From<Reject> for Refusal {
+    fn from(reject: Reject) -> Self {
+        Refusal { reject, limit: None }
+    }
+}
+
+impl From<Refusal> for Reject {
+    fn from(refusal: Refusal) -> Self {
+        refusal.reject
+    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+/// Octets of the longest name of a category that is not known here.
+pub const NAME_MAX: usize = 64;
+
 /// Declares the categories that have a meaning here, or that clients are known to use.
 macro_rules! categories {
     ($($(#[$doc:meta])* $variant:ident = $name:literal;)*) => {

@@ -76,10 +76,13 @@ impl Membership {
             }
             let before = container.members.len();
             container.version = current.saturating_add(1);
-            change.steps.iter().for_each(|step| take(&mut container.members, step));
-            let after = container.members.len();
-            if after > limits.members_per_container_max && after > before {
-                return Err(MembersError::TooMany);
+            for step in &change.steps {
+                take(&mut container.members, step);
+                // Looked at with each step: a long list costs no more than one that fits.
+                let after = container.members.len();
+                if after > limits.members_per_container_max && after > before {
+                    return Err(MembersError::TooMany);
+                }
             }
         }
         Ok(planned.into_iter().map(Row::PutContainer).collect())

@@ -222,6 +222,9 @@ impl Presentity {
         if is_new && self.watches.len() >= limits.watchers_per_user_max {
             return Err(WatchError::TooMany);
         }
+        if is_new && self.watches.of(&watch.watcher) >= limits.watches_per_watcher_max {
+            return Err(WatchError::TooManyOfOne);
+        }
         let container = self.level_of(&watch.watcher, watch.relation, watch.is_contact);
         let mut admitted = Admitted { container, rows: Vec::new(), is_prompt_refused: false };
         if prompt && !watch.is_contact && container != ContainerId::BLOCKED {

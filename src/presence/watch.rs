@@ -148,6 +148,11 @@ impl Watches {
         self.watchings.iter().any(|one| one.subscription == subscription)
     }
 
+    /// How many are of `watcher`.
+    pub fn of(&self, watcher: &Aor) -> usize {
+        self.watchings.iter().filter(|one| one.watcher == *watcher).count()
+    }
+
     /// How many.
     pub fn len(&self) -> usize {
         self.watchings.len()

@@ -8,6 +8,7 @@ use super::signing::Signing;
 use crate::auth::gate::Gate;
 use crate::base::aor::Aor;
 use crate::base::ids::{ConnId, Dialect, SessionId, ShardId, Slot};
+use crate::base::time::Deadline;
 use crate::base::transport::Transport;
 use crate::sip::Kind;
 use crate::sip::server_transaction::ServerTransaction;
@@ -36,6 +37,8 @@ pub struct Connection {
     pub invites: Vec<Invite>,
     /// Its subscriptions.
     pub subscriptions: Vec<Slot>,
+    /// The timer that looks at them is armed for this time.
+    pub armed: Option<Deadline>,
 }
 
 /// An INVITE from a connection: its server transaction.
@@ -71,6 +74,7 @@ impl Connection {
             pagers: 0,
             invites: Vec::new(),
             subscriptions: Vec::new(),
+            armed: None,
         }
     }
 

@@ -1,5 +1,7 @@
 //! SUBSCRIBE at the edge: what is subscribed to, for how long, and which homes are asked.
 
+use std::sync::Arc;
+
 use super::Shard;
 use super::frame::Frame;
 use super::frame::watch::{OwnPackage, Resource, Subscribe, View, Watch};
@@ -50,13 +52,14 @@ impl Shard {
         if !required.all(known) {
             return self.reject(conn, message, Reject::BadExtension);
         }
-        if self.draining {
-            return self.reject(conn, message, Reject::GoingDown);
-        }
         let expires = match self.time_granted(message) {
             Ok(expires) => expires,
             Err(reject) => return self.reject(conn, message, reject),
         };
+        let is_end = expires == 0 && message.to_tag().is_some();
+        if self.draining && !is_end {
+            return self.reject(conn, message, Reject::GoingDown);
+        }
         let outcome = match message.to_tag() {
             Some(_) => self.resubscribe(now, conn, message, expires),
             None => self.subscribe_anew(now, conn, message, expires),
@@ -120,6 +123,14 @@ impl Shard {
         let until = now.after(std::time::Duration::from_secs(u64::from(expires)));
         let dialog = Subscription::new(&self.hasher, message, &tag, &contact, until)
             .map_err(|_| Reject::BadContact)?;
+        let list = match &topic {
+            Topic::Presence(Presence { list: Some(list), .. }) => list.len(),
+            Topic::Presence(_) | Topic::Own(..) => 0,
+        };
+        if dialog.octets().saturating_add(list) > self.settings.limits.subscription_bytes_max {
+            self.counters.hit(Limit::SubscriptionBytes);
+            return Err(Reject::SubscriptionTooLong);
+        }
         let entry = SubscriptionEntry {
             conn,
             dialog,
@@ -154,6 +165,9 @@ impl Shard {
         let slot = self.subscription_of(conn, message).ok_or(Reject::UnknownDialog)?;
         let cseq = message.cseq().map_err(|_| Reject::OutOfOrder)?.number;
         let entry = self.subscriptions.get_mut(slot).ok_or(Reject::UnknownDialog)?;
+        if !entry.topic.is_of(message) {
+            return Err(Reject::BadEvent);
+        }
         if !entry.dialog.order(cseq) {
             return Err(Reject::OutOfOrder);
         }
@@ -229,7 +243,10 @@ impl Shard {
         let (homes, views, apart) = (0, Vec::new(), Vec::new());
         let request_kept = request.clone();
         let in_dialog = message.to_tag().is_some();
-        let mut opening = Opening { request, expires, in_dialog, homes, views, apart, deadline };
+        let is_list = |asked: &Asked| asked.resources.is_some() && asked.list.is_some();
+        let is_whole = !asked.as_ref().is_some_and(is_list);
+        let mut opening =
+            Opening { request, expires, in_dialog, homes, views, apart, is_whole, deadline };
         let mut frames: Vec<(ShardId, Frame)> = Vec::new();
         match (&mut entry.topic, asked) {
             (Topic::Own(package, aor), _) => {
@@ -284,7 +301,7 @@ impl Shard {
             self.send_frame(home, frame);
         }
         match waits {
-            true => self.watch_expiry(slot),
+            true => self.watch_expiry(now, slot),
             false => self.answer_subscribe(now, slot),
         }
     }
@@ -293,11 +310,12 @@ impl Shard {
     /// dialog is our own Contact.
     fn resources(&mut self, message: Message<'_>) -> Result<Asked, Reject> {
         let body = message.body();
-        let limits = &self.settings.limits;
+        let settings = Arc::clone(&self.settings);
+        let limits = &settings.limits;
         let batch = if message.is_media_type("application/msrtc-adrl-categorylist+xml") {
-            ms::batch::read(body, limits).map_err(|_| Reject::BadBody)?
+            ms::batch::read(body, limits).map_err(|error| self.unreadable(error))?
         } else if message.is_media_type("application/resource-lists+xml") {
-            simple::rls::read(body, limits).map_err(|_| Reject::BadBody)?
+            simple::rls::read(body, limits).map_err(|error| self.unreadable(error))?
         } else if body.is_empty() {
             let resources = vec![Resource { aor: self.local_user(message.uri())?, prompt: false }];
             return Ok(Asked {
@@ -343,6 +361,17 @@ impl Shard {
         }
         asked.resources = Some(resources);
         asked
+    }
+}
+
+impl Topic {
+    /// True if a SUBSCRIBE in the dialog is about it: another one in the same dialog is not
+    /// served (RFC 6665 section 4.5.2).
+    fn is_of(&self, message: Message<'_>) -> bool {
+        match self {
+            Topic::Own(own, _) => own_package(message) == Some(*own),
+            Topic::Presence(_) => package(message) == b"presence",
+        }
     }
 }
 

@@ -76,13 +76,16 @@ impl Edits {
 impl Shard {
     /// Starts a change of a user's durable data, or has it wait its turn.
     pub(super) fn edit(&mut self, now: Now, user: Slot, service: Service) {
-        let max = self.settings.limits.edits_waiting_per_user_max;
+        let limits = &self.settings.limits;
         let Some(entry) = self.users.get_mut(user) else { return };
         let edits = entry.edits.get_or_insert_default();
         if !edits.writing {
             return self.begin_edit(now, user, service);
         }
-        if edits.waiting.len() >= max {
+        let octets: usize = edits.waiting.iter().map(|waiting| waiting.request.len()).sum();
+        if edits.waiting.len() >= limits.edits_waiting_per_user_max
+            || octets.saturating_add(service.request.len()) > limits.sip_body_bytes_max
+        {
             self.counters.hit(Limit::EditsWaiting);
             return self.refuse_service(&service, Reject::TooManyRequests);
         }
@@ -127,6 +130,7 @@ impl Shard {
         if exclusive {
             entry.edits.get_or_insert_default().writing = true;
         }
+        entry.writes += 1;
         if published {
             entry.edits.get_or_insert_default().publishing += 1;
         }
@@ -137,6 +141,9 @@ impl Shard {
     /// The store has answered.
     pub(super) fn written(&mut self, now: Now, ticket: Slot, result: Result<(), NotWritten>) {
         let Some(Edit { user, service, change }) = self.edits.remove(ticket) else { return };
+        if let Some(entry) = self.users.get_mut(user) {
+            entry.writes = entry.writes.saturating_sub(1);
+        }
         let (exclusive, published) = (change.is_exclusive(), change.is_published());
         match (result, service) {
             (Ok(()), Some(service)) => self.put_in_force(now, user, &service, change),

@@ -2,10 +2,19 @@
 
 use super::Shard;
 use super::question::{Answer, Contacts, Endpoint, Presence, Question, Seen, Watcher};
+use crate::base::aor::Aor;
 use crate::base::time::Now;
 use crate::presence::container::Relation;
 
 impl Shard {
+    /// How somebody stands to this enterprise.
+    fn relation_of(&self, who: &Aor) -> Relation {
+        match self.serves(who) {
+            true => Relation::SameEnterprise,
+            false => Relation::Federated,
+        }
+    }
+
     /// Answers a question about a user.
     pub(super) fn inspect(&mut self, now: Now, question: &Question) -> Answer {
         let Some(slot) = self.users.slot(question.user()) else { return Answer::NoSuchUser };
@@ -27,7 +36,7 @@ impl Shard {
                 let endpoints = bindings.map(|binding| Endpoint::new(now, binding)).collect();
                 let seen = watcher.as_ref().map(|watcher| {
                     let is_contact = entry.contacts.contains(watcher.as_str());
-                    Seen::new(presentity, watcher.clone(), Relation::SameEnterprise, is_contact)
+                    Seen::new(presentity, watcher.clone(), self.relation_of(watcher), is_contact)
                 });
                 Answer::Presence(Box::new(Presence::new(presentity, endpoints, seen)))
             }

@@ -66,6 +66,7 @@ mod watching;
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
@@ -148,8 +149,8 @@ enum Timer {
     Session(Slot),
     /// An invitation may have been unanswered for too long.
     Invitation(Slot),
-    /// A subscription may have run out.
-    Subscription(Slot),
+    /// A subscription of a connection may have run out.
+    Subscriptions(ConnId),
     /// The presence of the user in this slot may change by itself.
     Presence(Slot),
     /// A search may have waited for too long.
@@ -158,6 +159,10 @@ enum Timer {
 
 /// Width of a slot of the timer wheel: one tick of the core.
 const TICK_MS: u64 = 20;
+
+/// Longest a timer is armed ahead for what a client may put off as often as it likes: timers are
+/// not cancelled, so what rings in vain must soon have rung.
+const LOOK_AHEAD: Duration = Duration::from_secs(600);
 
 /// The deadline of what has its timer elsewhere.
 const NEVER: Deadline = Deadline(u64::MAX);
@@ -458,7 +463,7 @@ impl Shard {
                 Timer::Registration(slot) => self.expire_endpoints(now, slot),
                 Timer::Session(slot) => self.session_due(now, slot),
                 Timer::Invitation(slot) => self.invitation_due(now, slot),
-                Timer::Subscription(slot) => self.subscription_due(now, slot),
+                Timer::Subscriptions(conn) => self.subscriptions_due(now, conn),
                 Timer::Presence(slot) => self.presence_due(now, slot),
                 Timer::Search(slot) => self.answer_search(slot),
             }

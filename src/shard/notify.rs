@@ -11,7 +11,9 @@ use super::subscription::{SubscriptionEntry, Topic, media_type};
 use super::{Shard, stamp};
 use crate::base::aor::Aor;
 use crate::base::ids::{Slot, SubscriptionId};
+use crate::base::limits::Limit;
 use crate::base::time::Now;
+use crate::dialect::reject::Reject;
 use crate::dialect::resources::Told;
 use crate::dialect::simple;
 use crate::metrics::names::Series;
@@ -30,8 +32,9 @@ impl SubscriptionEntry {
         }
     }
 
-    /// Takes note of what is to be told. A whole document takes the place of an older one.
-    fn remember(&mut self, about: Option<Aor>, content: Content) {
+    /// Takes note of what is to be told; false if a whole document took the place of an older one,
+    /// or may do so: then no more can wait than there are users.
+    fn remember(&mut self, about: Option<Aor>, content: Content) -> bool {
         let whole = matches!(
             &self.topic,
             Topic::Presence(presence) if presence.format == Format::Pidf
@@ -40,6 +43,7 @@ impl SubscriptionEntry {
             Some((_, old)) => *old = content,
             None => self.pending.push((about, content)),
         }
+        !whole
     }
 }
 
@@ -66,8 +70,7 @@ impl Shard {
         let busy = entry.opening.is_some() || entry.in_flight.is_some();
         if busy || !entry.pending.is_empty() || entry.standard_list().is_some() {
             let content = Content { media_type: media_type.into(), body: body.clone() };
-            entry.remember(Some(aor.clone()), content);
-            return self.notify(now, slot);
+            return self.tell_later(now, slot, Some(aor.clone()), content);
         }
         let standing = Standing::Active(entry.dialog.expires_in(now));
         self.send_notification(now, slot, standing, Some((media_type, body)));
@@ -75,8 +78,23 @@ impl Shard {
 
     /// Something of the subscriber's own has changed.
     pub(super) fn own_noticed(&mut self, now: Now, slot: Slot, content: Content) {
+        self.tell_later(now, slot, None, content);
+    }
+
+    /// Puts what is to be told in the line. A line that grows too long ends the subscription: the
+    /// subscriber is asked to subscribe anew (RFC 6665 section 4.1.3) and gets the whole.
+    fn tell_later(&mut self, now: Now, slot: Slot, about: Option<Aor>, content: Content) {
+        let max = self.settings.limits.pending_notifications_max;
         let Some(entry) = self.subscriptions.get_mut(slot) else { return };
-        entry.remember(None, content);
+        if entry.remember(about, content) && entry.pending.len() > max {
+            self.counters.hit(Limit::PendingNotifications);
+            if entry.opening.is_none() {
+                let standing = Standing::Terminated("deactivated");
+                self.send_notification(now, slot, standing, None);
+            }
+            self.refuse_subscribe(now, slot, Reject::Overloaded);
+            return self.forget_subscription(slot);
+        }
         self.notify(now, slot);
     }
 
@@ -87,7 +105,9 @@ impl Shard {
                 return;
             }
             let standing = Standing::Active(entry.dialog.expires_in(now));
-            let content = match entry.standard_list().map(str::to_owned) {
+            let is_whole = entry.pending.first().is_some_and(|(about, _)| about.is_none());
+            let list = entry.standard_list().filter(|_| !is_whole).map(str::to_owned);
+            let content = match list {
                 None => entry.pending.remove(0).1,
                 Some(list) => {
                     let changed = std::mem::take(&mut entry.pending);

@@ -10,6 +10,7 @@ use super::frame::watch::{OwnPackage, Subscribe, Subscribed};
 use super::service::content;
 use crate::base::aor::Aor;
 use crate::base::ids::{ConnId, Slot, SubscriptionId};
+use crate::base::limits::Limit;
 use crate::base::time::Now;
 use crate::contacts::Delta;
 use crate::dialect::ms;
@@ -39,12 +40,15 @@ impl Shard {
         let mut outcome = Err(Reject::UnknownUser);
         if let Some(slot) = self.users.slot(&aor) {
             self.with_message(&request, |shard, message| {
-                let wants = shard.wanted(message.body());
-                outcome = shard.own_content(now, slot, package, wants, message.body());
-                let wanted = OwnSubscription { id: subscription, conn, package, wants };
-                if outcome.is_ok() && !poll {
-                    shard.keep_own(slot, wanted);
-                }
+                outcome = shard.wanted(package, message.body()).and_then(|wants| {
+                    if !poll {
+                        shard.keep_own(
+                            slot,
+                            OwnSubscription { id: subscription, conn, package, wants },
+                        )?;
+                    }
+                    shard.own_content(now, slot, package, wants, message.body())
+                });
             });
         }
         let subscribed = Subscribed { subscription: subscription.slot, outcome };
@@ -52,16 +56,25 @@ impl Shard {
     }
 
     /// What of roaming-self a SUBSCRIBE asks for: everything, if it does not say.
-    fn wanted(&self, body: &[u8]) -> RoamingList {
-        let all = RoamingList { categories: true, containers: true, subscribers: true };
-        ms::roaming_self::read(body, &self.settings.limits).unwrap_or(all)
+    fn wanted(&mut self, package: OwnPackage, body: &[u8]) -> Result<RoamingList, Reject> {
+        if package != OwnPackage::RoamingSelf || body.is_empty() {
+            return Ok(RoamingList { categories: true, containers: true, subscribers: true });
+        }
+        let read = ms::roaming_self::read(body, &self.settings.limits);
+        read.map_err(|error| self.unreadable(error))
     }
 
     /// Takes note of a subscription; a refresh is the same one.
-    fn keep_own(&mut self, slot: Slot, wanted: OwnSubscription) {
-        let Some(entry) = self.users.get_mut(slot) else { return };
+    fn keep_own(&mut self, slot: Slot, wanted: OwnSubscription) -> Result<(), Reject> {
+        let max = self.settings.limits.own_subscriptions_per_user_max;
+        let entry = self.users.get_mut(slot).ok_or(Reject::UnknownUser)?;
         entry.own.retain(|known| known.id != wanted.id);
+        if entry.own.len() >= max {
+            self.counters.hit(Limit::OwnSubscriptions);
+            return Err(Reject::TooManySubscriptions);
+        }
         entry.own.push(wanted);
+        Ok(())
     }
 
     /// A subscription of a user to something of his own is over.
@@ -100,7 +113,10 @@ impl Shard {
             ),
             OwnPackage::Acl => content(ms::acl::CONTENT_TYPE, ms::acl::document(presentity)),
             OwnPackage::Provisioning => {
-                let groups = ms::provisioning::read(body, &settings.limits)?;
+                let groups = match ms::provisioning::read(body, &settings.limits) {
+                    Ok(groups) => groups,
+                    Err(refusal) => return Err(self.counted(refusal)),
+                };
                 let answer = ms::provisioning::answer(&groups, &entry.user.policy, &settings);
                 content(ms::provisioning::CONTENT_TYPE, answer)
             }
@@ -109,7 +125,12 @@ impl Shard {
             }
             OwnPackage::WatcherInfo => {
                 // Always whole, so any number that rises will do for its version.
-                let document = simple::winfo::document(aor, presentity, now.unix_ms);
+                let document = simple::winfo::document(
+                    aor,
+                    presentity,
+                    now.unix_ms,
+                    settings.limits.watcher_info_entries_max,
+                );
                 content(simple::winfo::CONTENT_TYPE, document)
             }
         })
@@ -151,7 +172,7 @@ impl Shard {
     pub(super) fn tell_own_subscribers(&mut self, now: Now, slot: Slot) {
         self.tell_roaming_self(now, slot, Parts::subscribers(), |_, own| own.wants.subscribers);
         self.tell_own(now, slot, OwnPackage::PendingWatchers);
-        self.tell_own(now, slot, OwnPackage::WatcherInfo);
+        self.watchers_changed(now, slot);
     }
 
     fn tell_roaming_self(

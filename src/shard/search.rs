@@ -41,7 +41,10 @@ impl Shard {
             Ok(ms::soap::Command::Edit(_)) => {
                 return self.reject(conn, message, Reject::UnknownSoapMethod);
             }
-            Err(reject) => return self.reject(conn, message, reject),
+            Err(refusal) => {
+                let reject = self.counted(refusal);
+                return self.reject(conn, message, reject);
+            }
         };
         let deadline = now.after(limits.home_answer_time_max);
         let request = self.keep(message);

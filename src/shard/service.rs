@@ -16,14 +16,16 @@ use crate::base::time::Now;
 use crate::contacts::{self, Bounds, Delta, EditError};
 use crate::dialect::ms;
 use crate::dialect::ms::roaming_self::Parts;
-use crate::dialect::reject::Reject;
+use crate::dialect::reject::{Refusal, Reject};
 use crate::metrics::names::Series;
 use crate::presence::category::Category;
 use crate::presence::document::{PublishError, Stale};
 use crate::presence::membership::MembersError;
 use crate::presence::presentity::Published;
+use crate::presence::publication::Life;
 use crate::presence::row::Row;
 use crate::sip::subscription::Content;
+use crate::wire::presence::Error;
 use crate::wire::sip::{Message, Method, Uri};
 
 /// What a SERVICE asks for, by the type of its body.
@@ -100,8 +102,14 @@ impl Shard {
         let limits = &settings.limits;
         let operations = match ms::publish::read(body, &service.aor, service.conn, now, limits) {
             Ok(operations) => operations,
-            Err(error) => return self.refuse_body(&service, error.reason()),
+            Err(error) => return self.refuse_body(&service, error),
         };
+        let Some(entry) = self.users.get(user) else { return };
+        let is_kept = operations.iter().any(|operation| operation.life == Life::Static);
+        if is_kept && entry.writes >= limits.edits_waiting_per_user_max {
+            self.counters.hit(Limit::EditsWaiting);
+            return self.refuse_service(&service, Reject::TooManyRequests);
+        }
         let Some(presentity) = self.presentity(now, user) else { return };
         match presentity.publish(now, operations, limits) {
             Ok(Published { touched, rows }) => {
@@ -162,7 +170,7 @@ impl Shard {
         let settings = Arc::clone(&self.settings);
         let changes = match ms::members::read(body, &settings.limits) {
             Ok(changes) => changes,
-            Err(error) => return self.refuse_body(&service, error.reason()),
+            Err(error) => return self.refuse_body(&service, error),
         };
         let Some(presentity) = self.presentity(now, user) else { return };
         match presentity.plan_members(&changes, &settings.limits) {
@@ -186,7 +194,7 @@ impl Shard {
         let settings = Arc::clone(&self.settings);
         let acknowledged = match ms::subscribers::read(body, &settings.limits) {
             Ok(acknowledged) => acknowledged,
-            Err(error) => return self.refuse_body(&service, error.reason()),
+            Err(error) => return self.refuse_body(&service, error),
         };
         let Some(presentity) = self.presentity(now, user) else { return };
         let rows = presentity.plan_acknowledge(&acknowledged);
@@ -208,7 +216,10 @@ impl Shard {
             Ok(ms::soap::Command::Search(_)) => {
                 return self.refuse_service(&service, Reject::UnknownSoapMethod);
             }
-            Err(reject) => return self.refuse_service(&service, reject),
+            Err(refusal) => {
+                let reject = self.counted(refusal);
+                return self.refuse_service(&service, reject);
+            }
         };
         let Some(entry) = self.users.get(user) else { return };
         let policy = settings.policies.of(&entry.user.policy);
@@ -285,11 +296,23 @@ impl Shard {
     }
 
     /// Refuses a body that breaks a rule, and says which.
-    pub(super) fn refuse_body(&mut self, service: &Service, reason: &str) {
+    fn refuse_body(&mut self, service: &Service, error: Error) {
         let (conn, request) = (service.conn, service.request.clone());
+        let reject = self.unreadable(error);
         self.with_message(&request, |shard, message| {
-            shard.reject_saying(conn, message, Reject::BadBody, reason);
+            shard.reject_saying(conn, message, reject, error.reason());
         });
+    }
+
+    /// The refusal of a body that breaks a rule; the bound that it hit, if it was one, is counted.
+    pub(super) fn unreadable(&mut self, error: Error) -> Reject {
+        self.counted(Refusal { reject: Reject::BadBody, limit: error.limit() })
+    }
+
+    /// Counts the bound a refusal is for.
+    pub(super) fn counted(&mut self, refusal: Refusal) -> Reject {
+        refusal.limit.into_iter().for_each(|limit| self.counters.hit(limit));
+        refusal.reject
     }
 }
 

@@ -6,9 +6,10 @@ use bytes::Bytes;
 
 use super::frame::watch::{OwnPackage, Subscribed, View, Watched};
 use super::frame::{Cargo, Frame};
-use super::{Shard, Timer};
+use super::{LOOK_AHEAD, Shard, Timer};
 use crate::base::aor::Aor;
 use crate::base::ids::{ConnId, ShardId, Slot, SubscriptionId};
+use crate::base::limits::Limit;
 use crate::base::time::{Deadline, Now};
 use crate::base::transport::Transport;
 use crate::dialect::reject::Reject;
@@ -80,8 +81,17 @@ pub(super) struct Opening {
     pub(super) views: Vec<View>,
     /// Users the client has to ask for one by one, as the list was too long.
     pub(super) apart: Vec<Aor>,
+    /// It asks for all that is watched, so that whatever waits to be told is older.
+    pub(super) is_whole: bool,
     /// When the answer leaves with what is there.
     pub(super) deadline: Deadline,
+}
+
+impl SubscriptionEntry {
+    /// When it is to be looked at.
+    fn next_deadline(&self) -> Deadline {
+        self.opening.as_ref().map_or(self.dialog.expires_at(), |opening| opening.deadline)
+    }
 }
 
 impl Shard {
@@ -130,20 +140,26 @@ impl Shard {
     pub(super) fn answer_subscribe(&mut self, now: Now, slot: Slot) {
         let Some(entry) = self.subscriptions.get_mut(slot) else { return };
         let Some(opening) = entry.opening.take() else { return };
-        let Opening { request, expires, in_dialog, homes, views, apart, .. } = *opening;
+        let Opening { request, expires, in_dialog, mut views, mut apart, homes, is_whole, .. } =
+            *opening;
+        let is_full = homes == 0;
         let mut is_list = false;
         let first = match &entry.topic {
             Topic::Own(..) => (!entry.pending.is_empty()).then(|| entry.pending.remove(0).1),
             Topic::Presence(presence) => {
+                let octets_max = self.settings.limits.outgoing_bytes_per_connection_max / 2;
+                if presence.list.is_some() && cut(&mut views, &mut apart, octets_max) {
+                    self.counters.hit(Limit::BatchResources);
+                }
                 let version = entry.list_version;
                 is_list = presence.list.is_some();
                 entry.list_version = version.wrapping_add(u32::from(is_list));
-                first_content(presence, version, views, &apart)
+                first_content(presence, version, is_full, views, &apart)
             }
         };
         let Some(first) = first else {
             // That nobody answered in time does not mean that there is nobody.
-            let reject = if homes > 0 { Reject::Overloaded } else { Reject::UnknownUser };
+            let reject = if is_full { Reject::UnknownUser } else { Reject::Overloaded };
             return self.refuse_request(now, slot, &request, in_dialog, reject);
         };
         let piggyback = entry.piggyback;
@@ -170,14 +186,27 @@ impl Shard {
                 .line("Supported", "ms-piggyback-first-notify")
                 .body(&first.media_type, &first.body);
         });
-        if !piggyback {
+        if !piggyback && !self.comes_next(slot, is_whole, &first) {
             self.send_notification(now, slot, standing, Some((&first.media_type, &first.body)));
         }
         if expires == 0 {
             return self.forget_subscription(slot);
         }
-        self.watch_expiry(slot);
+        self.watch_expiry(now, slot);
         self.notify(now, slot);
+    }
+
+    /// Puts a first notification before all that waits; false if nothing has to be waited for.
+    fn comes_next(&mut self, slot: Slot, is_whole: bool, first: &Content) -> bool {
+        let Some(entry) = self.subscriptions.get_mut(slot) else { return false };
+        let waits = entry.in_flight.is_some();
+        if waits {
+            // Of the users themselves only what is newer waits by now.
+            entry.pending.retain(|(about, _)| about.is_some() || !is_whole);
+            let older = entry.pending.iter().take_while(|(about, _)| about.is_none()).count();
+            entry.pending.insert(older, (None, first.clone()));
+        }
+        waits
     }
 
     /// Writes the 200 to a SUBSCRIBE; `rest` adds to it and ends it.
@@ -227,22 +256,37 @@ impl Shard {
         if !in_dialog || reject == Reject::UnknownUser {
             return self.forget_subscription(slot);
         }
-        self.watch_expiry(slot);
+        self.watch_expiry(now, slot);
         self.notify(now, slot);
     }
 
-    /// Arms the timer of a subscription for what comes next.
-    pub(super) fn watch_expiry(&mut self, slot: Slot) {
+    /// Sees that a subscription is looked at when something of it is due. A connection has one
+    /// timer for all of them, or each one that comes and goes would leave its own behind.
+    pub(super) fn watch_expiry(&mut self, now: Now, slot: Slot) {
         let Some(entry) = self.subscriptions.get(slot) else { return };
-        let deadline = match &entry.opening {
-            Some(opening) => opening.deadline,
-            None => entry.dialog.expires_at(),
-        };
-        self.wheel.arm(deadline, Timer::Subscription(slot));
+        let (conn, next) = (entry.conn, entry.next_deadline().min(now.after(LOOK_AHEAD)));
+        let Some(connection) = self.connections.get_mut(conn) else { return };
+        if connection.armed.is_none_or(|armed| next < armed) {
+            connection.armed = Some(next);
+            self.wheel.arm(next, Timer::Subscriptions(conn));
+        }
+    }
+
+    /// Looks at the subscriptions of a connection.
+    pub(super) fn subscriptions_due(&mut self, now: Now, conn: ConnId) {
+        let Some(connection) = self.connections.get_mut(conn) else { return };
+        if connection.armed.is_none_or(|armed| !now.reached(armed)) {
+            return;
+        }
+        connection.armed = None;
+        for slot in connection.subscriptions.clone() {
+            self.subscription_due(now, slot);
+            self.watch_expiry(now, slot);
+        }
     }
 
     /// A subscription may have run out, or waited too long for the homes.
-    pub(super) fn subscription_due(&mut self, now: Now, slot: Slot) {
+    fn subscription_due(&mut self, now: Now, slot: Slot) {
         let Some(entry) = self.subscriptions.get(slot) else { return };
         match &entry.opening {
             Some(opening) if now.reached(opening.deadline) => match entry.topic {
@@ -254,7 +298,6 @@ impl Shard {
                 self.send_notification(now, slot, standing, None);
                 self.forget_subscription(slot);
             }
-            // Extended since: its own timer goes on.
             _ => {}
         }
     }
@@ -267,6 +310,12 @@ impl Shard {
         }
         if let Some(relay) = entry.in_flight {
             self.relays.remove(relay);
+        }
+        if let Some(opening) = entry.opening.filter(|_| self.connections.get(entry.conn).is_some())
+        {
+            self.with_message(&opening.request, |shard, message| {
+                shard.reject(entry.conn, message, Reject::UnknownDialog);
+            });
         }
         let subscription = SubscriptionId::new(self.id, slot);
         match entry.topic {
@@ -282,6 +331,19 @@ impl Shard {
         }
         self.counters.set(Series::SubscriptionsCurrent, self.subscriptions.len() as u64);
     }
+}
+
+/// Leaves users out whose documents would make an answer longer than a connection takes: they are
+/// asked for one by one. False if all of them fit.
+fn cut(views: &mut Vec<View>, apart: &mut Vec<Aor>, octets_max: usize) -> bool {
+    let mut octets = 0_usize;
+    let fit = views.iter().take_while(|view| {
+        octets = octets.saturating_add(view.body.as_ref().map_or(0, Bytes::len));
+        octets <= octets_max
+    });
+    let rest = views.split_off(fit.count());
+    apart.extend(rest.iter().map(|view| view.aor.clone()));
+    !rest.is_empty()
 }
 
 /// The URI under which we take further requests of a subscription.
@@ -302,10 +364,11 @@ pub(super) const fn media_type(format: Format) -> &'static str {
 }
 
 /// What the first notification of a subscription to presence carries; `None` when the only user
-/// asked for is not there.
+/// asked for is not there. `is_full` says that all homes have answered.
 fn first_content(
     presence: &Presence,
     version: u32,
+    is_full: bool,
     views: Vec<View>,
     apart: &[Aor],
 ) -> Option<Content> {
@@ -316,7 +379,7 @@ fn first_content(
     let apart = apart.iter().map(|aor| Told { aor, outcome: Outcome::Apart });
     let told: Vec<Told<'_>> = views.iter().map(View::told).chain(apart).collect();
     Some(match presence.format {
-        Format::Categories => ms::batch::content(list, version, true, &told).into(),
-        Format::Pidf => simple::rls::content(list, version, true, &told).into(),
+        Format::Categories => ms::batch::content(list, version, is_full, &told).into(),
+        Format::Pidf => simple::rls::content(list, version, is_full, &told).into(),
     })
 }

@@ -11,7 +11,7 @@ use super::edit::Change;
 use super::frame::Frame;
 use super::frame::watch::{Notice, OwnPackage, View, Watch, Watched};
 use super::publish::EntityTag;
-use super::{Shard, Timer};
+use super::{LOOK_AHEAD, Shard, Timer};
 use crate::base::aor::Aor;
 use crate::base::ids::{ConnId, ShardId, Slot, SubscriptionId};
 use crate::base::limits::Limit;
@@ -22,7 +22,7 @@ use crate::directory::User;
 use crate::metrics::names::Series;
 use crate::presence::category::CategorySet;
 use crate::presence::container::ContainerId;
-use crate::presence::presentity::{Output, Presentity};
+use crate::presence::presentity::{Output, Presentity, WatchError};
 use crate::presence::watch::{self, Format};
 
 /// What a shard keeps of a user's presence.
@@ -30,6 +30,10 @@ use crate::presence::watch::{self, Format};
 pub(super) struct PresenceEntry {
     /// The document and its watchers.
     pub(super) presentity: Presentity,
+    /// Until then the user is not told who watches him.
+    watchers_damped: Option<Deadline>,
+    /// He knows who watches him, or does not want to.
+    are_watchers_told: bool,
     /// The timer is armed for this time.
     armed: Option<Deadline>,
     /// What standard endpoints have published.
@@ -41,7 +45,19 @@ impl PresenceEntry {
     fn new(now: Now, user: &User, contacts_only: bool) -> Self {
         let mut presentity = Presentity::new(now, card(user));
         presentity.set_contacts_only(contacts_only);
-        PresenceEntry { presentity, armed: None, tags: Vec::new() }
+        PresenceEntry {
+            presentity,
+            watchers_damped: None,
+            are_watchers_told: true,
+            armed: None,
+            tags: Vec::new(),
+        }
+    }
+
+    /// When time alone next gives something to tell.
+    fn next_deadline(&self) -> Option<Deadline> {
+        let watchers = self.watchers_damped.filter(|_| !self.are_watchers_told);
+        watchers.into_iter().chain(self.presentity.next_deadline()).min()
     }
 }
 
@@ -77,6 +93,12 @@ impl Shard {
     fn watch_one(&mut self, now: Now, watch: &Watch, aor: &Aor, prompt: bool) -> Option<Bytes> {
         let slot = self.users.slot(aor)?;
         if !watch.poll {
+            let known = self.watches.get(&watch.subscription);
+            let max = self.settings.limits.category_subscriptions_max;
+            if known.is_some_and(|slots| slots.len() >= max && !slots.contains(&slot)) {
+                self.counters.hit(Limit::CategorySubscriptions);
+                return None;
+            }
             let is_contact = self.is_contact(slot, &watch.watcher);
             let settings = Arc::clone(&self.settings);
             let presentity = self.presentity(now, slot)?;
@@ -88,9 +110,17 @@ impl Shard {
                 categories: watch.categories,
                 format: watch.format,
             };
-            let Ok(admitted) = presentity.watch(wish, prompt, &settings.limits) else {
-                self.counters.hit(Limit::Watchers);
-                return None;
+            // Nobody has to be told that he has added himself.
+            let prompt = prompt && watch.watcher != *aor;
+            let admitted = match presentity.watch(wish, prompt, &settings.limits) {
+                Ok(admitted) => admitted,
+                Err(error) => {
+                    self.counters.hit(match error {
+                        WatchError::TooMany => Limit::Watchers,
+                        WatchError::TooManyOfOne => Limit::WatchesPerWatcher,
+                    });
+                    return None;
+                }
             };
             if admitted.is_prompt_refused {
                 self.counters.hit(Limit::PromptedSubscribers);
@@ -102,7 +132,7 @@ impl Shard {
             if !slots.contains(&slot) {
                 slots.push(slot);
             }
-            self.tell_own(now, slot, OwnPackage::WatcherInfo);
+            self.watchers_changed(now, slot);
             self.presence_changed(now, slot, None);
         }
         Some(self.body_for(now, slot, watch))
@@ -132,8 +162,24 @@ impl Shard {
             if let Some(presence) = entry.presence.as_mut() {
                 presence.presentity.unwatch(subscription);
             }
+            self.watchers_changed(now, slot);
+        }
+    }
+
+    /// Those who watch a user have changed: he is told at once, and then not for a while, as each
+    /// document names them all.
+    pub(super) fn watchers_changed(&mut self, now: Now, slot: Slot) {
+        let time = self.settings.limits.watcher_info_damping_time;
+        let Some(entry) = self.users.get_mut(slot) else { return };
+        let is_wanted = entry.own.iter().any(|own| own.package == OwnPackage::WatcherInfo);
+        let Some(presence) = entry.presence.as_mut() else { return };
+        let is_time = presence.watchers_damped.is_none_or(|end| now.reached(end));
+        presence.are_watchers_told = is_time || !is_wanted;
+        if is_time && is_wanted {
+            presence.watchers_damped = Some(now.after(time));
             self.tell_own(now, slot, OwnPackage::WatcherInfo);
         }
+        self.watch_presence(now, slot);
     }
 
     /// A subscription watches one user less.
@@ -251,7 +297,7 @@ impl Shard {
                 Output::OwnSubscribers => self.tell_own_subscribers(now, slot),
             }
         }
-        self.watch_presence(slot);
+        self.watch_presence(now, slot);
     }
 
     /// Renders what the members of a container see of a user.
@@ -301,16 +347,20 @@ impl Shard {
         }
         presence.armed = None;
         presence.presentity.expire(now, &self.settings.limits);
+        if !presence.are_watchers_told {
+            self.watchers_changed(now, slot);
+        }
         self.presence_changed(now, slot, None);
     }
 
     /// Arms the timer for what a presentity waits for next, unless an earlier one is armed.
-    fn watch_presence(&mut self, slot: Slot) {
+    fn watch_presence(&mut self, now: Now, slot: Slot) {
         let Some(presence) = self.users.get_mut(slot).and_then(|entry| entry.presence.as_mut())
         else {
             return;
         };
-        let Some(next) = presence.presentity.next_deadline() else { return };
+        let Some(next) = presence.next_deadline() else { return };
+        let next = next.min(now.after(LOOK_AHEAD));
         if presence.armed.is_none_or(|armed| next < armed) {
             presence.armed = Some(next);
             self.wheel.arm(next, Timer::Presence(slot));

@@ -147,6 +147,11 @@ impl Subscription {
         (standing.write(writer), cseq)
     }
 
+    /// Octets of text that are kept of it.
+    pub fn octets(&self) -> usize {
+        self.text.len()
+    }
+
     /// The Call-ID, hashed by the caller for the stamp of a request in flight.
     pub fn call_id(&self) -> &[u8] {
         let line =

@@ -54,6 +54,12 @@ fn edits_reach_the_other_endpoint_and_survive(server: Server) {
     here.run("move-buddy alice sip:bob@example.test \"Good & old\"");
     there.wait("buddy-added", &[BOB, ("group", "Good & old")]);
     there.wait("buddy-removed", &[BOB, ("group", "Team")]);
+    let http = server.ready.http.to_string();
+    let output = server.command(&["contacts", "alice@example.test", "--http", &http]);
+    let printed = String::from_utf8(output.stdout).unwrap();
+    for text in ["bob@example.test", "Bobby", "carol@example.test", "Good & old"] {
+        assert!(printed.contains(text), "{printed}");
+    }
     here.leave();
     there.leave();
 

@@ -1,6 +1,7 @@
 //! What pidgin-sipe finds and shows of other users: search, and contact cards.
 
 use crate::outside::server::Server;
+use crate::pidgin_access_levels::set_level;
 use crate::pidgin_presence::watched;
 use crate::pidgin_sipe::Purple;
 
@@ -57,10 +58,10 @@ fn the_card_is_shown_as_far_as_the_level_allows() {
 
     bob.run("add-buddy bob sip:alice@example.test");
     bob.wait("buddy-signed-on", &[ALICE]);
-    bob.run("menu-do bob sip:alice@example.test \"Access level/  Team\"");
+    set_level(&mut bob, "Team");
     alice.wait("buddy-card", &[BOB, ("mobile", "+1 425 555 0112")]);
     assert_eq!(alice.count("buddy-card", &[BOB, ("home", "+1")]), 0);
-    bob.run("menu-do bob sip:alice@example.test \"Access level/  Personal\"");
+    set_level(&mut bob, "Personal");
     alice.wait("buddy-card", &[BOB, ("home", "+1 425 555 0122")]);
     alice.leave();
     bob.leave();

@@ -115,7 +115,7 @@ fn a_user_sees_who_watches_him() {
     assert!(second.body().contains("sip:alice@example.test"), "{second:?}");
     net.send(bob.conn, &second.answer(200, ""));
     net.close(alice.conn);
-    net.settle();
+    net.pass_s(5);
     let third = net.recv(bob.conn);
     assert!(!third.body().contains("alice"), "{third:?}");
     let mut carol = Client::simple(&mut net, 1, "carol");

@@ -335,6 +335,27 @@ fn a_standard_client_publishes_under_an_entity_tag() {
 }
 
 #[test]
+fn a_standard_client_that_publishes_twice_leaves_nothing_behind() {
+    let mut net = Net::new(2);
+    let mut alice = Client::lync(&mut net, 1, "alice");
+    let mut bob = Client::simple(&mut net, 0, "bob");
+    let request = alice.batch(&["bob"]);
+    ok(&mut net, alice.conn, &request);
+    // Twice before it knows the first tag, as baresip does.
+    let first = bob.publish_pidf("meeting", "", None);
+    let second = bob.publish_pidf("meeting", "", None);
+    net.send(bob.conn, &first);
+    net.send(bob.conn, &second);
+    let old = net.recv(bob.conn).header("SIP-ETag").to_owned();
+    let tag = net.recv(bob.conn).header("SIP-ETag").to_owned();
+    let refused = bob.publish_pidf("away", "", Some(&old));
+    assert_eq!(net.ask(bob.conn, &refused).status(), 412);
+    ok(&mut net, bob.conn, &bob.publish_pidf("away", "", Some(&tag)));
+    net.pass_s(1);
+    assert_eq!(last_seen(&mut net, &alice), Some(15_500));
+}
+
+#[test]
 fn what_nobody_refreshes_is_forgotten() {
     let mut net = Net::new(2);
     let mut alice = Client::lync(&mut net, 1, "alice");

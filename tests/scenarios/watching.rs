@@ -322,24 +322,6 @@ fn signing_off_is_seen_and_signing_on_again_too() {
 }
 
 #[test]
-fn a_refresh_is_answered_with_news_though_the_last_word_was_not() {
-    let mut net = Net::new(2);
-    let mut alice = Client::simple(&mut net, 1, "alice");
-    let mut bob = Client::lync(&mut net, 0, "bob");
-    let request = alice.subscribe("bob", 600);
-    let accepted = ok(&mut net, alice.conn, &request);
-    let first = net.recv(alice.conn);
-    ok(&mut net, alice.conn, &alice.again(&request, &accepted, 2, 900));
-    let second = net.recv(alice.conn);
-    assert_eq!((second.method(), second.cseq()), ("NOTIFY", 2));
-    // The answer to the first is too late to mean anything.
-    net.send(alice.conn, &first.answer(481, "late"));
-    net.send(alice.conn, &second.answer(200, ""));
-    ok(&mut net, bob.conn, &bob.publish_state(BUSY, 0));
-    assert!(net.recv(alice.conn).body().contains("busy"));
-}
-
-#[test]
 fn a_batch_is_changed_in_its_dialog() {
     let mut net = Net::new(2);
     let mut alice = Client::lync(&mut net, 1, "alice");

@@ -4,7 +4,7 @@
 use super::custom_states;
 use crate::base::limits::Limits;
 use crate::config::{Policy, Settings};
-use crate::dialect::reject::Reject;
+use crate::dialect::reject::{Refusal, Reject};
 use crate::wire::xml::{Document, Writer};
 
 /// The content type of requests and answers.
@@ -74,11 +74,12 @@ const MEETINGS: [&str; 5] = [
 
 /// The groups a request asks for, in its order, each once; those not known here are left out, as
 /// they are in the answer.
-pub fn read(body: &[u8], limits: &Limits) -> Result<Vec<Group>, Reject> {
-    let document = Document::parse(body, limits).map_err(|_| Reject::BadProvisioning)?;
+pub fn read(body: &[u8], limits: &Limits) -> Result<Vec<Group>, Refusal> {
+    let document = Document::parse(body, limits)
+        .map_err(|error| Refusal { reject: Reject::BadProvisioning, limit: error.limit() })?;
     let root = document.root();
     if !root.is(REQUEST, "provisioningGroupList") {
-        return Err(Reject::BadProvisioning);
+        return Err(Reject::BadProvisioning.into());
     }
     let mut groups = Vec::with_capacity(Group::ALL.len());
     for child in root.children().filter(|child| child.is(REQUEST, "provisioningGroup")) {
@@ -177,7 +178,7 @@ mod tests {
     );
 
     fn asked(body: &str) -> Result<Vec<Group>, Reject> {
-        read(body.as_bytes(), &Limits::default())
+        read(body.as_bytes(), &Limits::default()).map_err(Reject::from)
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::base::ids::ConnId;
 use crate::base::limits::Limits;
 use crate::base::time::Now;
 use crate::dialect::address::address;
-use crate::presence::category::Category;
+use crate::presence::category::{Category, NAME_MAX};
 use crate::presence::container::ContainerId;
 use crate::presence::publication::{Key, Life, Meaning, Operation, Payload};
 use crate::wire::presence::Error;
@@ -40,6 +40,9 @@ pub fn read(
 fn operation(publication: Publication<'_>, conn: ConnId, now: Now) -> Result<Operation, Error> {
     let Publication { category, instance, container, version, expire_type, expires, payload } =
         publication;
+    if category.len() > NAME_MAX {
+        return Err(Error::Value);
+    }
     let category = Category::of(category);
     let life = match expire_type {
         ExpireType::Static => Life::Static,

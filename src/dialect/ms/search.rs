@@ -103,7 +103,7 @@ mod tests {
     );
 
     fn query(body: &str) -> Result<Command, Reject> {
-        soap::read(body.as_bytes(), &Limits::default())
+        soap::read(body.as_bytes(), &Limits::default()).map_err(Reject::from)
     }
 
     fn carol() -> Found {

@@ -3,7 +3,7 @@
 use super::{contacts, search};
 use crate::base::limits::Limits;
 use crate::contacts::Edit;
-use crate::dialect::reject::Reject;
+use crate::dialect::reject::{Refusal, Reject};
 use crate::directory::Query;
 use crate::wire::soap::Request;
 use crate::wire::xml::Document;
@@ -25,13 +25,14 @@ pub enum Command {
 /// # Errors
 /// [`Reject::BadSoap`] when it is no request or lacks an argument, [`Reject::UnknownSoapMethod`]
 /// for a method that is not served, [`Reject::UnknownGroup`] for a group no list can have.
-pub fn read(body: &[u8], limits: &Limits) -> Result<Command, Reject> {
-    let document = Document::parse(body, limits).map_err(|_| Reject::BadSoap)?;
+pub fn read(body: &[u8], limits: &Limits) -> Result<Command, Refusal> {
+    let document = Document::parse(body, limits)
+        .map_err(|error| Refusal { reject: Reject::BadSoap, limit: error.limit() })?;
     let request = Request::of(&document).map_err(|_| Reject::BadSoap)?;
-    match request.method() {
-        search::METHOD => search::read(&request, limits).map(Command::Search),
-        _ => contacts::read(&request).map(Command::Edit),
-    }
+    Ok(match request.method() {
+        search::METHOD => Command::Search(search::read(&request, limits)?),
+        _ => Command::Edit(contacts::read(&request)?),
+    })
 }
 
 #[cfg(test)]
@@ -41,7 +42,7 @@ mod tests {
     use super::*;
 
     fn refused(body: &str) -> Reject {
-        read(body.as_bytes(), &Limits::default()).unwrap_err()
+        read(body.as_bytes(), &Limits::default()).unwrap_err().reject
     }
 
     #[test]

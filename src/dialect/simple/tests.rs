@@ -305,5 +305,5 @@ fn a_user_is_told_who_watches_him() {
         state=\"full\"><watcher-list resource=\"sip:bob@example.test\" package=\"presence\">\
         <watcher id=\"00010000000200000003\" status=\"active\" event=\"subscribe\">\
         sip:alice@example.test</watcher></watcher-list></watcherinfo>";
-    assert_eq!(winfo::document("bob@example.test", &presentity, 5), expected);
+    assert_eq!(winfo::document("bob@example.test", &presentity, 5, 9), expected);
 }

@@ -6,11 +6,12 @@ use crate::wire::presence::watcherinfo::{self, Event, Status, Watcher};
 
 pub use crate::wire::presence::watcherinfo::CONTENT_TYPE;
 
-/// All who watch the user `aor`. `version` rises with each document of one subscription (RFC 3858
-/// section 4.1); as each is whole, it may rise by more than one.
-pub fn document(aor: &str, presentity: &Presentity, version: u64) -> String {
+/// Those who watch the user `aor`, at most `max`. `version` rises with each document of one
+/// subscription (RFC 3858 section 4.1); as each is whole, it may rise by more than one.
+pub fn document(aor: &str, presentity: &Presentity, version: u64, max: usize) -> String {
     let watchers: Vec<(String, String)> = presentity
         .watches()
+        .take(max)
         .map(|watching| {
             let watch = watching.watch();
             let token = watch.subscription.token();

@@ -31,6 +31,8 @@ pub struct Admitted {
 pub enum WatchError {
     /// More than `watchers_per_user_max` subscriptions.
     TooMany,
+    /// More than `watches_per_watcher_max` of this watcher.
+    TooManyOfOne,
 }
 
 /// Who must be told what.
