@@ -22,7 +22,7 @@ use crate::harness::{Client, Device, Net};
 use crate::stage::{Stage, USERS};
 
 /// Things that happen in one run.
-const STEPS: u32 = 800;
+const STEPS: u32 = 1_000;
 
 /// Things that happen in one that goes on after a restart.
 const MORE_STEPS: u32 = 250;
@@ -143,14 +143,17 @@ impl World {
 
     fn step(&mut self) {
         if self.stage.chance(self.carries) {
-            return self.carry();
+            for _ in 0..=self.stage.below(3) {
+                self.carry();
+            }
+            return;
         }
         match self.stage.below(100) {
-            0..38 => self.read(),
-            38..47 => self.pass(),
-            47..56 => self.connect(),
-            56..86 => self.act(),
-            86..96 => self.with_somebody(|agent, stage, _| {
+            0..36 => self.read(),
+            36..42 => self.pass(),
+            42..51 => self.connect(),
+            51..88 => self.act(),
+            88..97 => self.with_somebody(|agent, stage, _| {
                 agent.catch_up(stage);
             }),
             _ => self.disturb(),
@@ -180,14 +183,16 @@ impl World {
         }
     }
 
-    /// A client reads a message.
+    /// A client reads some messages.
     fn read(&mut self) {
         let waiting = |agent: &Agent| self.stage.net.waiting(agent.conn()) > 0;
         let readers: Vec<usize> =
             (0..self.agents.len()).filter(|i| waiting(&self.agents[*i])).collect();
         if !readers.is_empty() {
             let reader = readers[self.stage.index(readers.len())];
-            self.agents[reader].read(&mut self.stage, &mut self.book);
+            for _ in 0..=self.stage.below(4) {
+                self.agents[reader].read(&mut self.stage, &mut self.book);
+            }
         }
     }
 
@@ -248,6 +253,10 @@ impl World {
 
     /// Something that is no client's ordinary course.
     fn disturb(&mut self) {
+        if self.is_store_down && self.stage.chance(60) {
+            self.is_store_down = false;
+            return self.stage.tell(format_args!("the store is well again"));
+        }
         match self.stage.below(100) {
             0..50 => self.vanish(),
             50..60 => self.with_somebody(|agent, _, _| agent.fall_asleep()),
@@ -257,8 +266,8 @@ impl World {
                 self.describe(user, disabled);
             }
             75..92 => {
-                self.is_store_down = !self.is_store_down;
-                self.stage.tell(format_args!("the store is down: {}", self.is_store_down));
+                self.is_store_down = true;
+                self.stage.tell(format_args!("the store is down"));
             }
             _ if self.stage.chance(40) => self.restart(),
             _ => {}
