@@ -83,6 +83,11 @@ fn nobody_takes_all_the_places_of_a_users_watchers() {
     assert_eq!(outcomes, [true, true, false, true, false]);
     assert_eq!(net.hits(Limit::WatchesPerWatcher), 1);
     assert_eq!(net.hits(Limit::Watchers), 1);
+    let mut bob = Client::simple(&mut net, 1, "bob");
+    let request = bob.subscribe("bob", 600);
+    let refused = net.ask(bob.conn, &request);
+    assert_eq!(refused.status(), 403, "he exists, {refused:?}");
+    assert!(refused.header("Warning").contains("watched too often"), "{refused:?}");
 }
 
 #[test]
