@@ -42,6 +42,14 @@ struct Asked {
     list: Option<Box<str>>,
 }
 
+impl Asked {
+    /// True if it is about this user and nobody else.
+    fn is_only(&self, user: &Aor) -> bool {
+        let resources = self.resources.as_deref().unwrap_or_default();
+        self.dropped.is_empty() && resources.iter().all(|resource| resource.aor == *user)
+    }
+}
+
 impl Shard {
     /// Takes a SUBSCRIBE from the user signed in on `conn`.
     pub(super) fn subscribe(&mut self, now: Now, conn: ConnId, message: Message<'_>) {
@@ -105,8 +113,12 @@ impl Shard {
             None if package(message) == b"presence" => {
                 let format = format(message);
                 let what = self.resources(message)?;
-                if what.list.is_some() && self.local_user(message.uri())? != user {
-                    return Err(Reject::NotYours);
+                if what.list.is_some() {
+                    // Lists are the user's own; one user apart is asked for by his address.
+                    let target = self.local_user(message.uri())?;
+                    if target != user && !what.is_only(&target) {
+                        return Err(Reject::NotYours);
+                    }
                 }
                 let (categories, list) = (what.categories, what.list.clone());
                 asked = Some(what);
@@ -242,7 +254,11 @@ impl Shard {
         let (Some(entry), Some(watcher)) = (self.subscriptions.get_mut(slot), user) else { return };
         let (homes, views, apart) = (0, Vec::new(), Vec::new());
         let request_kept = request.clone();
-        let mut opening = Opening { request, expires, homes, views, apart, deadline };
+        let in_dialog = message.to_tag().is_some();
+        let is_list = |asked: &Asked| asked.resources.is_some() && asked.list.is_some();
+        let is_whole = !asked.as_ref().is_some_and(is_list);
+        let mut opening =
+            Opening { request, expires, in_dialog, homes, views, apart, is_whole, deadline };
         let mut frames: Vec<(ShardId, Frame)> = Vec::new();
         match (&mut entry.topic, asked) {
             (Topic::Own(package, aor), _) => {

@@ -15,6 +15,7 @@ use crate::base::time::Now;
 use crate::contacts::{ContactList, Delta};
 use crate::dialect::reject::Reject;
 use crate::metrics::names::Series;
+use crate::presence::category::Category;
 use crate::presence::row::Row;
 use crate::sip::subscription::Content;
 
@@ -36,8 +37,8 @@ pub(super) enum Change {
     Contacts(Box<ContactList>, Box<Delta>, Content),
     /// Members of containers, or acknowledged subscribers.
     Presence(Vec<Row>),
-    /// Nothing: it is in force already, and this is the answer.
-    Published(Content),
+    /// Nothing: it is in force already, and the answer lists what there is of these categories.
+    Published(Vec<Category>),
     /// Nothing: nobody asked for it.
     Nothing,
 }
@@ -61,7 +62,7 @@ pub(super) struct Edits {
     /// Changes that wait for it.
     waiting: VecDeque<Service>,
     /// Publications being written, in force already and not answered yet.
-    pub(super) publishing: usize,
+    publishing: usize,
     /// Publications with a wrong version, and what to answer after those.
     conflicts: Vec<(Service, Content)>,
 }
@@ -109,6 +110,7 @@ impl Shard {
     /// Hands rows to the store. `change` comes into force when they are written.
     pub(super) fn write(
         &mut self,
+        now: Now,
         user: Slot,
         service: Option<Service>,
         rows: Rows,
@@ -120,14 +122,15 @@ impl Shard {
         let aor = Aor::new(&entry.user.aor);
         let ticket = match self.edits.insert(Edit { user, service, change }) {
             Ok(ticket) => ticket,
-            Err(edit) => {
+            Err(Edit { service, change, .. }) => {
                 self.counters.hit(Limit::WritesInFlight);
-                return self.refuse_edit(edit.service.as_ref(), Reject::StoreBusy);
+                return self.not_written(now, user, service.as_ref(), change);
             }
         };
         if exclusive {
             entry.edits.get_or_insert_default().writing = true;
         }
+        entry.writes += 1;
         if published {
             entry.edits.get_or_insert_default().publishing += 1;
         }
@@ -138,14 +141,17 @@ impl Shard {
     /// The store has answered.
     pub(super) fn written(&mut self, now: Now, ticket: Slot, result: Result<(), NotWritten>) {
         let Some(Edit { user, service, change }) = self.edits.remove(ticket) else { return };
+        if let Some(entry) = self.users.get_mut(user) {
+            entry.writes = entry.writes.saturating_sub(1);
+        }
         let (exclusive, published) = (change.is_exclusive(), change.is_published());
-        match (result, &service) {
-            (Ok(()), Some(service)) => self.put_in_force(now, user, service, change),
+        match (result, service) {
+            (Ok(()), Some(service)) => self.put_in_force(now, user, &service, change),
             (Ok(()), None) => {}
-            (Err(NotWritten::NoSuchUser), _) => {
+            (Err(NotWritten::NoSuchUser), service) => {
                 self.refuse_edit(service.as_ref(), Reject::UnknownUser);
             }
-            (Err(_), _) => self.refuse_edit(service.as_ref(), Reject::StoreBusy),
+            (Err(_), service) => self.not_written(now, user, service.as_ref(), change),
         }
         if published {
             self.publication_answered(user);
@@ -189,8 +195,19 @@ impl Shard {
                 }
                 self.presence_changed(now, user, None);
             }
-            Change::Published(content) => self.answer_service(service, Some(&content)),
+            Change::Published(categories) => {
+                self.answer_publisher(now, user, service, &categories);
+            }
             Change::Nothing => {}
+        }
+    }
+
+    /// The store could not write. What was published is in force all the same, and all but its
+    /// publisher were told.
+    fn not_written(&mut self, now: Now, user: Slot, service: Option<&Service>, change: Change) {
+        self.refuse_edit(service, Reject::StoreBusy);
+        if let (Change::Published(categories), Some(service)) = (change, service) {
+            self.tell_publisher(now, user, &categories, service.conn);
         }
     }
 

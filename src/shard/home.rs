@@ -69,6 +69,8 @@ pub(super) struct UserEntry {
     pub(super) presence: Option<Box<PresenceEntry>>,
     /// What of his own his endpoints are told.
     pub(super) own: Vec<OwnSubscription>,
+    /// Writes that the store has not answered.
+    pub(super) writes: usize,
     /// Changes on their way to the store.
     pub(super) edits: Option<Box<Edits>>,
 }
@@ -259,6 +261,7 @@ impl Shard {
             contacts: ContactList::default(),
             presence: None,
             own: Vec::new(),
+            writes: 0,
             edits: None,
         };
         match self.users.slab.insert(entry) {
@@ -304,6 +307,7 @@ impl Shard {
         let Some(slot) = self.users.slot(aor) else { return };
         let Some(entry) = self.users.get_mut(slot) else { return };
         entry.connections.retain(|known| *known != conn);
+        // The word that each is over may have been lost.
         entry.own.retain(|own| own.conn != conn);
         let before = entry.registrar.len();
         let changes = entry.registrar.connection_lost(conn);

@@ -92,7 +92,7 @@ impl Shard {
                 let standing = Standing::Terminated("deactivated");
                 self.send_notification(now, slot, standing, None);
             }
-            self.refuse_subscribe(slot, Reject::Overloaded);
+            self.refuse_subscribe(now, slot, Reject::Overloaded);
             return self.forget_subscription(slot);
         }
         self.notify(now, slot);
@@ -105,7 +105,9 @@ impl Shard {
                 return;
             }
             let standing = Standing::Active(entry.dialog.expires_in(now));
-            let content = match entry.standard_list().map(str::to_owned) {
+            let is_whole = entry.pending.first().is_some_and(|(about, _)| about.is_none());
+            let list = entry.standard_list().filter(|_| !is_whole).map(str::to_owned);
+            let content = match list {
                 None => entry.pending.remove(0).1,
                 Some(list) => {
                     let changed = std::mem::take(&mut entry.pending);

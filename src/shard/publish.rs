@@ -39,9 +39,9 @@ impl Shard {
         message: Message<'_>,
     ) {
         self.counters.count(Series::Publications);
-        match self.published_standard(now, user, service.conn, message) {
+        let conn = service.conn;
+        match self.published_standard(now, user, conn, message) {
             Ok((tag, expires)) => {
-                let conn = service.conn;
                 self.respond(conn, message, 200, |writer| {
                     writer
                         .line_fmt("SIP-ETag", format_args!("{tag:016x}"))
@@ -50,11 +50,13 @@ impl Shard {
                 });
                 self.presence_changed(now, user, None);
             }
-            Err(reject) => self.reject(service.conn, message, reject),
+            Err(reject) => self.reject(conn, message, reject),
         }
     }
 
-    /// Carries it out: the new tag, and the seconds granted.
+    /// Carries it out: the new tag, and the seconds granted. An endpoint has one publication: one
+    /// without a tag takes the place of what it published before. A client that publishes twice
+    /// before it knows the tag of the first would leave that behind otherwise.
     fn published_standard(
         &mut self,
         now: Now,
@@ -78,7 +80,7 @@ impl Shard {
         let until = seconds.saturating_add(u64::from(expires));
         let place = match message.header(HeaderName::SipIfMatch) {
             None if message.body().is_empty() => return Err(Reject::BadBody),
-            None => None,
+            None => presence.tags.iter().position(|known| known.endpoint == Some(conn)),
             Some(text) => {
                 let tag = std::str::from_utf8(text).ok();
                 let tag = tag.and_then(|text| u64::from_str_radix(text, 16).ok());

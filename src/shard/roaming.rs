@@ -150,6 +150,19 @@ impl Shard {
         });
     }
 
+    /// The same to the endpoint on `conn` alone.
+    pub(super) fn tell_publisher(
+        &mut self,
+        now: Now,
+        slot: Slot,
+        categories: &[Category],
+        conn: ConnId,
+    ) {
+        self.tell_roaming_self(now, slot, Parts::categories(categories), |_, own| {
+            own.wants.categories && own.conn == conn
+        });
+    }
+
     /// Members of a user's containers have changed.
     pub(super) fn tell_own_containers(&mut self, now: Now, slot: Slot) {
         self.tell_roaming_self(now, slot, Parts::containers(), |_, own| own.wants.containers);

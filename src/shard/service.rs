@@ -18,6 +18,7 @@ use crate::dialect::ms;
 use crate::dialect::ms::roaming_self::Parts;
 use crate::dialect::reject::{Refusal, Reject};
 use crate::metrics::names::Series;
+use crate::presence::category::Category;
 use crate::presence::document::{PublishError, Stale};
 use crate::presence::membership::MembersError;
 use crate::presence::presentity::Published;
@@ -104,24 +105,20 @@ impl Shard {
             Err(error) => return self.refuse_body(&service, error),
         };
         let Some(entry) = self.users.get(user) else { return };
-        let under_way = entry.edits.as_ref().map_or(0, |edits| edits.publishing);
         let is_kept = operations.iter().any(|operation| operation.life == Life::Static);
-        if is_kept && under_way >= limits.edits_waiting_per_user_max {
+        if is_kept && entry.writes >= limits.edits_waiting_per_user_max {
             self.counters.hit(Limit::EditsWaiting);
             return self.refuse_service(&service, Reject::TooManyRequests);
         }
         let Some(presentity) = self.presentity(now, user) else { return };
         match presentity.publish(now, operations, limits) {
             Ok(Published { touched, rows }) => {
-                let parts = Parts::categories(&touched);
-                let body = ms::roaming_self::document(now, service.aor.as_str(), presentity, parts);
-                let answer = content(ms::roaming_self::CONTENT_TYPE, body);
                 let conn = service.conn;
                 if rows.is_empty() {
-                    self.answer_service(&service, Some(&answer));
+                    self.answer_publisher(now, user, &service, &touched);
                 } else {
-                    let change = Change::Published(answer);
-                    self.write(user, Some(service), Rows::Presence(rows), change);
+                    let change = Change::Published(touched);
+                    self.write(now, user, Some(service), Rows::Presence(rows), change);
                 }
                 self.presence_changed(now, user, Some(conn));
             }
@@ -141,13 +138,28 @@ impl Shard {
         }
     }
 
+    /// Answers who published with all there is now of the categories it was about: he may have
+    /// been told of later changes while the store was writing.
+    pub(super) fn answer_publisher(
+        &mut self,
+        now: Now,
+        user: Slot,
+        service: &Service,
+        categories: &[Category],
+    ) {
+        let Some(presentity) = self.presentity(now, user) else { return };
+        let parts = Parts::categories(categories);
+        let body = ms::roaming_self::document(now, service.aor.as_str(), presentity, parts);
+        self.answer_service(service, Some(&content(ms::roaming_self::CONTENT_TYPE, body)));
+    }
+
     /// Begins a change of durable data that is not a publication.
     pub(super) fn begin_edit(&mut self, now: Now, user: Slot, service: Service) {
         let request = service.request.clone();
         self.with_message(&request, |shard, message| match Wish::of(message) {
             Some(Wish::SetMembers) => shard.set_members(now, user, service, message.body()),
             Some(Wish::SetSubscribers) => shard.acknowledge(now, user, service, message.body()),
-            Some(Wish::Soap) => shard.edit_contacts(user, service, message.body()),
+            Some(Wish::Soap) => shard.edit_contacts(now, user, service, message.body()),
             Some(Wish::Publish) | None => {
                 shard.refuse_service(&service, Reject::UnsupportedMedia);
             }
@@ -162,7 +174,7 @@ impl Shard {
         };
         let Some(presentity) = self.presentity(now, user) else { return };
         match presentity.plan_members(&changes, &settings.limits) {
-            Ok(rows) => self.write_rows(user, service, rows),
+            Ok(rows) => self.write_rows(now, user, service, rows),
             Err(MembersError::Stale { index, version, current }) => {
                 let stale = Stale { index, version, current };
                 let fault = content(ms::fault::CONTENT_TYPE, ms::fault::wrong_versions(&[stale]));
@@ -186,18 +198,18 @@ impl Shard {
         };
         let Some(presentity) = self.presentity(now, user) else { return };
         let rows = presentity.plan_acknowledge(&acknowledged);
-        self.write_rows(user, service, rows);
+        self.write_rows(now, user, service, rows);
     }
 
-    fn write_rows(&mut self, user: Slot, service: Service, rows: Vec<Row>) {
+    fn write_rows(&mut self, now: Now, user: Slot, service: Service, rows: Vec<Row>) {
         if rows.is_empty() {
             return self.answer_service(&service, None);
         }
         let change = Change::Presence(rows.clone());
-        self.write(user, Some(service), Rows::Presence(rows), change);
+        self.write(now, user, Some(service), Rows::Presence(rows), change);
     }
 
-    fn edit_contacts(&mut self, user: Slot, service: Service, body: &[u8]) {
+    fn edit_contacts(&mut self, now: Now, user: Slot, service: Service, body: &[u8]) {
         let settings = Arc::clone(&self.settings);
         let edit = match ms::soap::read(body, &settings.limits) {
             Ok(ms::soap::Command::Edit(edit)) => edit,
@@ -222,7 +234,7 @@ impl Shard {
                 let answer = content(ms::soap::CONTENT_TYPE, ms::contacts::answer(&delta));
                 let rows = Rows::Contacts(delta.rows());
                 let change = Change::Contacts(Box::new(list), Box::new(delta), answer);
-                self.write(user, Some(service), rows, change);
+                self.write(now, user, Some(service), rows, change);
             }
             Err(error) => self.refuse_contacts_edit(&service, error),
         }

@@ -73,12 +73,16 @@ pub(super) struct Opening {
     pub(super) request: Bytes,
     /// Seconds granted; 0 asks once.
     pub(super) expires: u32,
+    /// It extends or changes a subscription there is, which goes on when this is refused.
+    pub(super) in_dialog: bool,
     /// Homes that have not answered.
     pub(super) homes: usize,
     /// What has been answered, and what we know ourselves.
     pub(super) views: Vec<View>,
     /// Users the client has to ask for one by one, as the list was too long.
     pub(super) apart: Vec<Aor>,
+    /// It asks for all that is watched, so that whatever waits to be told is older.
+    pub(super) is_whole: bool,
     /// When the answer leaves with what is there.
     pub(super) deadline: Deadline,
 }
@@ -96,10 +100,10 @@ impl Shard {
         let slot = watched.subscription;
         let Some(entry) = self.subscriptions.get_mut(slot) else { return };
         if let Some(opening) = entry.opening.as_mut() {
-            // What waits of these users is older.
-            entry.pending.retain(|(about, _)| {
-                !watched.views.iter().any(|view| Some(&view.aor) == about.as_ref())
-            });
+            // What waits of them is older: a home's words come in order.
+            let views = &watched.views;
+            let is_newer = |aor: &Aor| views.iter().any(|view| view.aor == *aor);
+            entry.pending.retain(|(about, _)| !about.as_ref().is_some_and(is_newer));
             opening.views.extend(watched.views);
             opening.homes = opening.homes.saturating_sub(1);
             if opening.homes == 0 {
@@ -128,7 +132,7 @@ impl Shard {
                 entry.pending.push((None, content));
                 self.answer_subscribe(now, slot);
             }
-            Err(reject) => self.refuse_subscribe(slot, reject),
+            Err(reject) => self.refuse_subscribe(now, slot, reject),
         }
     }
 
@@ -136,7 +140,8 @@ impl Shard {
     pub(super) fn answer_subscribe(&mut self, now: Now, slot: Slot) {
         let Some(entry) = self.subscriptions.get_mut(slot) else { return };
         let Some(opening) = entry.opening.take() else { return };
-        let Opening { request, expires, mut views, mut apart, homes, .. } = *opening;
+        let Opening { request, expires, in_dialog, mut views, mut apart, homes, is_whole, .. } =
+            *opening;
         let is_full = homes == 0;
         let mut is_list = false;
         let first = match &entry.topic {
@@ -155,7 +160,9 @@ impl Shard {
         };
         let first = match first {
             Ok(first) => first,
-            Err(reject) => return self.refuse_request(slot, &request, reject),
+            Err(reject) => {
+                return self.refuse_request(now, slot, &request, in_dialog, reject);
+            }
         };
         let piggyback = entry.piggyback;
         let standing = match (expires, piggyback) {
@@ -181,7 +188,7 @@ impl Shard {
                 .line("Supported", "ms-piggyback-first-notify")
                 .body(&first.media_type, &first.body);
         });
-        if !piggyback {
+        if !piggyback && !self.comes_next(slot, is_whole, &first) {
             self.send_notification(now, slot, standing, Some((&first.media_type, &first.body)));
         }
         if expires == 0 {
@@ -189,6 +196,19 @@ impl Shard {
         }
         self.watch_expiry(now, slot);
         self.notify(now, slot);
+    }
+
+    /// Puts a first notification before all that waits; false if nothing has to be waited for.
+    fn comes_next(&mut self, slot: Slot, is_whole: bool, first: &Content) -> bool {
+        let Some(entry) = self.subscriptions.get_mut(slot) else { return false };
+        let waits = entry.in_flight.is_some();
+        if waits {
+            // Of the users themselves only what is newer waits by now.
+            entry.pending.retain(|(about, _)| about.is_some() || !is_whole);
+            let older = entry.pending.iter().take_while(|(about, _)| about.is_none()).count();
+            entry.pending.insert(older, (None, first.clone()));
+        }
+        waits
     }
 
     /// Writes the 200 to a SUBSCRIBE; `rest` adds to it and ends it.
@@ -217,17 +237,29 @@ impl Shard {
     }
 
     /// Refuses the SUBSCRIBE that waits.
-    pub(super) fn refuse_subscribe(&mut self, slot: Slot, reject: Reject) {
+    pub(super) fn refuse_subscribe(&mut self, now: Now, slot: Slot, reject: Reject) {
         let Some(entry) = self.subscriptions.get_mut(slot) else { return };
         let Some(opening) = entry.opening.take() else { return };
-        self.refuse_request(slot, &opening.request, reject);
+        self.refuse_request(now, slot, &opening.request, opening.in_dialog, reject);
     }
 
-    /// Refuses a SUBSCRIBE and forgets what it was for.
-    fn refuse_request(&mut self, slot: Slot, request: &Bytes, reject: Reject) {
+    /// Refuses a SUBSCRIBE and forgets what it was for, unless that was there before and
+    /// still has a meaning (RFC 6665 section 4.1.2.2).
+    fn refuse_request(
+        &mut self,
+        now: Now,
+        slot: Slot,
+        request: &Bytes,
+        in_dialog: bool,
+        reject: Reject,
+    ) {
         let Some(conn) = self.subscriptions.get(slot).map(|entry| entry.conn) else { return };
         self.with_message(request, |shard, message| shard.reject(conn, message, reject));
-        self.forget_subscription(slot);
+        if !in_dialog || reject == Reject::UnknownUser {
+            return self.forget_subscription(slot);
+        }
+        self.watch_expiry(now, slot);
+        self.notify(now, slot);
     }
 
     /// Sees that a subscription is looked at when something of it is due. A connection has one
@@ -261,7 +293,7 @@ impl Shard {
         match &entry.opening {
             Some(opening) if now.reached(opening.deadline) => match entry.topic {
                 Topic::Presence(_) => self.answer_subscribe(now, slot),
-                Topic::Own(..) => self.refuse_subscribe(slot, Reject::Overloaded),
+                Topic::Own(..) => self.refuse_subscribe(now, slot, Reject::Overloaded),
             },
             None if now.reached(entry.dialog.expires_at()) => {
                 let standing = Standing::Terminated("timeout");
@@ -343,6 +375,7 @@ fn first_content(
     apart: &[Aor],
 ) -> Result<Content, Reject> {
     let Some(list) = &presence.list else {
+        // That nobody answered in time does not mean that there is nobody.
         let none = if is_full { Reject::UnknownUser } else { Reject::Overloaded };
         let body = views.into_iter().next().ok_or(none)?.body?;
         return Ok(Content { media_type: media_type(presence.format).into(), body });

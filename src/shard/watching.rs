@@ -100,14 +100,17 @@ impl Shard {
     ) -> Result<Bytes, Reject> {
         let slot = self.users.slot(aor).ok_or(Reject::UnknownUser)?;
         if !watch.poll {
-            let known = self.watches.get(&watch.subscription);
-            let max = self.settings.limits.category_subscriptions_max;
-            if known.is_some_and(|slots| slots.len() >= max && !slots.contains(&slot)) {
-                self.counters.hit(Limit::CategorySubscriptions);
-                return Err(Reject::TooManyWatchers);
-            }
             let is_contact = self.is_contact(slot, &watch.watcher);
             let settings = Arc::clone(&self.settings);
+            // Batch after batch may add to one subscription: as many as a list has contacts.
+            let watched = self.watches.get(&watch.subscription);
+            let is_full = watched.is_some_and(|slots| {
+                slots.len() >= settings.limits.contacts_per_user_max && !slots.contains(&slot)
+            });
+            if is_full {
+                self.counters.hit(Limit::BatchResources);
+                return Err(Reject::TooManyWatchers);
+            }
             let presentity = self.presentity(now, slot).ok_or(Reject::UnknownUser)?;
             let wish = watch::Watch {
                 subscription: watch.subscription,
@@ -133,7 +136,7 @@ impl Shard {
                 self.counters.hit(Limit::PromptedSubscribers);
             }
             if !admitted.rows.is_empty() {
-                self.write(slot, None, Rows::Presence(admitted.rows), Change::Nothing);
+                self.write(now, slot, None, Rows::Presence(admitted.rows), Change::Nothing);
             }
             let slots = self.watches.entry(watch.subscription).or_default();
             if !slots.contains(&slot) {

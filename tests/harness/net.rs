@@ -66,7 +66,8 @@ pub struct Net {
 struct Stream {
     framer: Framer,
     sent: Vec<u8>,
-    inbox: VecDeque<Text>,
+    /// What came, and when, in milliseconds of the network's clock.
+    inbox: VecDeque<(u64, Text)>,
     closed: Option<CloseReason>,
 }
 
@@ -130,6 +131,11 @@ impl Net {
         self.shards.len() as u16
     }
 
+    /// The shard where a user is at home.
+    pub fn user_home(&self, user: &str) -> u16 {
+        Aor::new(&format!("{user}@{DOMAIN}")).home(self.shards()).0
+    }
+
     /// A shard.
     pub fn shard(&mut self, id: u16) -> &mut Shard {
         &mut self.shards[usize::from(id)]
@@ -142,12 +148,18 @@ impl Net {
 
     /// A user with the common password, new or changed.
     pub fn put_user(&mut self, user: &str, change: impl FnOnce(&mut User)) {
+        self.change_user(user, change);
+        self.settle();
+    }
+
+    /// The same; what it leads to stays on its way.
+    pub fn change_user(&mut self, user: &str, change: impl FnOnce(&mut User)) {
         let aor = format!("{user}@{DOMAIN}");
         let mut user = User::with_password(&aor, None, "", DOMAIN, PASSWORD).expect("a user");
         change(&mut user);
         let user = Arc::new(user);
         self.users.insert(Aor::new(&aor), user.clone());
-        self.control(|| Control::PutUser(user.clone()));
+        self.tell_all(|| Control::PutUser(user.clone()));
     }
 
     /// The user is gone from the directory.
@@ -182,10 +194,17 @@ impl Net {
     /// What the home of a user answers an operator.
     #[track_caller]
     pub fn inquire(&mut self, question: Question) -> Answer {
+        let answer = self.inquire_now(question);
+        self.settle();
+        answer
+    }
+
+    /// The same; what is on its way stays there.
+    #[track_caller]
+    pub fn inquire_now(&mut self, question: Question) -> Answer {
         let home = question.user().home(self.shards()).0;
         let ticket = Slot { index: self.answers.len() as u32, generation: 1 };
         self.handle(home, Input::Control(Control::Ask { ticket, question }));
-        self.settle();
         let (answered, answer) = self.answers.last().expect("an answer").clone();
         assert_eq!(answered, ticket);
         answer
@@ -203,12 +222,16 @@ impl Net {
 
     /// A word of the control thread to every shard; frames are carried.
     pub fn control(&mut self, word: impl Fn() -> Control) {
+        self.tell_all(word);
+        self.settle();
+    }
+
+    fn tell_all(&mut self, word: impl Fn() -> Control) {
         for id in 0..self.shards() {
             let word = word();
             self.torn |= matches!(word, Control::Drain);
             self.handle(id, Input::Control(word));
         }
-        self.settle();
     }
 
     /// A new TLS connection from the loopback address.
@@ -269,13 +292,19 @@ impl Net {
     /// A client sends a message, signed if it has keys and the message has no credentials of its
     /// own, and all that follows happens.
     pub fn send(&mut self, conn: ConnId, message: &Request) {
+        self.post(conn, message);
+        self.settle();
+    }
+
+    /// The same; what it leads to stays on its way.
+    pub fn post(&mut self, conn: ConnId, message: &Request) {
         let octets = match self.keys.get_mut(&conn) {
             Some(keys) if message.value("Authorization").is_empty() => {
                 keys.sign(message.clone()).octets()
             }
             _ => message.octets(),
         };
-        self.send_octets(conn, &octets);
+        self.write(conn, &octets);
     }
 
     /// Sends a request and takes the one answer to it.
@@ -295,10 +324,16 @@ impl Net {
     /// The next message a client got, if there is one; its signature is checked and taken off.
     #[track_caller]
     pub fn try_recv(&mut self, conn: ConnId) -> Option<Text> {
-        let message = self.streams.get_mut(&conn)?.inbox.pop_front()?;
+        self.try_recv_dated(conn).map(|(_, message)| message)
+    }
+
+    /// The same, and when it came, in milliseconds of the network's clock.
+    #[track_caller]
+    pub fn try_recv_dated(&mut self, conn: ConnId) -> Option<(u64, Text)> {
+        let (came_ms, message) = self.streams.get_mut(&conn)?.inbox.pop_front()?;
         match self.keys.get_mut(&conn) {
-            Some(keys) => Some(keys.check(&message)),
-            None => Some(message),
+            Some(keys) => Some((came_ms, keys.check(&message))),
+            None => Some((came_ms, message)),
         }
     }
 
@@ -387,6 +422,14 @@ impl Net {
         }
     }
 
+    /// Loses the first frame of a link if it is one of those; false if it is not, or there is none.
+    pub fn lose(&mut self, link: Link, of: impl Fn(&Frame) -> bool) -> bool {
+        let Some(frames) = self.links.get_mut(&link) else { return false };
+        let lost = frames.front().is_some_and(of) && frames.pop_front().is_some();
+        self.torn |= lost;
+        lost
+    }
+
     /// Loses every frame that is on its way, as a full mesh would.
     pub fn lose_all(&mut self) {
         self.links.clear();
@@ -411,7 +454,7 @@ impl Net {
                 well_formed(&bytes);
                 let stream = self.streams.get_mut(&conn).expect("octets for a connection");
                 assert_eq!(stream.closed, None, "octets for a closed connection");
-                stream.inbox.push_back(Text::new(&bytes));
+                stream.inbox.push_back((self.now.mono_ms, Text::new(&bytes)));
             }
             Output::Close { conn, reason } => {
                 let stream = self.streams.get_mut(&conn).expect("the close of a connection");

@@ -16,6 +16,8 @@ use mynah::shard::durable::{NotWritten, Rows, Write};
 pub struct Shelf {
     kept: BTreeMap<Aor, Kept>,
     waiting: VecDeque<(u16, Write)>,
+    /// All that was ever written, in order.
+    pub log: Vec<(Aor, Rows)>,
     /// Writes wait until the test has them answered one by one.
     pub held: bool,
     /// Every write fails so.
@@ -55,7 +57,7 @@ impl Shelf {
             Some(why) => Err(why),
             None if !is_user(&write.aor) => Err(NotWritten::NoSuchUser),
             None => {
-                self.kept.entry(write.aor).or_default().write(write.rows);
+                self.keep(write.aor, write.rows);
                 Ok(())
             }
         };
@@ -65,6 +67,18 @@ impl Shelf {
     /// The user is gone, and all that was kept of him.
     pub fn remove(&mut self, aor: &Aor) {
         self.kept.remove(aor);
+    }
+
+    fn keep(&mut self, aor: Aor, rows: Rows) {
+        self.log.push((aor.clone(), rows.clone()));
+        self.kept.entry(aor).or_default().write(rows);
+    }
+
+    /// Writes the oldest and is in no hurry to say so: the process dies before it hears.
+    pub fn commit_unheard(&mut self) {
+        if let Some((_, write)) = self.waiting.pop_front() {
+            self.keep(write.aor, write.rows);
+        }
     }
 
     /// The process dies: what it was not answered is as if it had not been asked.

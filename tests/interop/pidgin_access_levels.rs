@@ -1,5 +1,6 @@
 //! Access levels of pidgin-sipe: what the one user lets the other see.
 
+use crate::outside::eventually;
 use crate::outside::server::Server;
 use crate::pidgin_presence::{counters_fit, watched};
 use crate::pidgin_sipe::Purple;
@@ -15,9 +16,24 @@ fn watched_both_ways(server: &Server) -> (Purple, Purple) {
     (alice, bob)
 }
 
-/// Bob gives Alice a level.
-fn set_level(bob: &mut Purple, level: &str) {
+/// What `mynah presence bob --as alice` prints.
+fn as_seen_by_alice(server: &Server) -> String {
+    let http = server.ready.http.to_string();
+    let (bob, alice) = ("bob@example.test", "alice@example.test");
+    let output = server.command(&["presence", bob, "--as", alice, "--http", &http]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Bob gives Alice a level, and his client learns that she has it: its menu offers the others.
+pub fn set_level(bob: &mut Purple, level: &str) {
+    let told = |bob: &Purple| bob.log().matches("<containers ").count();
+    let before = told(bob);
     bob.run(&format!("menu-do bob sip:alice@example.test \"Access level/  {level}\""));
+    eventually("the containers", || match told(bob) > before {
+        true => Ok(()),
+        false => Err("nothing new of them".to_owned()),
+    });
 }
 
 #[test]
@@ -27,10 +43,24 @@ fn who_is_blocked_sees_the_user_offline_until_unblocked() {
     set_level(&mut bob, "Blocked");
     alice.wait("buddy-signed-off", &[BOB]);
     bob.run("status bob busy \"not for Alice\"");
-    bob.run("add-buddy bob sip:carol@example.test");
     set_level(&mut bob, "Company");
     alice.wait("buddy-text", &[BOB, ("status", "busy"), ("text", "not for Alice")]);
     assert_eq!(alice.count("buddy-text", &[BOB, ("online", "0"), ("text", "not for")]), 0);
+    counters_fit(&server);
+    alice.leave();
+    bob.leave();
+    server.stop();
+}
+
+#[test]
+fn blocking_and_allowing_as_the_library_does_it_is_seen() {
+    let server = Server::demo();
+    let (mut alice, mut bob) = watched_both_ways(&server);
+    bob.run("deny bob sip:alice@example.test");
+    alice.sees_state("bob", "offline");
+    assert!(as_seen_by_alice(&server).contains("18500"));
+    bob.run("permit bob sip:alice@example.test");
+    alice.sees_state("bob", "available");
     counters_fit(&server);
     alice.leave();
     bob.leave();

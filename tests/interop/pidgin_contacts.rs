@@ -54,6 +54,12 @@ fn edits_reach_the_other_endpoint_and_survive(server: Server) {
     here.run("move-buddy alice sip:bob@example.test \"Good & old\"");
     there.wait("buddy-added", &[BOB, ("group", "Good & old")]);
     there.wait("buddy-removed", &[BOB, ("group", "Team")]);
+    let http = server.ready.http.to_string();
+    let output = server.command(&["contacts", "alice@example.test", "--http", &http]);
+    let printed = String::from_utf8(output.stdout).unwrap();
+    for text in ["bob@example.test", "Bobby", "carol@example.test", "Good & old"] {
+        assert!(printed.contains(text), "{printed}");
+    }
     here.leave();
     there.leave();
 
@@ -99,6 +105,27 @@ fn a_group_goes_when_its_contacts_have_gone() {
     let alice = has_list(&server, &[("carol", "Other Contacts", "")]);
     assert!(!alice.log().contains("name=\"Team\""));
     alice.leave();
+    server.stop();
+}
+
+#[test]
+fn of_a_long_list_the_client_watches_everybody() {
+    let server = Server::serve("[limits]\nbatch_resources_max = 1\n");
+    let mut alice = Purple::signed_in(&server, &["alice"]);
+    for (user, delta) in [("bob", "sip:bob@"), ("carol", "sip:carol@")] {
+        alice.run(&format!("add-buddy alice sip:{user}@example.test"));
+        alice.wait_for_delta(&format!("<addedContact uri=\"{delta}"));
+    }
+    alice.leave();
+    // All in one batch: one of them is watched, and the client is told to ask for the other.
+    let mut alice = Purple::signed_in(&server, &["alice"]);
+    assert!(alice.log().contains("state=\"resubscribe\""));
+    let others = Purple::signed_in(&server, &["bob", "carol"]);
+    for user in ["bob", "carol"] {
+        alice.sees_state(user, "available");
+    }
+    alice.leave();
+    others.leave();
     server.stop();
 }
 

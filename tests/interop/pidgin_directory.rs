@@ -1,6 +1,7 @@
 //! What pidgin-sipe finds and shows of other users: search, and contact cards.
 
 use crate::outside::server::Server;
+use crate::pidgin_access_levels::set_level;
 use crate::pidgin_presence::watched;
 use crate::pidgin_sipe::Purple;
 
@@ -28,7 +29,8 @@ fn users_are_found_by_the_beginning_of_a_name_or_an_address() {
 #[test]
 fn the_card_is_shown_as_far_as_the_level_allows() {
     let server = Server::demo();
-    for (option, text) in [("--phone-mobile", "+1 425 555 0112"), ("--phone-home", "+1 425 555 0122")]
+    for (option, text) in
+        [("--phone-mobile", "+1 425 555 0112"), ("--phone-home", "+1 425 555 0122")]
     {
         let output = server.command(&["user", "set", "bob@example.test", option, text]);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -56,10 +58,10 @@ fn the_card_is_shown_as_far_as_the_level_allows() {
 
     bob.run("add-buddy bob sip:alice@example.test");
     bob.wait("buddy-signed-on", &[ALICE]);
-    bob.run("menu-do bob sip:alice@example.test \"Access level/  Team\"");
+    set_level(&mut bob, "Team");
     alice.wait("buddy-card", &[BOB, ("mobile", "+1 425 555 0112")]);
     assert_eq!(alice.count("buddy-card", &[BOB, ("home", "+1")]), 0);
-    bob.run("menu-do bob sip:alice@example.test \"Access level/  Personal\"");
+    set_level(&mut bob, "Personal");
     alice.wait("buddy-card", &[BOB, ("home", "+1 425 555 0122")]);
     alice.leave();
     bob.leave();

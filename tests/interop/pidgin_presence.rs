@@ -28,11 +28,20 @@ pub fn counters_fit(server: &Server) {
 
 fn each_state_is_seen(server: Server) {
     let (mut alice, mut bob) = watched(&server);
-    for state in ["busy", "do-not-disturb", "be-right-back", "away", "available"] {
+    let before = server.metrics();
+    let states = ["busy", "do-not-disturb", "be-right-back", "away", "available"];
+    for state in states {
         bob.run(&format!("status bob {state}"));
         alice.sees_state("bob", state);
     }
     counters_fit(&server);
+    let after = server.metrics();
+    let grown = |series: &str| (after.value(series) - before.value(series)) as usize;
+    assert_eq!(grown("mynah_publications_total"), states.len());
+    assert_eq!(grown("mynah_presence_renderings_total"), states.len());
+    // Besides one for each state there may be those about Alice's list and about who added Bob.
+    let notifications = grown("mynah_notifications_total");
+    assert!((states.len()..=states.len() + 3).contains(&notifications), "{notifications}");
     alice.leave();
     bob.leave();
     server.stop();
@@ -46,6 +55,19 @@ fn each_state_is_seen_with_version_4_of_the_signatures() {
 #[test]
 fn each_state_is_seen_with_version_3_of_the_signatures() {
     each_state_is_seen(Server::serve(VERSION_3));
+}
+
+#[test]
+fn the_command_line_tells_who_watches() {
+    let server = Server::demo();
+    let (alice, bob) = watched(&server);
+    let http = server.ready.http.to_string();
+    let output = server.command(&["watchers", "bob@example.test", "--http", &http]);
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && printed.contains("alice@example.test"), "{printed}");
+    alice.leave();
+    bob.leave();
+    server.stop();
 }
 
 #[test]

@@ -11,6 +11,9 @@ fn what_was_said_is_seen_again(server: Server) {
     bob.run("status bob busy \"back at noon\"");
     alice.wait("buddy-text", &[BOB, ("status", "busy"), ("text", "back at noon")]);
 
+    // Watchers see it before it is durable; who said it is answered after.
+    bob.wait("own-status", &[("text", "'busy'")]);
+
     let ready = server.ready;
     let stopped = server.kill();
     for (client, user) in [(&mut alice, "alice"), (&mut bob, "bob")] {

@@ -185,7 +185,8 @@ impl Stopped {
 
 impl Listen {
     /// Ports from the kernel.
-    const ANYWHERE: Listen = Listen { tls: Self::ANY_PORT, tcp: Self::ANY_PORT, http: Self::ANY_PORT };
+    const ANYWHERE: Listen =
+        Listen { tls: Self::ANY_PORT, tcp: Self::ANY_PORT, http: Self::ANY_PORT };
     const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 }
 

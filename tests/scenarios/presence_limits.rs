@@ -92,7 +92,7 @@ fn nobody_takes_all_the_places_of_a_users_watchers() {
 
 #[test]
 fn a_subscription_does_not_grow_without_end_in_its_dialog() {
-    let mut net = Net::limited(1, |limits| limits.category_subscriptions_max = 8);
+    let mut net = Net::limited(1, |limits| limits.contacts_per_user_max = 8);
     let mut alice = Client::lync(&mut net, 0, "alice");
     for number in 0..12 {
         net.put_user(&format!("user{number}"), |_| {});
@@ -110,7 +110,7 @@ fn a_subscription_does_not_grow_without_end_in_its_dialog() {
         seen += ok(&mut net, alice.conn, &more).body().matches("state=\"active\"").count();
     }
     assert_eq!(seen, 6);
-    assert_eq!(net.hits(Limit::CategorySubscriptions), 4);
+    assert_eq!(net.hits(Limit::BatchResources), 4);
     assert_eq!(net.all()[0].occupancy().watches, 8);
 }
 

@@ -335,6 +335,27 @@ fn a_standard_client_publishes_under_an_entity_tag() {
 }
 
 #[test]
+fn a_standard_client_that_publishes_twice_leaves_nothing_behind() {
+    let mut net = Net::new(2);
+    let mut alice = Client::lync(&mut net, 1, "alice");
+    let mut bob = Client::simple(&mut net, 0, "bob");
+    let request = alice.batch(&["bob"]);
+    ok(&mut net, alice.conn, &request);
+    // Twice before it knows the first tag, as baresip does.
+    let first = bob.publish_pidf("meeting", "", None);
+    let second = bob.publish_pidf("meeting", "", None);
+    net.send(bob.conn, &first);
+    net.send(bob.conn, &second);
+    let old = net.recv(bob.conn).header("SIP-ETag").to_owned();
+    let tag = net.recv(bob.conn).header("SIP-ETag").to_owned();
+    let refused = bob.publish_pidf("away", "", Some(&old));
+    assert_eq!(net.ask(bob.conn, &refused).status(), 412);
+    ok(&mut net, bob.conn, &bob.publish_pidf("away", "", Some(&tag)));
+    net.pass_s(1);
+    assert_eq!(last_seen(&mut net, &alice), Some(15_500));
+}
+
+#[test]
 fn what_nobody_refreshes_is_forgotten() {
     let mut net = Net::new(2);
     let mut alice = Client::lync(&mut net, 1, "alice");
@@ -371,6 +392,34 @@ fn a_custom_text_is_shown_as_it_is() {
     ok(&mut net, bob.conn, &bob.publish(&[state(2), state(3)]));
     let told = net.recv(alice.conn);
     assert!(told.body().contains("<custom LCID=\"1033\">Deep work</custom>"), "{told:?}");
+}
+
+#[test]
+fn a_publisher_never_falls_behind_the_other_endpoints() {
+    let mut net = Net::new(2);
+    let mut one = Client::device(&mut net, 0, Device { user: "bob", ms: true, number: 1 });
+    let mut two = Client::device(&mut net, 1, Device { user: "bob", ms: true, number: 2 });
+    for client in [&mut one, &mut two] {
+        let request = client.subscribe_own("vnd-microsoft-roaming-self");
+        ok(&mut net, client.conn, &request);
+    }
+    net.shelf.held = true;
+    net.send(one.conn, &one.publish_state(6500, 0));
+    net.send(two.conn, &two.publish_state(9500, 1));
+    net.shelf.held = false;
+    net.settle();
+    let told = net.recv(one.conn);
+    assert!(told.body().contains("<availability>9500</availability>"), "{told:?}");
+    let answer = net.recv(one.conn);
+    assert_eq!(answer.status(), 200);
+    assert!(!answer.body().contains("<availability>6500</availability>"), "older: {answer:?}");
+    // What the store does not keep is in force all the same, and its publisher must know.
+    net.shelf.fails = Some(NotWritten::Failing);
+    net.send(one.conn, &one.publish_state(12_500, 2));
+    assert_eq!(net.recv(one.conn).status(), 503);
+    let told = net.recv(one.conn);
+    assert!(told.body().contains("<availability>12500</availability>"), "{told:?}");
+    net.silent(&[one.conn]);
 }
 
 #[test]

@@ -73,19 +73,29 @@ fn publications_that_end_far_ahead_leave_few_timers_behind() {
 }
 
 #[test]
-fn refreshes_in_a_loop_leave_one_notification_in_flight() {
+fn a_refresh_waits_for_the_answer_to_the_last_notification() {
     let mut net = Net::new(2);
     let mut carol = Client::simple(&mut net, 1, "carol");
     let (request, accepted) = subscribed(&mut net, &mut carol, "bob");
-    net.recv(carol.conn);
+    let first = net.recv(carol.conn);
     for cseq in 2..50 {
         let refresh = carol.again(&request, &accepted, cseq, 600);
         ok(&mut net, carol.conn, &refresh);
-        net.recv(carol.conn);
     }
-    assert_eq!(net.all()[1].occupancy().relays, 1);
-    let end = carol.again(&request, &accepted, 50, 0);
+    net.silent(&[carol.conn]);
+    assert_eq!(net.all()[1].occupancy().relays, 1, "one notification is in flight");
+    net.send(carol.conn, &first.answer(200, ""));
+    let second = net.recv(carol.conn);
+    assert!(second.body().contains("<basic>closed</basic>"), "{second:?}");
+    net.send(carol.conn, &second.answer(200, ""));
+    net.silent(&[carol.conn]);
+    // The last word does not wait, and nothing is left of what it overtook.
+    let refresh = carol.again(&request, &accepted, 50, 600);
+    ok(&mut net, carol.conn, &refresh);
+    net.recv(carol.conn);
+    let end = carol.again(&request, &accepted, 51, 0);
     ok(&mut net, carol.conn, &end);
+    assert!(net.recv(carol.conn).header("Subscription-State").starts_with("terminated"));
     net.at_rest();
 }
 

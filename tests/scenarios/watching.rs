@@ -3,6 +3,7 @@
 
 use mynah::base::limits::Limit;
 use mynah::metrics::names::Series;
+use mynah::shard::frame::Frame;
 
 use crate::harness::client::uri;
 use crate::harness::presence::{availability, batch_body, machine_state, ok};
@@ -189,6 +190,23 @@ fn a_batch_in_the_dialog_adds_to_those_watched() {
 }
 
 #[test]
+fn batches_add_no_more_than_a_list_has_contacts() {
+    let mut net = Net::limited(1, |limits| limits.contacts_per_user_max = 1);
+    let mut alice = Client::lync(&mut net, 0, "alice");
+    let mut carol = Client::lync(&mut net, 0, "carol");
+    let first = alice.batch(&["bob"]);
+    let accepted = ok(&mut net, alice.conn, &first);
+    let again = alice.batch_again(&first, &accepted, 2, "bob");
+    assert!(ok(&mut net, alice.conn, &again).body().contains("state=\"active\""));
+    let more = alice.batch_again(&first, &accepted, 3, "carol");
+    let refused = ok(&mut net, alice.conn, &more);
+    assert!(refused.body().contains("state=\"terminated\""), "{refused:?}");
+    assert_eq!(net.hits(Limit::BatchResources), 1);
+    ok(&mut net, carol.conn, &carol.publish_state(BUSY, 0));
+    net.silent(&[alice.conn, carol.conn]);
+}
+
+#[test]
 fn a_subscription_that_nobody_refreshes_runs_out() {
     let mut net = Net::new(2);
     let mut alice = Client::simple(&mut net, 1, "alice");
@@ -284,6 +302,17 @@ fn a_long_batch_is_cut_and_the_rest_asked_for_one_by_one() {
 }
 
 #[test]
+fn one_user_apart_is_asked_for_by_his_address() {
+    let mut net = Net::new(2);
+    let mut alice = Client::lync(&mut net, 0, "alice");
+    let request = alice.batch_to("carol", "carol");
+    let answer = ok(&mut net, alice.conn, &request);
+    assert!(answer.body().contains("<resource uri=\"sip:carol@example.test\""), "{answer:?}");
+    let request = alice.batch_to("carol", "bob");
+    assert_eq!(net.ask(alice.conn, &request).status(), 403);
+}
+
+#[test]
 fn a_connection_has_so_many_subscriptions_and_no_more() {
     let mut net = Net::limited(2, |limits| limits.subscriptions_per_connection_max = 2);
     let mut alice = Client::simple(&mut net, 0, "alice");
@@ -321,24 +350,6 @@ fn signing_off_is_seen_and_signing_on_again_too() {
 }
 
 #[test]
-fn a_refresh_is_answered_with_news_though_the_last_word_was_not() {
-    let mut net = Net::new(2);
-    let mut alice = Client::simple(&mut net, 1, "alice");
-    let mut bob = Client::lync(&mut net, 0, "bob");
-    let request = alice.subscribe("bob", 600);
-    let accepted = ok(&mut net, alice.conn, &request);
-    let first = net.recv(alice.conn);
-    ok(&mut net, alice.conn, &alice.again(&request, &accepted, 2, 900));
-    let second = net.recv(alice.conn);
-    assert_eq!((second.method(), second.cseq()), ("NOTIFY", 2));
-    // The answer to the first is too late to mean anything.
-    net.send(alice.conn, &first.answer(481, "late"));
-    net.send(alice.conn, &second.answer(200, ""));
-    ok(&mut net, bob.conn, &bob.publish_state(BUSY, 0));
-    assert!(net.recv(alice.conn).body().contains("busy"));
-}
-
-#[test]
 fn a_batch_is_changed_in_its_dialog() {
     let mut net = Net::new(2);
     let mut alice = Client::lync(&mut net, 1, "alice");
@@ -364,4 +375,76 @@ fn a_batch_is_changed_in_its_dialog() {
     assert_eq!(availability(net.recv(alice.conn).body()), Some(3500));
     ok(&mut net, carol.conn, &carol.publish_state(BUSY, 0));
     assert_eq!(availability(net.recv(alice.conn).body()), Some(BUSY));
+}
+
+#[test]
+fn a_home_that_is_late_ends_no_subscription() {
+    let mut net = Net::new(2);
+    let mut bob = Client::lync(&mut net, 0, "bob");
+    let home = net.user_home("bob");
+    let mut alice = Client::simple(&mut net, 1 - home, "alice");
+    let request = alice.subscribe("bob", 600);
+    let accepted = ok(&mut net, alice.conn, &request);
+    let first = net.recv(alice.conn);
+    net.send(alice.conn, &first.answer(200, ""));
+    // The home says nothing in time: that is no word about who there is.
+    let another = alice.subscribe("bob", 600);
+    let refresh = alice.again(&request, &accepted, 2, 600);
+    for request in [&another, &refresh] {
+        net.post(alice.conn, request);
+    }
+    net.now = net.now.plus(std::time::Duration::from_secs(6));
+    net.handle(alice.conn.shard.0, mynah::shard::input::Input::Tick);
+    for _ in 0..2 {
+        assert_eq!(net.recv(alice.conn).status(), 503);
+    }
+    net.settle();
+    while let Some(told) = net.try_recv(alice.conn) {
+        assert_eq!(told.header("Call-ID"), request.value("Call-ID"), "the other is over");
+        net.send(alice.conn, &told.answer(200, ""));
+    }
+    ok(&mut net, bob.conn, &bob.publish_state(BUSY, 0));
+    assert!(net.recv(alice.conn).body().contains("busy"), "the first goes on");
+}
+
+#[test]
+fn nothing_older_is_told_after_the_answer_to_a_refresh() {
+    let mut net = Net::new(2);
+    let home = net.user_home("bob");
+    let mut bob = Client::lync(&mut net, home, "bob");
+    let mut alice = Client::lync(&mut net, 1 - home, "alice");
+    let request = alice.batch(&["bob"]);
+    let accepted = ok(&mut net, alice.conn, &request);
+    ok(&mut net, bob.conn, &bob.publish_note("at first", 0));
+    net.pass_s(1);
+    while net.try_recv(alice.conn).is_some() {}
+    // The refresh is on its way while the note changes and its reader is blocked.
+    let (there, back) = ((1 - home, home), (home, 1 - home));
+    net.post(alice.conn, &alice.again(&request, &accepted, 2, 600));
+    net.post(bob.conn, &bob.publish_note("secret", 1));
+    net.post(bob.conn, &bob.set_members(&[(32_000, 0, "add", "alice")]));
+    while net.answer_write() {}
+    net.carry(there);
+    for _ in 0..3 {
+        net.carry(back);
+    }
+    net.settle();
+    let answer = net.recv(alice.conn);
+    assert_eq!(answer.status(), 200);
+    assert_eq!(availability(answer.body()), Some(18_500), "{answer:?}");
+    net.silent(&[alice.conn]);
+}
+
+#[test]
+fn who_leaves_is_told_no_more_though_the_word_of_it_was_lost() {
+    let mut net = Net::new(2);
+    let home = net.user_home("alice");
+    let mut alice = Client::lync(&mut net, 1 - home, "alice");
+    let request = alice.subscribe_own("vnd-microsoft-roaming-contacts");
+    ok(&mut net, alice.conn, &request);
+    net.end(alice.conn);
+    assert!(net.lose((1 - home, home), |frame| matches!(frame, Frame::Unsubscribe { .. })));
+    net.settle();
+    let left = net.all()[usize::from(home)].occupancy();
+    assert_eq!((left.endpoints, left.own), (0, 0));
 }

@@ -2,15 +2,18 @@
 //! interleaved, a clock that is moved by hand, and clients that sign in, chat and vanish as the
 //! seed says. After each step the shards' own rules are checked, at the end everybody's.
 //!
-//! A failure prints its seed. `MYNAH_SIM_SEED=n cargo test --test sim` replays that one and tells
-//! what happens; `MYNAH_SIM_SEEDS=n` runs as many seeds as that. A seed that found a fault stays
-//! in `seeds.txt`.
+//! There are two worlds: in one clients chat, in the other they publish and watch (`presence`).
+//!
+//! A failure prints its seed and how to replay it: `MYNAH_SIM_SEED=n` with the name of the test
+//! runs that one and tells what happens; `MYNAH_SIM_SEEDS=n` runs as many seeds as that. A seed
+//! that found a fault stays in `seeds.txt`, under the name of its world.
 
 #[path = "../harness/mod.rs"]
 mod harness;
 
 mod agent;
 mod oracle;
+mod presence;
 mod stage;
 mod world;
 
@@ -21,19 +24,31 @@ const SEEDS: u64 = 200;
 
 #[test]
 fn clients_chat_and_vanish_and_every_rule_holds() {
+    each_seed("chat", |seed, told| World::new(seed, told).run());
+}
+
+#[test]
+fn every_watcher_converges_to_the_view_of_his_level() {
+    each_seed("presence", |seed, told| presence::World::new(seed, told).run());
+}
+
+/// Runs the seed that is asked for, or those of `seeds.txt` for this `world` and the ordinary ones.
+fn each_seed(world: &'static str, run: impl Fn(u64, bool)) {
+    let run = |seed, told| {
+        let _name = Named(world, seed);
+        run(seed, told);
+    };
     if let Some(seed) = number("MYNAH_SIM_SEED") {
         return run(seed, true);
     }
-    let known = include_str!("seeds.txt").lines();
-    let known = known.filter_map(|line| line.split_whitespace().next()?.parse().ok());
+    let known = include_str!("seeds.txt").lines().filter_map(|line| {
+        let mut words = line.split_whitespace();
+        words.next().filter(|word| *word == world)?;
+        words.next()?.parse().ok()
+    });
     for seed in known.chain(0..number("MYNAH_SIM_SEEDS").unwrap_or(SEEDS)) {
         run(seed, false);
     }
-}
-
-fn run(seed: u64, told: bool) {
-    let _name = Named(seed);
-    World::new(seed, told).run();
 }
 
 fn number(variable: &str) -> Option<u64> {
@@ -41,12 +56,14 @@ fn number(variable: &str) -> Option<u64> {
 }
 
 /// Says which seed it was when a run fails.
-struct Named(u64);
+struct Named(&'static str, u64);
 
 impl Drop for Named {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("failed: MYNAH_SIM_SEED={} cargo test --test sim", self.0);
+            let Named(world, seed) = self;
+            let test = if *world == "chat" { "chat" } else { "watcher" };
+            eprintln!("failed: MYNAH_SIM_SEED={seed} cargo test --test sim {test}");
         }
     }
 }

@@ -1,4 +1,7 @@
 use super::*;
+use crate::link::WAITING_MAX;
+use crate::settings::Dialect;
+use crate::stamp::Stamp;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
