@@ -272,7 +272,9 @@ impl Shard {
             (Topic::Presence(presence), Some(asked)) => {
                 opening.apart = asked.apart;
                 let strangers = asked.strangers.into_iter();
-                opening.views.extend(strangers.map(|aor| View { aor, body: None }));
+                opening
+                    .views
+                    .extend(strangers.map(|aor| View { aor, body: Err(Reject::UnknownUser) }));
                 let watch = |resources| Watch {
                     subscription,
                     watcher: watcher.clone(),
