@@ -112,6 +112,8 @@ rejects! {
     TooManySubscriptions 403 52047 "Too many subscriptions";
     /// Headers of a SUBSCRIBE that would be kept as long as the subscription.
     SubscriptionTooLong 413 52057 "The headers of the subscription are too long";
+    /// A user has all the watchers he may have, or a watcher all his subscriptions.
+    TooManyWatchers 403 52058 "The user is watched too often";
     /// The user has published all he may.
     TooMuchPresence 413 52048 "Too much is published";
     /// A container has all the members it may have.

@@ -42,6 +42,14 @@ struct Asked {
     list: Option<Box<str>>,
 }
 
+impl Asked {
+    /// True if it is about this user and nobody else.
+    fn is_only(&self, user: &Aor) -> bool {
+        let resources = self.resources.as_deref().unwrap_or_default();
+        self.dropped.is_empty() && resources.iter().all(|resource| resource.aor == *user)
+    }
+}
+
 impl Shard {
     /// Takes a SUBSCRIBE from the user signed in on `conn`.
     pub(super) fn subscribe(&mut self, now: Now, conn: ConnId, message: Message<'_>) {
@@ -105,8 +113,12 @@ impl Shard {
             None if package(message) == b"presence" => {
                 let format = format(message);
                 let what = self.resources(message)?;
-                if what.list.is_some() && self.local_user(message.uri())? != user {
-                    return Err(Reject::NotYours);
+                if what.list.is_some() {
+                    // Lists are the user's own; one user apart is asked for by his address.
+                    let target = self.local_user(message.uri())?;
+                    if target != user && !what.is_only(&target) {
+                        return Err(Reject::NotYours);
+                    }
                 }
                 let (categories, list) = (what.categories, what.list.clone());
                 asked = Some(what);
@@ -260,7 +272,9 @@ impl Shard {
             (Topic::Presence(presence), Some(asked)) => {
                 opening.apart = asked.apart;
                 let strangers = asked.strangers.into_iter();
-                opening.views.extend(strangers.map(|aor| View { aor, body: None }));
+                opening
+                    .views
+                    .extend(strangers.map(|aor| View { aor, body: Err(Reject::UnknownUser) }));
                 let watch = |resources| Watch {
                     subscription,
                     watcher: watcher.clone(),

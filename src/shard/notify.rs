@@ -113,7 +113,7 @@ impl Shard {
                     let changed = std::mem::take(&mut entry.pending);
                     let views: Vec<View> = changed
                         .into_iter()
-                        .filter_map(|(aor, content)| Some((aor?, Some(content.body))))
+                        .filter_map(|(aor, content)| Some((aor?, Ok(content.body))))
                         .map(|(aor, body)| View { aor, body })
                         .collect();
                     let version = entry.list_version;

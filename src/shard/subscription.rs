@@ -113,7 +113,7 @@ impl Shard {
         }
         // Too late for the answer: told like a change.
         for View { aor, body } in watched.views {
-            let Some(body) = body else { continue };
+            let Ok(body) = body else { continue };
             self.noticed_one(now, slot, &aor, &body);
         }
     }
@@ -145,7 +145,8 @@ impl Shard {
         let is_full = homes == 0;
         let mut is_list = false;
         let first = match &entry.topic {
-            Topic::Own(..) => (!entry.pending.is_empty()).then(|| entry.pending.remove(0).1),
+            Topic::Own(..) if entry.pending.is_empty() => Err(Reject::Overloaded),
+            Topic::Own(..) => Ok(entry.pending.remove(0).1),
             Topic::Presence(presence) => {
                 let octets_max = self.settings.limits.outgoing_bytes_per_connection_max / 2;
                 if presence.list.is_some() && cut(&mut views, &mut apart, octets_max) {
@@ -157,10 +158,11 @@ impl Shard {
                 first_content(presence, version, is_full, views, &apart)
             }
         };
-        let Some(first) = first else {
-            // That nobody answered in time does not mean that there is nobody.
-            let reject = if is_full { Reject::UnknownUser } else { Reject::Overloaded };
-            return self.refuse_request(now, slot, &request, in_dialog, reject);
+        let first = match first {
+            Ok(first) => first,
+            Err(reject) => {
+                return self.refuse_request(now, slot, &request, in_dialog, reject);
+            }
         };
         let piggyback = entry.piggyback;
         let standing = match (expires, piggyback) {
@@ -363,22 +365,24 @@ pub(super) const fn media_type(format: Format) -> &'static str {
     }
 }
 
-/// What the first notification of a subscription to presence carries; `None` when the only user
-/// asked for is not there. `is_full` says that all homes have answered.
+/// What the first notification of a subscription to presence carries, or why the only user asked
+/// for is not seen. `is_full` says that all homes have answered.
 fn first_content(
     presence: &Presence,
     version: u32,
     is_full: bool,
     views: Vec<View>,
     apart: &[Aor],
-) -> Option<Content> {
+) -> Result<Content, Reject> {
     let Some(list) = &presence.list else {
-        let body = views.into_iter().next()?.body?;
-        return Some(Content { media_type: media_type(presence.format).into(), body });
+        // That nobody answered in time does not mean that there is nobody.
+        let none = if is_full { Reject::UnknownUser } else { Reject::Overloaded };
+        let body = views.into_iter().next().ok_or(none)?.body?;
+        return Ok(Content { media_type: media_type(presence.format).into(), body });
     };
     let apart = apart.iter().map(|aor| Told { aor, outcome: Outcome::Apart });
     let told: Vec<Told<'_>> = views.iter().map(View::told).chain(apart).collect();
-    Some(match presence.format {
+    Ok(match presence.format {
         Format::Categories => ms::batch::content(list, version, is_full, &told).into(),
         Format::Pidf => simple::rls::content(list, version, is_full, &told).into(),
     })

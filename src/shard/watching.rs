@@ -17,6 +17,7 @@ use crate::base::ids::{ConnId, ShardId, Slot, SubscriptionId};
 use crate::base::limits::Limit;
 use crate::base::time::{Deadline, Now};
 use crate::dialect::person::card;
+use crate::dialect::reject::Reject;
 use crate::dialect::{ms, simple};
 use crate::directory::User;
 use crate::metrics::names::Series;
@@ -80,7 +81,7 @@ impl Shard {
                 for slot in self.watches.get(&subscription).cloned().unwrap_or_default() {
                     let Some(entry) = self.users.get(slot) else { continue };
                     let aor = Aor::new(&entry.user.aor);
-                    let body = Some(self.body_for(now, slot, &watch));
+                    let body = Ok(self.body_for(now, slot, &watch));
                     views.push(View { aor, body });
                 }
             }
@@ -89,19 +90,28 @@ impl Shard {
         self.send_frame(subscription.shard, Frame::Watched(Box::new(watched)));
     }
 
-    /// Makes the watcher one of a user's; what he sees, or `None` when he may not watch.
-    fn watch_one(&mut self, now: Now, watch: &Watch, aor: &Aor, prompt: bool) -> Option<Bytes> {
-        let slot = self.users.slot(aor)?;
+    /// Makes the watcher one of a user's; what he sees, or why he may not watch.
+    fn watch_one(
+        &mut self,
+        now: Now,
+        watch: &Watch,
+        aor: &Aor,
+        prompt: bool,
+    ) -> Result<Bytes, Reject> {
+        let slot = self.users.slot(aor).ok_or(Reject::UnknownUser)?;
         if !watch.poll {
-            let known = self.watches.get(&watch.subscription);
-            let max = self.settings.limits.category_subscriptions_max;
-            if known.is_some_and(|slots| slots.len() >= max && !slots.contains(&slot)) {
-                self.counters.hit(Limit::CategorySubscriptions);
-                return None;
-            }
             let is_contact = self.is_contact(slot, &watch.watcher);
             let settings = Arc::clone(&self.settings);
-            let presentity = self.presentity(now, slot)?;
+            // Batch after batch may add to one subscription: as many as a list has contacts.
+            let watched = self.watches.get(&watch.subscription);
+            let is_full = watched.is_some_and(|slots| {
+                slots.len() >= settings.limits.contacts_per_user_max && !slots.contains(&slot)
+            });
+            if is_full {
+                self.counters.hit(Limit::BatchResources);
+                return Err(Reject::TooManyWatchers);
+            }
+            let presentity = self.presentity(now, slot).ok_or(Reject::UnknownUser)?;
             let wish = watch::Watch {
                 subscription: watch.subscription,
                 watcher: watch.watcher.clone(),
@@ -119,7 +129,7 @@ impl Shard {
                         WatchError::TooMany => Limit::Watchers,
                         WatchError::TooManyOfOne => Limit::WatchesPerWatcher,
                     });
-                    return None;
+                    return Err(Reject::TooManyWatchers);
                 }
             };
             if admitted.is_prompt_refused {
@@ -135,7 +145,7 @@ impl Shard {
             self.watchers_changed(now, slot);
             self.presence_changed(now, slot, None);
         }
-        Some(self.body_for(now, slot, watch))
+        Ok(self.body_for(now, slot, watch))
     }
 
     /// All that a watcher sees of a user.

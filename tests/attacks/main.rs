@@ -12,5 +12,6 @@ mod flood;
 mod framing;
 mod identity;
 mod ntlm;
+mod presence;
 mod slow;
 mod target;

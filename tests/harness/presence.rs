@@ -26,10 +26,20 @@ impl Client {
         self.batch_of(&list, "subscribe")
     }
 
+    /// The same addressed to `to`, as for one who is to be watched apart from a long batch.
+    pub fn batch_to(&mut self, to: &str, user: &str) -> Request {
+        let list = format!("<adhocList><resource uri=\"{}\"/></adhocList>", uri(user));
+        self.batch_of_to(&uri(to), &list, "subscribe")
+    }
+
     fn batch_of(&mut self, list: &str, action: &str) -> Request {
         let own = uri(&self.user);
-        let body = batch_body(&own, list, action);
-        self.piggyback("presence", &own)
+        self.batch_of_to(&own, list, action)
+    }
+
+    fn batch_of_to(&mut self, to: &str, list: &str, action: &str) -> Request {
+        let body = batch_body(&uri(&self.user), list, action);
+        self.piggyback("presence", to)
             .header(
                 "Accept",
                 "application/msrtc-event-categories+xml, text/xml+msrtc.pidf, \

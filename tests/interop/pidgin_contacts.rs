@@ -109,6 +109,27 @@ fn a_group_goes_when_its_contacts_have_gone() {
 }
 
 #[test]
+fn of_a_long_list_the_client_watches_everybody() {
+    let server = Server::serve("[limits]\nbatch_resources_max = 1\n");
+    let mut alice = Purple::signed_in(&server, &["alice"]);
+    for (user, delta) in [("bob", "sip:bob@"), ("carol", "sip:carol@")] {
+        alice.run(&format!("add-buddy alice sip:{user}@example.test"));
+        alice.wait_for_delta(&format!("<addedContact uri=\"{delta}"));
+    }
+    alice.leave();
+    // All in one batch: one of them is watched, and the client is told to ask for the other.
+    let mut alice = Purple::signed_in(&server, &["alice"]);
+    assert!(alice.log().contains("state=\"resubscribe\""));
+    let others = Purple::signed_in(&server, &["bob", "carol"]);
+    for user in ["bob", "carol"] {
+        alice.sees_state(user, "available");
+    }
+    alice.leave();
+    others.leave();
+    server.stop();
+}
+
+#[test]
 fn who_was_added_is_told_once() {
     let server = Server::demo();
     let mut alice = Purple::signed_in(&server, &["alice"]);

@@ -59,7 +59,7 @@ fn a_standard_client_watches_a_list_it_brings_along() {
     foreign = foreign.without("Content-Type").header("Content-Type", "text/plain");
     assert_eq!(net.ask(alice.conn, &foreign).status(), 415);
     let mut carol = Client::simple(&mut net, 0, "carol");
-    let other = list(&mut carol, &["bob"]);
+    let other = list(&mut carol, &["bob", "alice"]);
     let octets = String::from_utf8(other.octets()).unwrap();
     let octets = octets.replacen("SUBSCRIBE sip:carol@", "SUBSCRIBE sip:bob@", 1);
     net.send_octets(carol.conn, octets.as_bytes());

@@ -83,11 +83,16 @@ fn nobody_takes_all_the_places_of_a_users_watchers() {
     assert_eq!(outcomes, [true, true, false, true, false]);
     assert_eq!(net.hits(Limit::WatchesPerWatcher), 1);
     assert_eq!(net.hits(Limit::Watchers), 1);
+    let mut bob = Client::simple(&mut net, 1, "bob");
+    let request = bob.subscribe("bob", 600);
+    let refused = net.ask(bob.conn, &request);
+    assert_eq!(refused.status(), 403, "he exists, {refused:?}");
+    assert!(refused.header("Warning").contains("watched too often"), "{refused:?}");
 }
 
 #[test]
 fn a_subscription_does_not_grow_without_end_in_its_dialog() {
-    let mut net = Net::limited(1, |limits| limits.category_subscriptions_max = 8);
+    let mut net = Net::limited(1, |limits| limits.contacts_per_user_max = 8);
     let mut alice = Client::lync(&mut net, 0, "alice");
     for number in 0..12 {
         net.put_user(&format!("user{number}"), |_| {});
@@ -105,7 +110,7 @@ fn a_subscription_does_not_grow_without_end_in_its_dialog() {
         seen += ok(&mut net, alice.conn, &more).body().matches("state=\"active\"").count();
     }
     assert_eq!(seen, 6);
-    assert_eq!(net.hits(Limit::CategorySubscriptions), 4);
+    assert_eq!(net.hits(Limit::BatchResources), 4);
     assert_eq!(net.all()[0].occupancy().watches, 8);
 }
 

@@ -190,6 +190,23 @@ fn a_batch_in_the_dialog_adds_to_those_watched() {
 }
 
 #[test]
+fn batches_add_no_more_than_a_list_has_contacts() {
+    let mut net = Net::limited(1, |limits| limits.contacts_per_user_max = 1);
+    let mut alice = Client::lync(&mut net, 0, "alice");
+    let mut carol = Client::lync(&mut net, 0, "carol");
+    let first = alice.batch(&["bob"]);
+    let accepted = ok(&mut net, alice.conn, &first);
+    let again = alice.batch_again(&first, &accepted, 2, "bob");
+    assert!(ok(&mut net, alice.conn, &again).body().contains("state=\"active\""));
+    let more = alice.batch_again(&first, &accepted, 3, "carol");
+    let refused = ok(&mut net, alice.conn, &more);
+    assert!(refused.body().contains("state=\"terminated\""), "{refused:?}");
+    assert_eq!(net.hits(Limit::BatchResources), 1);
+    ok(&mut net, carol.conn, &carol.publish_state(BUSY, 0));
+    net.silent(&[alice.conn, carol.conn]);
+}
+
+#[test]
 fn a_subscription_that_nobody_refreshes_runs_out() {
     let mut net = Net::new(2);
     let mut alice = Client::simple(&mut net, 1, "alice");
@@ -282,6 +299,17 @@ fn a_long_batch_is_cut_and_the_rest_asked_for_one_by_one() {
     let request = alice.batch(&["bob", "carol"]);
     let answer = ok(&mut net, alice.conn, &request);
     assert_eq!(answer.body().matches("state=\"active\"").count(), 1, "four categories a user");
+}
+
+#[test]
+fn one_user_apart_is_asked_for_by_his_address() {
+    let mut net = Net::new(2);
+    let mut alice = Client::lync(&mut net, 0, "alice");
+    let request = alice.batch_to("carol", "carol");
+    let answer = ok(&mut net, alice.conn, &request);
+    assert!(answer.body().contains("<resource uri=\"sip:carol@example.test\""), "{answer:?}");
+    let request = alice.batch_to("carol", "bob");
+    assert_eq!(net.ask(alice.conn, &request).status(), 403);
 }
 
 #[test]

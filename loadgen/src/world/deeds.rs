@@ -23,7 +23,7 @@ impl World {
         self.outputs.push_back(Output::Open { slot, generation, source });
     }
 
-    /// Closes a connection; the scenario hears [`Notice::Down`].
+    /// Closes a connection; the scenario hears [`super::Notice::Down`].
     pub fn close(&mut self, slot: Slot) {
         if self.links[slot].is_up() {
             self.links[slot].state = State::Closing;

@@ -48,8 +48,8 @@ pub struct Watched {
 pub struct View {
     /// Who.
     pub aor: Aor,
-    /// The document; `None` when there is no such user, or he has too many watchers.
-    pub body: Option<Bytes>,
+    /// The document, or why there is none.
+    pub body: Result<Bytes, Reject>,
 }
 
 impl View {
