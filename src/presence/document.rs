@@ -243,7 +243,16 @@ impl Document {
     }
 
     fn delete(&mut self, key: &Key, changes: &mut Changes) {
-        let Ok(at) = self.position(key) else { return };
+        let Ok(at) = self.position(key) else {
+            // The store may have failed to write it the last time: who is answered now relies on it.
+            let known = self.deleted.iter().find(|deleted| deleted.key == *key);
+            let stored = known.filter(|deleted| deleted.is_stored);
+            changes.rows.extend(stored.map(|deleted| Row::DeletePublication {
+                key: deleted.key.clone(),
+                version: deleted.version,
+            }));
+            return;
+        };
         let Publication { key, version, life, .. } = self.publications.remove(at);
         changes.note(&key, true);
         if life == Life::Static {

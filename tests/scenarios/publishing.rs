@@ -439,3 +439,21 @@ fn the_state_of_a_standard_endpoint_goes_with_its_connection() {
     assert!(!told.body().contains("at the gate"), "{told:?}");
     assert!(told.body().contains("name=\"note\""), "taken back: {told:?}");
 }
+
+#[test]
+fn what_is_taken_back_twice_is_gone_though_the_store_failed_once() {
+    let mut net = Net::new(2);
+    let mut bob = Client::lync(&mut net, 0, "bob");
+    ok(&mut net, bob.conn, &bob.publish_note("secret", 0));
+    let gone = publication("note", 0, 200, 1, "static\" expires=\"0", "");
+    net.shelf.fails = Some(NotWritten::Failing);
+    let request = bob.publish(std::slice::from_ref(&gone));
+    assert_eq!(net.ask(bob.conn, &request).status(), 503);
+    net.shelf.fails = None;
+    ok(&mut net, bob.conn, &bob.publish(&[gone]));
+    net.restart();
+    let mut alice = Client::lync(&mut net, 1, "alice");
+    let request = alice.batch(&["bob"]);
+    let seen = ok(&mut net, alice.conn, &request);
+    assert!(!seen.body().contains("secret"), "{seen:?}");
+}
