@@ -15,11 +15,16 @@ use crate::metrics::counters::CloseReason;
 use crate::metrics::names::Series;
 use crate::shard::Machine;
 
-/// Connections that wait to be flushed before it is done without further delay.
-pub(super) const DIRTY_MAX: usize = 64;
+/// Connections that wait to be flushed before it is done without further delay: some twenty
+/// publications that forty watchers see each, so that what those have for one watcher leaves in
+/// one record.
+pub(super) const DIRTY_MAX: usize = 1024;
 
 /// Longest a flush waits for the connections that are ready.
-const FLUSH_WAIT: Duration = Duration::from_micros(250);
+const FLUSH_WAIT: Duration = Duration::from_millis(1);
+
+/// Queues of idle connections that are kept for the next ones.
+const SPARE_MAX: usize = 64;
 
 impl<M: Machine, C: Carrier> Inner<M, C> {
     /// Has `slot` flushed at the end of this wake-up.
@@ -97,7 +102,7 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
             }
             // Idle connections share the memory of their queues.
             if let Some(spare) = outbound.spare()
-                && self.spare.len() < DIRTY_MAX
+                && self.spare.len() < SPARE_MAX
             {
                 self.spare.push(spare);
             }

@@ -138,12 +138,13 @@ impl Subscription {
         standing: Standing,
     ) -> (Writer<'o>, u32) {
         let cseq = self.next_cseq();
+        let suffix = if method == Method::Benotify { " BENOTIFY" } else { " NOTIFY" };
         let lines = self.text.get(..self.lines_len as usize).unwrap_or_default();
         let writer = write::request(out, method.as_str(), self.target())
             .raw(via)
             .raw(b"Max-Forwards: 70\r\n")
             .raw(lines)
-            .line_fmt("CSeq", format_args!("{cseq} {}", method.as_str()));
+            .line_number("CSeq", "", cseq, suffix);
         (standing.write(writer), cseq)
     }
 
@@ -165,7 +166,7 @@ impl Standing {
     pub fn write<'o>(self, writer: Writer<'o>) -> Writer<'o> {
         const NAME: &str = "Subscription-State";
         match self {
-            Standing::Active(left) => writer.line_fmt(NAME, format_args!("active;expires={left}")),
+            Standing::Active(left) => writer.line_number(NAME, "active;expires=", left, ""),
             Standing::Terminated("") => writer.line(NAME, "terminated;expires=0"),
             Standing::Terminated(reason) => {
                 writer.line_fmt(NAME, format_args!("terminated;expires=0;reason={reason}"))

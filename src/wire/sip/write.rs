@@ -124,6 +124,17 @@ impl Writer<'_> {
         self
     }
 
+    /// Adds a header line with a number in it, between texts that the server made. Costs a tenth
+    /// of formatting: each notification has two.
+    pub fn line_number(mut self, name: &str, before: &str, number: u32, after: &str) -> Self {
+        self.name(name);
+        self.put(before.as_bytes());
+        put_decimal(self.out, number);
+        self.put(after.as_bytes());
+        self.put(b"\r\n");
+        self
+    }
+
     /// Adds whole header lines, each with its CRLF, as they are: for text the server made.
     pub fn raw(mut self, lines: &[u8]) -> Self {
         debug_assert!(lines.is_empty() || lines.ends_with(b"\r\n"));

@@ -217,7 +217,7 @@ impl Agent {
     fn publish(&mut self, stage: &mut Stage, book: &mut Book) {
         let mut wishes = Vec::new();
         let what = stage.below(100);
-        let delete = stage.chance(12);
+        let delete = stage.chance(18);
         let out = stage.chance(25);
         let device = self.device as u32;
         let (category, instance, containers, lasting): (_, _, &[u32], _) = match what {
