@@ -13,14 +13,15 @@ use crate::auth::lockout::network;
 use crate::auth::proof::{Proof, Scheme, Secrets};
 use crate::auth::security_association::SecurityAssociation;
 use crate::base::aor::{Aor, home};
-use crate::base::ids::{ConnId, Dialect};
-use crate::base::limits::Limit;
+use crate::base::ids::{ConnId, Dialect, ShardId};
+use crate::base::limits::{Limit, Limits};
 use crate::base::time::Now;
+use crate::base::transport::Transport;
 use crate::config::AuthMethod;
 use crate::dialect::reject::Reject;
 use crate::dialect::{ms, simple};
 use crate::metrics::counters::AuthFailure;
-use crate::registrar::{Contact, Contacts, Register, RegisterError};
+use crate::registrar::{Binding, Contact, Contacts, Register, RegisterError};
 use crate::wire::sip::{HeaderName, Message, Method, Uri};
 
 impl Shard {
@@ -80,7 +81,7 @@ impl Shard {
         conn: ConnId,
         aor: &Aor,
         message: Message<'_>,
-        limits: &crate::base::limits::Limits,
+        limits: &Limits,
     ) -> Option<Proof> {
         let connection = self.connections.get_mut(conn)?;
         let ip = network(connection.peer.ip());
@@ -314,7 +315,7 @@ impl Shard {
         conn: ConnId,
         aor: &Aor,
         message: Message<'_>,
-        bindings: &[crate::registrar::Binding],
+        bindings: &[Binding],
     ) {
         let dialect = self.connections.get(conn).map_or(Dialect::Simple, |c| c.dialect);
         let keep_alive = self.settings.limits.idle_timeout;
@@ -331,7 +332,7 @@ impl Shard {
     pub(super) fn address_failed(&mut self, now: Now, ip: std::net::IpAddr) {
         if self.failed_addresses.failure(now, ip).is_some() {
             for shard in 0..self.shards {
-                let to = crate::base::ids::ShardId(shard);
+                let to = ShardId(shard);
                 self.send_frame(to, Frame::AddressLocked { ip });
             }
         }
@@ -352,7 +353,7 @@ impl Shard {
 fn asked(
     conn: ConnId,
     dialect: Dialect,
-    transport: crate::base::transport::Transport,
+    transport: Transport,
     message: Message<'_>,
 ) -> Result<Register, Reject> {
     let text = |octets: &[u8]| std::str::from_utf8(octets).ok().map(Box::<str>::from);

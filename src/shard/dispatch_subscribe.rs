@@ -43,6 +43,18 @@ struct Asked {
 }
 
 impl Asked {
+    /// What a SUBSCRIBE without a list asks for.
+    fn without_list(resources: Option<Vec<Resource>>) -> Self {
+        Asked {
+            resources,
+            dropped: Vec::new(),
+            strangers: Vec::new(),
+            apart: Vec::new(),
+            categories: CategorySet::ALL,
+            list: None,
+        }
+    }
+
     /// True if it is about this user and nobody else.
     fn is_only(&self, user: &Aor) -> bool {
         let resources = self.resources.as_deref().unwrap_or_default();
@@ -192,14 +204,7 @@ impl Shard {
         }
         let asked = match &entry.topic {
             Topic::Own(..) => None,
-            Topic::Presence(_) if message.body().is_empty() => Some(Asked {
-                resources: None,
-                dropped: Vec::new(),
-                strangers: Vec::new(),
-                apart: Vec::new(),
-                categories: CategorySet::ALL,
-                list: None,
-            }),
+            Topic::Presence(_) if message.body().is_empty() => Some(Asked::without_list(None)),
             Topic::Presence(_) => Some(self.resources(message)?),
         };
         if let Some(entry) = self.subscriptions.get_mut(slot) {
@@ -332,14 +337,7 @@ impl Shard {
             simple::rls::read(body, limits).map_err(|error| self.unreadable(error))?
         } else if body.is_empty() {
             let resources = vec![Resource { aor: self.local_user(message.uri())?, prompt: false }];
-            return Ok(Asked {
-                resources: Some(resources),
-                dropped: Vec::new(),
-                strangers: Vec::new(),
-                apart: Vec::new(),
-                categories: CategorySet::ALL,
-                list: None,
-            });
+            return Ok(Asked::without_list(Some(resources)));
         } else {
             return Err(Reject::UnsupportedMedia);
         };

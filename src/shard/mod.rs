@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `dispatch_request` | the first look at a request: identity, hops, method |
 //! | `dispatch_register` | sign-in, at the edge and at the user's home |
+//! | `challenge`, `credentials` | what is asked of who signs in, and what he shows |
 //! | `dispatch_ntlm` | its steps by NTLM |
 //! | `dispatch_invite` | an invitation, from INVITE to its final answer |
 //! | `dispatch_in_dialog` | a request in a session, at the edge |
@@ -15,6 +16,7 @@
 //! | `bridge` | between a session and pager mode |
 //! | `dispatch_response` | answers |
 //! | `signing` | signatures of clients that signed in by NTLM, verified and made |
+//! | `timers` | what happens by itself |
 //!
 //! | file | what of presence it holds |
 //! |---|---|
@@ -23,8 +25,9 @@
 //! | `watching` | the homes of those who are watched: first views and fan-out |
 //! | `roaming` | what is a user's own: contacts, publications, containers |
 //! | `service`, `publish` | SERVICE and PUBLISH at the user's home |
-//! | `edit` | changes that must be durable before they are answered |
+//! | `edit`, `durable` | changes that must be durable before they are answered |
 //! | `search` | the directory |
+//! | `question`, `inspect` | what operators ask, and what they are answered |
 
 mod answer;
 mod bridge;
@@ -61,12 +64,12 @@ mod service;
 mod session;
 mod signing;
 mod subscription;
+mod timers;
 mod watching;
 
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
@@ -80,6 +83,7 @@ use crate::base::slab::Slab;
 use crate::base::time::{Deadline, Now};
 use crate::base::wheel::Wheel;
 use crate::config::{DigestAlgorithm, Settings};
+use crate::dialect::reject::Reject;
 use crate::immcu::pager::Conversations;
 use crate::metrics::counters::{CloseReason, Counters};
 use crate::metrics::names::Series;
@@ -99,6 +103,7 @@ use relay::Relays;
 use search::SearchEntry;
 use session::SessionEntry;
 use subscription::SubscriptionEntry;
+use timers::{LOOK_AHEAD, TICK_MS, Timer};
 use watching::Watches;
 
 /// What a core drives: the shard, or a stand-in for it in tests of the layers above.
@@ -137,32 +142,6 @@ pub struct Options {
     /// `host:port` of our Via and Record-Route.
     pub sent_by: String,
 }
-
-/// What wakes a shard by itself.
-#[derive(Clone, Copy, Debug)]
-enum Timer {
-    /// A connection must have signed in by now.
-    Authenticate(ConnId),
-    /// An endpoint of the user in this slot may have expired.
-    Registration(Slot),
-    /// A session may have been silent for too long.
-    Session(Slot),
-    /// An invitation may have been unanswered for too long.
-    Invitation(Slot),
-    /// A subscription of a connection may have run out.
-    Subscriptions(ConnId),
-    /// The presence of the user in this slot may change by itself.
-    Presence(Slot),
-    /// A search may have waited for too long.
-    Search(Slot),
-}
-
-/// Width of a slot of the timer wheel: one tick of the core.
-const TICK_MS: u64 = 20;
-
-/// Longest a timer is armed ahead for what a client may put off as often as it likes: timers are
-/// not cancelled, so what rings in vain must soon have rung.
-const LOOK_AHEAD: Duration = Duration::from_secs(600);
 
 /// The deadline of what has its timer elsewhere.
 const NEVER: Deadline = Deadline(u64::MAX);
@@ -336,7 +315,7 @@ impl Shard {
             Frame::Deliver { conn, bytes, cargo } => self.deliver(conn, bytes, cargo),
             Frame::Invite { conn, bytes, relay, leg } => self.ring_here(conn, bytes, relay, leg),
             Frame::Undeliverable { relay } => {
-                self.fail_relay(now, relay.slot, crate::dialect::reject::Reject::EndpointLost);
+                self.fail_relay(now, relay.slot, Reject::EndpointLost);
             }
             Frame::Leave { conn, session } => {
                 if let Some(connection) = self.connections.get_mut(conn) {
@@ -446,40 +425,6 @@ impl Shard {
         if let Some(aor) = connection.user {
             self.send_frame(aor.home(self.shards), Frame::SignedOff { aor, conn });
         }
-    }
-
-    fn tick(&mut self, now: Now) {
-        let mut due = std::mem::take(&mut self.due);
-        self.wheel.advance(now, &mut due);
-        for timer in due.drain(..) {
-            match timer {
-                Timer::Authenticate(conn) => {
-                    let late = |c: &Connection| c.user.is_none() || c.is_late_with_keys(now);
-                    if self.connections.get(conn).is_some_and(late) {
-                        self.counters.hit(Limit::AuthenticateTime);
-                        self.close(now, conn, CloseReason::AuthenticateTimeout);
-                    }
-                }
-                Timer::Registration(slot) => self.expire_endpoints(now, slot),
-                Timer::Session(slot) => self.session_due(now, slot),
-                Timer::Invitation(slot) => self.invitation_due(now, slot),
-                Timer::Subscriptions(conn) => self.subscriptions_due(now, conn),
-                Timer::Presence(slot) => self.presence_due(now, slot),
-                Timer::Search(slot) => self.answer_search(slot),
-            }
-        }
-        self.due = due;
-        self.sweep_relays(now);
-        self.conversations.tick(now);
-        self.note_conversations();
-        for table in
-            [&mut self.failed_users, &mut self.failed_addresses, &mut self.locked_addresses]
-        {
-            for _ in 0..table.take_evicted() {
-                self.counters.hit(Limit::LockoutEntries);
-            }
-        }
-        self.counters.count(Series::Ticks);
     }
 
     /// Calls `then` with a message read from octets of our own keeping.

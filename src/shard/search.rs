@@ -14,6 +14,7 @@ use crate::dialect::ms;
 use crate::dialect::reject::Reject;
 use crate::directory::{Found, Query};
 use crate::metrics::names::Series;
+use crate::wire::sip::Message;
 
 /// A search that waits for the shards.
 #[derive(Debug)]
@@ -29,12 +30,7 @@ pub(super) struct SearchEntry {
 
 impl Shard {
     /// Takes a search from the user signed in on `conn`.
-    pub(super) fn search_received(
-        &mut self,
-        now: Now,
-        conn: ConnId,
-        message: crate::wire::sip::Message<'_>,
-    ) {
+    pub(super) fn search_received(&mut self, now: Now, conn: ConnId, message: Message<'_>) {
         let limits = &self.settings.limits;
         let query = match ms::soap::read(message.body(), limits) {
             Ok(ms::soap::Command::Search(query)) => Arc::new(query),

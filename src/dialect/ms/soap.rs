@@ -40,6 +40,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::wire::soap::{ENVELOPE, METHODS};
 
     fn refused(body: &str) -> Reject {
         read(body.as_bytes(), &Limits::default()).unwrap_err().reject
@@ -50,8 +51,7 @@ mod tests {
         let soap = |method: &str| {
             format!(
                 r#"<s:Envelope xmlns:s="{}" xmlns:m="{}"><s:Body>{method}</s:Body></s:Envelope>"#,
-                crate::wire::soap::ENVELOPE,
-                crate::wire::soap::METHODS
+                ENVELOPE, METHODS
             )
         };
         for (body, reject) in [
@@ -93,8 +93,8 @@ mod tests {
         ) {
             let body = format!(
                 "<s:Envelope xmlns:s='{}' xmlns:m='{}'><s:Body>{}</s:Body></s:Envelope>",
-                crate::wire::soap::ENVELOPE,
-                crate::wire::soap::METHODS,
+                ENVELOPE,
+                METHODS,
                 parts.concat()
             );
             let limits = Limits::default();
