@@ -154,8 +154,7 @@ impl Shard {
         self.write_via(relay.token());
         self.arena.reserve(content.map_or(0, |(_, body)| body.len()) + 1024);
         let Some(entry) = self.subscriptions.get_mut(slot) else { return };
-        let via_at =
-            method.as_str().len() + entry.dialog.target().len() + " ".len() + " SIP/2.0\r\n".len();
+        let via_at = entry.dialog.start_line_len(method);
         let (writer, cseq) =
             entry.dialog.notification(&mut self.arena, method, &self.lines, standing);
         match content {

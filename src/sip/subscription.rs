@@ -12,10 +12,10 @@ use crate::wire::sip::{Error, HeaderName, Message, Method, NameAddr};
 /// A subscription's dialog: what its notifications have in common, and both sequence numbers.
 #[derive(Debug)]
 pub struct Subscription {
-    /// From, To, Call-ID, Contact and Event of every notification, each with its CRLF; then the
-    /// subscriber's remote target.
+    /// Start line of every notification but for its method; then the lines they have in common,
+    /// each with its CRLF: Max-Forwards, From, To, Call-ID, Contact and Event.
     text: Box<[u8]>,
-    lines_len: u32,
+    start_len: u32,
     id: DialogHash,
     local_cseq: u32,
     remote_cseq: u32,
@@ -53,19 +53,20 @@ impl Subscription {
             our_end.put_slice(tag);
         }
         let mut text = BytesMut::with_capacity(512);
+        write::request(&mut text, "", target).end();
+        let start_len = text.len() as u32;
         write::lines(&mut text)
+            .line("Max-Forwards", "70")
             .line("From", &our_end)
             .line("To", from)
             .line("Call-ID", call_id)
             .line_fmt("Contact", format_args!("<{contact}>"))
             .line("Event", request.header(HeaderName::Event).unwrap_or_default())
             .end();
-        let lines_len = text.len() as u32;
-        text.put_slice(target);
         let tag = request.to_tag().unwrap_or(tag);
         Ok(Subscription {
             text: text.as_ref().into(),
-            lines_len,
+            start_len,
             id: DialogHash::of(hasher, call_id, from_tag, tag),
             local_cseq: 0,
             remote_cseq: request.cseq()?.number,
@@ -80,15 +81,19 @@ impl Subscription {
 
     /// Our tag.
     pub fn tag(&self) -> &[u8] {
-        let line = self.lines().split(|octet| *octet == b'\r').next().unwrap_or_default();
-        NameAddr::parse(line.strip_prefix(b"From: ").unwrap_or_default())
-            .ok()
-            .and_then(|from| from.tag())
-            .unwrap_or_default()
+        NameAddr::parse(self.line(b"From: ")).ok().and_then(|from| from.tag()).unwrap_or_default()
     }
 
-    fn lines(&self) -> &[u8] {
-        self.text.get(..self.lines_len as usize).unwrap_or_default()
+    /// Length of the start line of a notification by `method`: our Via follows it.
+    pub fn start_line_len(&self, method: Method) -> usize {
+        method.as_str().len() + self.start_len as usize
+    }
+
+    /// The value of one of the lines all notifications have in common.
+    fn line(&self, name: &[u8]) -> &[u8] {
+        let lines = self.text.get(self.start_len as usize..).unwrap_or_default();
+        let line = lines.split(|octet| *octet == b'\n').find_map(|line| line.strip_prefix(name));
+        line.map_or(&[], |line| line.strip_suffix(b"\r").unwrap_or(line))
     }
 
     /// Takes note of a request of the subscriber; false when it is out of order (RFC 3261 section
@@ -117,11 +122,6 @@ impl Subscription {
         u32::try_from(left).unwrap_or(u32::MAX)
     }
 
-    /// Where notifications go: the subscriber's Contact.
-    pub fn target(&self) -> &[u8] {
-        self.text.get(self.lines_len as usize..).unwrap_or_default()
-    }
-
     /// The number of the next notification. Also that of one carried by the answer to SUBSCRIBE.
     pub fn next_cseq(&mut self) -> u32 {
         self.local_cseq = self.local_cseq.saturating_add(1);
@@ -139,12 +139,11 @@ impl Subscription {
     ) -> (Writer<'o>, u32) {
         let cseq = self.next_cseq();
         let suffix = if method == Method::Benotify { " BENOTIFY" } else { " NOTIFY" };
-        let lines = self.text.get(..self.lines_len as usize).unwrap_or_default();
-        let writer = write::request(out, method.as_str(), self.target())
-            .raw(via)
-            .raw(b"Max-Forwards: 70\r\n")
-            .raw(lines)
-            .line_number("CSeq", "", cseq, suffix);
+        let (start, lines) =
+            self.text.split_at_checked(self.start_len as usize).unwrap_or_default();
+        out.put_slice(method.as_str().as_bytes());
+        out.put_slice(start);
+        let writer = write::lines(out).raw(via).raw(lines).line_number("CSeq", "", cseq, suffix);
         (standing.write(writer), cseq)
     }
 
@@ -155,9 +154,7 @@ impl Subscription {
 
     /// The Call-ID, hashed by the caller for the stamp of a request in flight.
     pub fn call_id(&self) -> &[u8] {
-        let line =
-            self.lines().split(|octet| *octet == b'\n').find_map(|l| l.strip_prefix(b"Call-ID: "));
-        line.map_or(&[], |line| line.strip_suffix(b"\r").unwrap_or(line))
+        self.line(b"Call-ID: ")
     }
 }
 

@@ -95,16 +95,22 @@ struct Parser<'a, 'l> {
 
 impl<'a, 'l> Parser<'a, 'l> {
     fn new(source: &'a str, limits: &'l Limits) -> Self {
+        // What the bodies of clients have, so that a short one is read without growing anything.
+        let places = |octets: usize| (source.len() / octets).clamp(8, 128);
+        let mut namespaces = Vec::with_capacity(8);
+        namespaces.extend([Cow::Borrowed(""), Cow::Borrowed(XML)]);
+        let mut scope = Vec::with_capacity(8);
+        scope.extend([("", 0), ("xml", 1)]);
         Parser {
             limits,
             source,
             root: None,
             elements: 0,
-            nodes: Vec::new(),
-            attributes: Vec::new(),
-            namespaces: vec![Cow::Borrowed(""), Cow::Borrowed(XML)],
-            scope: vec![("", 0), ("xml", 1)],
-            open: Vec::new(),
+            nodes: Vec::with_capacity(places(64)),
+            attributes: Vec::with_capacity(places(48)),
+            namespaces,
+            scope,
+            open: Vec::with_capacity(16),
         }
     }
 
