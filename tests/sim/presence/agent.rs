@@ -237,6 +237,11 @@ impl Agent {
         if answer.has("ms-piggyback-cseq") {
             let standing = answer.header("Subscription-State").to_owned();
             subscription.notified(number_of(answer, "ms-piggyback-cseq"), &standing);
+            if matches!(subscription.topic, Topic::Own(ROAMING_SELF)) {
+                // All there is: what it published before its endpoint left went with that, and
+                // nobody could tell it.
+                self.own.versions.clear();
+            }
             self.take(book, call_id, answer.body());
         }
     }
