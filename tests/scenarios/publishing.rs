@@ -439,3 +439,27 @@ fn the_state_of_a_standard_endpoint_goes_with_its_connection() {
     assert!(!told.body().contains("at the gate"), "{told:?}");
     assert!(told.body().contains("name=\"note\""), "taken back: {told:?}");
 }
+
+#[test]
+fn what_is_deleted_after_the_store_failed_stays_deleted() {
+    let mut net = Net::new(2);
+    let mut alice = Client::lync(&mut net, 0, "alice");
+    ok(&mut net, alice.conn, &alice.publish_note("soon gone", 0));
+    let delete = |alice: &mut Client| {
+        let notes: Vec<String> = [200, 300, 400]
+            .map(|container| publication("note", 0, container, 1, "static\" expires=\"0", ""))
+            .into();
+        alice.publish(&notes)
+    };
+    net.shelf.fails = Some(NotWritten::Failing);
+    let request = delete(&mut alice);
+    assert_eq!(net.ask(alice.conn, &request).status(), 503);
+    net.shelf.fails = None;
+    let request = delete(&mut alice);
+    ok(&mut net, alice.conn, &request);
+    net.restart();
+    let mut alice = Client::lync(&mut net, 1, "alice");
+    let request = alice.subscribe_own("vnd-microsoft-roaming-self");
+    let answer = ok(&mut net, alice.conn, &request);
+    assert!(!answer.body().contains("soon gone"), "{answer:?}");
+}

@@ -54,9 +54,9 @@ fn a_deleted_key_remembers_its_version() {
     let changes = publish(&mut document, operation(1, Some(1), Life::Static, None)).unwrap();
     let key = key(Category::Services, 2, 1);
     assert_eq!(changes.rows, [Row::DeletePublication { key, version: 1 }]);
-    // Once more, for the first answer was lost.
+    // Once more, for the first answer was lost, or the store could not write.
     let again = publish(&mut document, operation(1, Some(1), Life::Static, None)).unwrap();
-    assert_eq!(again, Changes::default());
+    assert_eq!(again, Changes { rows: changes.rows, ..Changes::default() });
     assert_eq!(publish(&mut document, operation(1, Some(7), Life::Static, Some("a"))), stale(7, 1));
     publish(&mut document, operation(1, Some(0), Life::Static, Some("a"))).unwrap();
     assert_eq!(version(&document, 1), Some(2));
