@@ -9,10 +9,14 @@ mod harness;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
+use harness::presence::{machine_state, ok, user_state};
 use harness::rounds::Rounds;
+use harness::{Client, Net};
 use mynah::base::aor::Aor;
 use mynah::base::limits::Limits;
-use mynah::contacts::{Bounds, Contact, ContactList, Edit, Groups};
+use mynah::contacts::{self, Bounds, Contact, ContactList, Edit, Groups};
+use mynah::shard::durable::Rows;
+use mynah::shard::input::{Control, Input};
 
 /// Rounds before counting begins: tables and buffers have their size.
 const WARM_UP: u32 = 200;
@@ -159,4 +163,73 @@ fn a_contact_takes_at_most_80_octets() {
         let taken = (LIVE.get() - before) / contacts;
         assert!((64..=80).contains(&taken), "{contacts} contacts take {taken} octets each");
     }
+}
+
+/// What of a user the shards are given.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Part {
+    Known,
+    Published,
+    Watching,
+}
+
+/// What two shards take for these users. Each watches the forty after him, who stand in his contact
+/// list, and has published as a client does.
+fn shards_with(users: usize, part: Part) -> i64 {
+    const CONTACTS: usize = 40;
+    let name = |number: usize| format!("user.{:05}", number % users);
+    let mut net = Net::new(2);
+    for number in 0..users {
+        net.put_user(&name(number), |_| {});
+    }
+    for number in (0..users).filter(|_| part >= Part::Published) {
+        let mut client = Client::lync(&mut net, (number % 2) as u16, &name(number));
+        for package in ["vnd-microsoft-roaming-contacts", "vnd-microsoft-roaming-self"] {
+            let request = client.subscribe_own(package);
+            ok(&mut net, client.conn, &request);
+        }
+        let states = [machine_state(2, 3500, 0), machine_state(3, 3500, 0)]
+            .into_iter()
+            .chain([user_state(2, 3500, 0), user_state(3, 3500, 0)]);
+        let request = client.publish(&states.collect::<Vec<_>>());
+        ok(&mut net, client.conn, &request);
+        if part < Part::Watching {
+            continue;
+        }
+        let others: Vec<String> = (1..=CONTACTS).map(|after| name(number + after)).collect();
+        let contact = |other: &String| Contact {
+            address: Aor::new(&format!("{other}@example.test")),
+            name: "".into(),
+            groups: Groups::OTHERS,
+            subscribed: true,
+            external_uri: "".into(),
+        };
+        let rows = others.iter().map(|other| contacts::Row::PutContact(contact(other)));
+        let aor = Aor::new(&format!("{}@example.test", client.user));
+        let (home, rows) = (aor.home(2).0, Rows::Contacts(rows.collect()));
+        net.handle(home, Input::Control(Control::PutRows(aor, rows)));
+        let others: Vec<&str> = others.iter().map(String::as_str).collect();
+        let request = client.batch(&others);
+        ok(&mut net, client.conn, &request);
+    }
+    let shards = net.into_shards();
+    let live = LIVE.get();
+    drop(shards);
+    live - LIVE.get()
+}
+
+/// Forty contacts, watched, and as many who watch: at most 6 KiB of a user. With connection,
+/// endpoint, publications and the subscriptions to his own it is at most 12.
+#[test]
+fn a_user_with_forty_contacts_takes_at_most_12_kib() {
+    const USERS: usize = 64;
+    let of = |part| shards_with(USERS, part) / USERS as i64;
+    let (known, published, watching) = (of(Part::Known), of(Part::Published), of(Part::Watching));
+    println!(
+        "octets a user: {} signed in, {} contacts and watching",
+        published - known,
+        watching - published
+    );
+    assert!(watching - published <= 6 * 1024, "{}", watching - published);
+    assert!(watching - known <= 12 * 1024, "{}", watching - known);
 }

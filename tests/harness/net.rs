@@ -220,6 +220,11 @@ impl Net {
         true
     }
 
+    /// The shards, for a test that ends with looking at them.
+    pub fn into_shards(self) -> Vec<Shard> {
+        self.shards
+    }
+
     /// A word of the control thread to every shard; frames are carried.
     pub fn control(&mut self, word: impl Fn() -> Control) {
         self.tell_all(word);

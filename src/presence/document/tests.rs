@@ -54,7 +54,8 @@ fn a_deleted_key_remembers_its_version() {
     let changes = publish(&mut document, operation(1, Some(1), Life::Static, None)).unwrap();
     let key = key(Category::Services, 2, 1);
     assert_eq!(changes.rows, [Row::DeletePublication { key, version: 1 }]);
-    // Once more, for the first answer was lost, or the store could not write.
+    // Once more, for the first answer was lost, or the store had failed: nothing changes, and it
+    // is written all the same.
     let again = publish(&mut document, operation(1, Some(1), Life::Static, None)).unwrap();
     assert_eq!(again, Changes { rows: changes.rows, ..Changes::default() });
     assert_eq!(publish(&mut document, operation(1, Some(7), Life::Static, Some("a"))), stale(7, 1));
@@ -209,4 +210,14 @@ fn what_the_store_kept_is_all_that_is_needed_to_go_on() {
     assert_eq!(kept.publications(), document.publications());
     publish(&mut kept, operation(3, None, Life::Static, Some("f"))).unwrap();
     assert_eq!(version(&kept, 3), Some(2));
+}
+
+#[test]
+fn a_deletion_of_what_had_been_static_is_written_once_more() {
+    let mut document = Document::default();
+    publish(&mut document, operation(1, Some(0), Life::Static, Some("a"))).unwrap();
+    let over =
+        publish(&mut document, operation(1, Some(1), Life::Until(9_999), Some("b"))).unwrap();
+    let gone = publish(&mut document, operation(1, Some(2), Life::Until(9_999), None)).unwrap();
+    assert_eq!(gone.rows, over.rows, "the store may have failed the first time");
 }

@@ -237,9 +237,8 @@ impl Agent {
         if answer.has("ms-piggyback-cseq") {
             let standing = answer.header("Subscription-State").to_owned();
             subscription.notified(number_of(answer, "ms-piggyback-cseq"), &standing);
-            if matches!(subscription.topic, Topic::Own(ROAMING_SELF)) {
-                // All there is: what it published before its endpoint left went with that, and
-                // nobody could tell it.
+            if subscription.topic == Topic::Own(ROAMING_SELF) {
+                // It is whole: what is not in it is not there.
                 self.own.versions.clear();
             }
             self.take(book, call_id, answer.body());
