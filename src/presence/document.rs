@@ -243,22 +243,24 @@ impl Document {
     }
 
     fn delete(&mut self, key: &Key, changes: &mut Changes) {
-        let Ok(at) = self.position(key) else {
-            // The store may have failed to write it the last time: who is answered now relies on it.
-            let known = self.deleted.iter().find(|deleted| deleted.key == *key);
-            let stored = known.filter(|deleted| deleted.is_stored);
-            changes.rows.extend(stored.map(|deleted| Row::DeletePublication {
-                key: deleted.key.clone(),
-                version: deleted.version,
-            }));
-            return;
-        };
+        let Ok(at) = self.position(key) else { return self.delete_again(key, changes) };
         let Publication { key, version, life, .. } = self.publications.remove(at);
         changes.note(&key, true);
         if life == Life::Static {
             changes.rows.push(Row::DeletePublication { key: key.clone(), version });
+        } else {
+            self.delete_again(&key, changes);
         }
         self.bury(key, version, life == Life::Static);
+    }
+
+    /// What is deleted here may stand in the store still, if that could not write when it was told:
+    /// whoever is answered that the key is free is told so for good.
+    fn delete_again(&self, key: &Key, changes: &mut Changes) {
+        let stored = self.deleted.iter().find(|deleted| deleted.is_stored && deleted.key == *key);
+        if let Some(Deleted { key, version, .. }) = stored.cloned() {
+            changes.rows.push(Row::DeletePublication { key, version });
+        }
     }
 
     fn bury(&mut self, key: Key, version: u32, is_stored: bool) {

@@ -211,3 +211,13 @@ fn what_the_store_kept_is_all_that_is_needed_to_go_on() {
     publish(&mut kept, operation(3, None, Life::Static, Some("f"))).unwrap();
     assert_eq!(version(&kept, 3), Some(2));
 }
+
+#[test]
+fn a_deletion_of_what_had_been_static_is_written_once_more() {
+    let mut document = Document::default();
+    publish(&mut document, operation(1, Some(0), Life::Static, Some("a"))).unwrap();
+    let over =
+        publish(&mut document, operation(1, Some(1), Life::Until(9_999), Some("b"))).unwrap();
+    let gone = publish(&mut document, operation(1, Some(2), Life::Until(9_999), None)).unwrap();
+    assert_eq!(gone.rows, over.rows, "the store may have failed the first time");
+}
