@@ -103,20 +103,29 @@ fn footprint(target: &Target, connections: f64) -> (f64, f64) {
     })
 }
 
-/// Attacks again and again, and fails when the later times leave more behind than the first: what
-/// those have left is room that is used again.
+/// Attacks again and again until that leaves nothing more behind: what the first times have left is
+/// room that is used again. How much of it there is, is the allocator's business; fails when each
+/// time leaves more.
 fn leaves_nothing(target: &Target, connections: f64, mut attack: impl FnMut()) {
-    for _ in 0..3 {
-        attack();
+    let mut grown = Vec::new();
+    let (mut most, mut descriptors) = (0.0, f64::INFINITY);
+    for _ in 0..8 {
+        for _ in 0..3 {
+            attack();
+        }
+        // The question itself may have a descriptor that is not given back yet.
+        let (memory, open) = eventually("the descriptors to be given back", || {
+            let found = footprint(target, connections);
+            if found.1 <= descriptors { Ok(found) } else { Err(format!("{found:?}")) }
+        });
+        descriptors = open;
+        grown.push(memory - most);
+        if memory - most < f64::from(256 << 10) {
+            return;
+        }
+        most = memory.max(most);
     }
-    let (memory, descriptors) = footprint(target, connections);
-    for _ in 0..3 {
-        attack();
-    }
-    let (after, descriptors_after) = footprint(target, connections);
-    let grown = after - memory;
-    assert!(grown < f64::from(6 << 20), "{grown} octets more than before");
-    assert_eq!(descriptors_after, descriptors);
+    panic!("{grown:?} octets more each time");
 }
 
 #[test]
@@ -201,14 +210,17 @@ fn wrong_versions_in_a_loop_are_conflicts_and_no_more() {
     let first = publish(&mut alice, &machine_state(2, 3500, 0));
     alice.stream.write(first);
     assert_eq!(alice.final_answer().status(), 200);
+    let mut refused = 0;
     let mut attack = || {
         let states: String = (0..50).map(|_| machine_state(2, 6500, 77)).collect();
         let requests: Vec<String> = (0..300).map(|_| publish(&mut alice, &states)).collect();
         let statuses = flood(&mut alice, requests.into_iter());
         assert!(statuses.iter().all(|status| *status == 409));
+        refused += 300;
     };
     leaves_nothing(&target, 4.0, &mut attack);
-    assert_eq!(target.metrics().value("mynah_publication_conflicts_total"), 1_800.0);
+    let conflicts = target.metrics().value("mynah_publication_conflicts_total");
+    assert_eq!(conflicts, f64::from(refused));
     pair.works();
     target.survived();
 }
