@@ -1,6 +1,7 @@
 //! Layer 0: bounds, identifiers, time and the containers that every layer above rests on.
 
 pub mod aor;
+pub mod grouped;
 pub mod host_name;
 pub mod ids;
 pub mod limits;

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::base::aor::Aor;
 use crate::presence::category::CategorySet;
+use crate::wire::mime::multipart::{Part, Written, related};
+use crate::wire::presence::rlmi::{self, Instance, List, State};
 
 /// A wish to watch many users.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,6 +45,56 @@ pub enum Outcome<'a> {
     Unknown,
     /// There were too many in the batch: the watcher may ask for him alone.
     Apart,
+}
+
+/// How a dialect writes a list.
+pub(super) struct Form<'a> {
+    /// Content-ID of the list itself.
+    pub(super) start: &'a str,
+    /// Content-IDs of the documents, one for each user.
+    pub(super) ids: &'a [String],
+    /// Tells the instances of one user apart.
+    pub(super) instance: &'static str,
+    /// What is said of who has to be asked for alone.
+    pub(super) apart: (State, &'static str),
+    /// The type of the documents.
+    pub(super) content_type: &'static str,
+}
+
+impl Form<'_> {
+    /// What became of each user, whose URIs are given beside, and then the document of each that is
+    /// seen.
+    pub(super) fn content(
+        &self,
+        list: &str,
+        version: u32,
+        full: bool,
+        told: &[Told<'_>],
+        uris: &[String],
+    ) -> Written {
+        let resources = told.iter().zip(uris).zip(self.ids).map(|((one, uri), id)| {
+            let (state, reason, cid) = match one.outcome {
+                Outcome::Seen(_) => (State::Active, "", id.as_str()),
+                Outcome::Unknown => (State::Terminated, "noresource", ""),
+                Outcome::Apart => (self.apart.0, self.apart.1, ""),
+            };
+            let instance = Instance { id: self.instance, state, reason, cid, pool_fqdn: "" };
+            rlmi::Resource { uri, instance: Some(instance) }
+        });
+        let rlmi = List { uri: list, version, full_state: full, resources: resources.collect() };
+        let rlmi = rlmi.write();
+        let mut parts = vec![Part {
+            content_type: rlmi::CONTENT_TYPE.as_bytes(),
+            content_id: self.start.as_bytes(),
+            body: rlmi.as_bytes(),
+        }];
+        let content_type = self.content_type.as_bytes();
+        parts.extend(told.iter().zip(self.ids).filter_map(|(one, id)| match one.outcome {
+            Outcome::Seen(body) => Some(Part { content_type, content_id: id.as_bytes(), body }),
+            Outcome::Unknown | Outcome::Apart => None,
+        }));
+        related(&parts)
+    }
 }
 
 /// The resources, each once; asked to be prompted if any mention of it is.

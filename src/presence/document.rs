@@ -6,7 +6,7 @@ use super::category::Category;
 use super::publication::{Key, Life, Operation, Payload, Publication};
 use super::row::Row;
 use crate::base::ids::ConnId;
-use crate::base::limits::Limits;
+use crate::base::limits::{Limit, Limits};
 
 /// An operation that rests on a version which is not the current one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +28,17 @@ pub enum PublishError {
     TooMany,
     /// More than `publication_bytes_max`.
     TooLarge,
+}
+
+impl PublishError {
+    /// The bound that was hit, if it was one.
+    pub fn limit(&self) -> Option<Limit> {
+        match self {
+            PublishError::Stale(_) => None,
+            PublishError::TooMany => Some(Limit::Publications),
+            PublishError::TooLarge => Some(Limit::PublicationBytes),
+        }
+    }
 }
 
 /// What became other than it was.

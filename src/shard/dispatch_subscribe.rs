@@ -1,12 +1,14 @@
 //! SUBSCRIBE at the edge: what is subscribed to, for how long, and which homes are asked.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Shard;
 use super::frame::Frame;
 use super::frame::watch::{OwnPackage, Resource, Subscribe, View, Watch};
 use super::subscription::{Opening, Presence, SubscriptionEntry, Topic, contact};
 use crate::base::aor::Aor;
+use crate::base::grouped::grouped;
 use crate::base::ids::{ConnId, ShardId, Slot, SubscriptionId};
 use crate::base::limits::Limit;
 use crate::base::time::Now;
@@ -72,7 +74,9 @@ impl Shard {
         if !required.all(known) {
             return self.reject(conn, message, Reject::BadExtension);
         }
-        let expires = match self.time_granted(message) {
+        let limits = &self.settings.limits;
+        let (default, max) = (limits.subscription_time_default, limits.subscription_time_max);
+        let expires = match self.time_granted(message, default, max) {
             Ok(expires) => expires,
             Err(reject) => return self.reject(conn, message, reject),
         };
@@ -89,17 +93,22 @@ impl Shard {
         }
     }
 
-    /// Seconds a SUBSCRIBE is granted (RFC 6665 section 4.2.1.1).
-    fn time_granted(&self, message: Message<'_>) -> Result<u32, Reject> {
-        let limits = &self.settings.limits;
-        let seconds = |time: std::time::Duration| u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
+    /// Seconds a SUBSCRIBE or PUBLISH is granted (RFC 6665 section 4.2.1.1, RFC 3903 section 6):
+    /// `default` when it does not say, 0 to end, and never more than `max`.
+    pub(super) fn time_granted(
+        &self,
+        message: Message<'_>,
+        default: Duration,
+        max: Duration,
+    ) -> Result<u32, Reject> {
+        let seconds = |time: Duration| u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
         match message.expires().map_err(|_| Reject::BadBody)? {
             Some(0) => Ok(0),
-            Some(wish) if wish < seconds(limits.subscription_time_min) => {
+            Some(wish) if wish < seconds(self.settings.limits.subscription_time_min) => {
                 Err(Reject::SubscriptionTooBrief)
             }
-            Some(wish) => Ok(wish.min(seconds(limits.subscription_time_max))),
-            None => Ok(seconds(limits.subscription_time_default)),
+            Some(wish) => Ok(wish.min(seconds(max))),
+            None => Ok(seconds(default)),
         }
     }
 
@@ -144,7 +153,7 @@ impl Shard {
         }
         let tag = self.seed.token();
         let contact = contact(&self.sent_by, transport);
-        let until = now.after(std::time::Duration::from_secs(u64::from(expires)));
+        let until = now.after(Duration::from_secs(u64::from(expires)));
         let dialog = Subscription::new(&self.hasher, message, &tag, &contact, until)
             .map_err(|_| Reject::BadContact)?;
         let list = match &topic {
@@ -208,7 +217,7 @@ impl Shard {
             Topic::Presence(_) => Some(self.resources(message)?),
         };
         if let Some(entry) = self.subscriptions.get_mut(slot) {
-            entry.dialog.extend(now.after(std::time::Duration::from_secs(u64::from(expires))));
+            entry.dialog.extend(now.after(Duration::from_secs(u64::from(expires))));
         }
         self.ask_homes(now, slot, message, expires, asked);
         Ok(())
@@ -331,9 +340,9 @@ impl Shard {
         let body = message.body();
         let settings = Arc::clone(&self.settings);
         let limits = &settings.limits;
-        let batch = if message.is_media_type("application/msrtc-adrl-categorylist+xml") {
+        let batch = if message.is_media_type(ms::batch::CONTENT_TYPE) {
             ms::batch::read(body, limits).map_err(|error| self.unreadable(error))?
-        } else if message.is_media_type("application/resource-lists+xml") {
+        } else if message.is_media_type(simple::rls::CONTENT_TYPE) {
             simple::rls::read(body, limits).map_err(|error| self.unreadable(error))?
         } else if body.is_empty() {
             let resources = vec![Resource { aor: self.local_user(message.uri())?, prompt: false }];
@@ -423,13 +432,5 @@ fn format(message: Message<'_>) -> Format {
 
 /// Things by the home of the user they are about.
 fn by_home<T>(things: Vec<T>, shards: u16, aor: impl Fn(&T) -> &Aor) -> Vec<(ShardId, Vec<T>)> {
-    let mut parts: Vec<(ShardId, Vec<T>)> = Vec::new();
-    for thing in things {
-        let home = aor(&thing).home(shards);
-        match parts.iter_mut().find(|(known, _)| *known == home) {
-            Some((_, part)) => part.push(thing),
-            None => parts.push((home, vec![thing])),
-        }
-    }
-    parts
+    grouped(things.into_iter().map(|thing| (aor(&thing).home(shards), thing)))
 }

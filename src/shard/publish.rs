@@ -8,7 +8,7 @@ use super::frame::watch::Service;
 use crate::base::ids::{ConnId, Slot};
 use crate::base::limits::Limit;
 use crate::base::time::Now;
-use crate::dialect::reject::Reject;
+use crate::dialect::reject::{Refusal, Reject};
 use crate::dialect::simple;
 use crate::metrics::names::Series;
 use crate::presence::document::PublishError;
@@ -68,7 +68,8 @@ impl Shard {
         if !event.eq_ignore_ascii_case(b"presence") {
             return Err(Reject::BadEvent);
         }
-        let expires = self.publication_time(message)?;
+        let max = self.settings.limits.publication_time_max;
+        let expires = self.time_granted(message, max, max)?;
         let seconds = now.unix_ms / 1000;
         let fresh = (self.seed.next_u64(), self.seed.next_u64() as u32);
         let settings = Arc::clone(&self.settings);
@@ -98,7 +99,7 @@ impl Shard {
         let tag = EntityTag { tag: fresh.0, instance, until, endpoint };
         let mut operations = match message.body() {
             [] if known.is_some() => Vec::new(),
-            body if message.is_media_type("application/pidf+xml") => {
+            body if message.is_media_type(simple::publish::CONTENT_TYPE) => {
                 match simple::publish::read(body, tag.instance, until, limits) {
                     Ok(operations) => operations,
                     Err(error) => return Err(self.unreadable(error)),
@@ -120,17 +121,13 @@ impl Shard {
         if expires == 0 {
             operations.iter_mut().for_each(|operation| operation.payload = None);
         }
-        presence.presentity.publish(now, operations, limits).map_err(|error| match error {
-            PublishError::Stale(_) => Reject::UnknownEntityTag,
-            PublishError::TooMany => {
-                self.counters.hit(Limit::Publications);
-                Reject::TooMuchPresence
-            }
-            PublishError::TooLarge => {
-                self.counters.hit(Limit::PublicationBytes);
-                Reject::TooMuchPresence
-            }
-        })?;
+        if let Err(error) = presence.presentity.publish(now, operations, limits) {
+            let reject = match error {
+                PublishError::Stale(_) => Reject::UnknownEntityTag,
+                PublishError::TooMany | PublishError::TooLarge => Reject::TooMuchPresence,
+            };
+            return Err(self.counted(Refusal { reject, limit: error.limit() }));
+        }
         if let Some(place) = place {
             presence.tags.swap_remove(place);
         }
@@ -166,20 +163,5 @@ impl Shard {
             .collect();
         // Deletions without a version are never refused.
         let _ = presence.presentity.publish(now, deletions, limits);
-    }
-
-    /// Seconds a publication is granted (RFC 3903 section 6).
-    fn publication_time(&self, message: Message<'_>) -> Result<u32, Reject> {
-        let limits = &self.settings.limits;
-        let seconds = |time: std::time::Duration| u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
-        let max = seconds(limits.publication_time_max);
-        match message.expires().map_err(|_| Reject::BadBody)? {
-            Some(0) => Ok(0),
-            Some(wish) if wish < seconds(limits.subscription_time_min) => {
-                Err(Reject::SubscriptionTooBrief)
-            }
-            Some(wish) => Ok(wish.min(max)),
-            None => Ok(max),
-        }
     }
 }

@@ -145,8 +145,8 @@ impl Shard {
         categories: &[Category],
         origin: Option<ConnId>,
     ) {
-        self.tell_roaming_self(now, slot, Parts::categories(categories), |parts, own| {
-            parts.categories.is_some() && own.wants.categories && Some(own.conn) != origin
+        self.tell_roaming_self(now, slot, Parts::categories(categories), |own| {
+            own.wants.categories && Some(own.conn) != origin
         });
     }
 
@@ -158,19 +158,19 @@ impl Shard {
         categories: &[Category],
         conn: ConnId,
     ) {
-        self.tell_roaming_self(now, slot, Parts::categories(categories), |_, own| {
+        self.tell_roaming_self(now, slot, Parts::categories(categories), |own| {
             own.wants.categories && own.conn == conn
         });
     }
 
     /// Members of a user's containers have changed.
     pub(super) fn tell_own_containers(&mut self, now: Now, slot: Slot) {
-        self.tell_roaming_self(now, slot, Parts::containers(), |_, own| own.wants.containers);
+        self.tell_roaming_self(now, slot, Parts::containers(), |own| own.wants.containers);
     }
 
     /// Somebody has added the user, or he has answered.
     pub(super) fn tell_own_subscribers(&mut self, now: Now, slot: Slot) {
-        self.tell_roaming_self(now, slot, Parts::subscribers(), |_, own| own.wants.subscribers);
+        self.tell_roaming_self(now, slot, Parts::subscribers(), |own| own.wants.subscribers);
         self.tell_own(now, slot, OwnPackage::PendingWatchers);
         self.watchers_changed(now, slot);
     }
@@ -180,13 +180,13 @@ impl Shard {
         now: Now,
         slot: Slot,
         parts: Parts<'_>,
-        to: impl Fn(&Parts<'_>, &OwnSubscription) -> bool,
+        to: impl Fn(&OwnSubscription) -> bool,
     ) {
         let Some(entry) = self.users.get(slot) else { return };
         let told: Vec<SubscriptionId> = entry
             .own
             .iter()
-            .filter(|own| own.package == OwnPackage::RoamingSelf && to(&parts, own))
+            .filter(|own| own.package == OwnPackage::RoamingSelf && to(own))
             .map(|own| own.id)
             .collect();
         let Some(presence) = entry.presence.as_ref().filter(|_| !told.is_empty()) else { return };

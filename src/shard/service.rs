@@ -40,10 +40,10 @@ enum Wish {
 impl Wish {
     fn of(message: Message<'_>) -> Option<Wish> {
         [
-            ("application/msrtc-category-publish+xml", Wish::Publish),
-            ("application/msrtc-setcontainermembers+xml", Wish::SetMembers),
-            ("application/msrtc-presence-setsubscriber+xml", Wish::SetSubscribers),
-            ("application/SOAP+xml", Wish::Soap),
+            (ms::publish::CONTENT_TYPE, Wish::Publish),
+            (ms::members::CONTENT_TYPE, Wish::SetMembers),
+            (ms::subscribers::CONTENT_TYPE, Wish::SetSubscribers),
+            (ms::soap::CONTENT_TYPE, Wish::Soap),
         ]
         .into_iter()
         .find_map(|(media_type, wish)| message.is_media_type(media_type).then_some(wish))
@@ -127,13 +127,10 @@ impl Shard {
                 let fault = content(ms::fault::CONTENT_TYPE, ms::fault::wrong_versions(&stale));
                 self.conflict(user, service, fault);
             }
-            Err(PublishError::TooMany) => {
-                self.counters.hit(Limit::Publications);
-                self.refuse_service(&service, Reject::TooMuchPresence);
-            }
-            Err(PublishError::TooLarge) => {
-                self.counters.hit(Limit::PublicationBytes);
-                self.refuse_service(&service, Reject::TooMuchPresence);
+            Err(error @ (PublishError::TooMany | PublishError::TooLarge)) => {
+                let refusal = Refusal { reject: Reject::TooMuchPresence, limit: error.limit() };
+                let reject = self.counted(refusal);
+                self.refuse_service(&service, reject);
             }
         }
     }
@@ -241,8 +238,9 @@ impl Shard {
     }
 
     fn refuse_contacts_edit(&mut self, service: &Service, error: EditError) {
-        error.limit().into_iter().for_each(|limit| self.counters.hit(limit));
-        self.refuse_service(service, ms::contacts::reject(error));
+        let refusal = Refusal { reject: ms::contacts::reject(error), limit: error.limit() };
+        let reject = self.counted(refusal);
+        self.refuse_service(service, reject);
     }
 
     /// Whom a user has in his list has changed: in privacy mode that decides what they see.

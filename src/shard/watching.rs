@@ -13,7 +13,8 @@ use super::frame::watch::{Notice, OwnPackage, View, Watch, Watched};
 use super::publish::EntityTag;
 use super::{LOOK_AHEAD, Shard, Timer};
 use crate::base::aor::Aor;
-use crate::base::ids::{ConnId, ShardId, Slot, SubscriptionId};
+use crate::base::grouped::grouped;
+use crate::base::ids::{ConnId, Slot, SubscriptionId};
 use crate::base::limits::Limit;
 use crate::base::time::{Deadline, Now};
 use crate::dialect::person::card;
@@ -248,19 +249,12 @@ impl Shard {
         let Some(presence) = self.users.get(slot).and_then(|entry| entry.presence.as_ref()) else {
             return;
         };
-        let watches: Vec<watch::Watch> = presence.presentity.watches().map(|w| w.watch()).collect();
-        let mut groups: Vec<(Format, CategorySet, Vec<SubscriptionId>)> = Vec::new();
-        for watch in watches {
-            self.forget_watch(watch.subscription, slot);
-            let alike = |g: &&mut (Format, CategorySet, Vec<SubscriptionId>)| {
-                (g.0, g.1) == (watch.format, watch.categories)
-            };
-            match groups.iter_mut().find(alike) {
-                Some((_, _, subscriptions)) => subscriptions.push(watch.subscription),
-                None => groups.push((watch.format, watch.categories, vec![watch.subscription])),
+        let watches = presence.presentity.watches().map(|watching| watching.watch());
+        let groups = grouped(watches.map(|w| ((w.format, w.categories), w.subscription)));
+        for ((format, categories), subscriptions) in groups {
+            for subscription in &subscriptions {
+                self.forget_watch(*subscription, slot);
             }
-        }
-        for (format, categories, subscriptions) in groups {
             let container = ContainerId::BLOCKED;
             let body = self.render(slot, container, format, categories, CategorySet::ALL);
             self.fan_out(slot, format, &body, &subscriptions);
@@ -333,13 +327,7 @@ impl Shard {
     /// Sends one body to all who see it, one frame for each shard.
     fn fan_out(&mut self, slot: Slot, format: Format, body: &Bytes, watches: &[SubscriptionId]) {
         let Some(aor) = self.users.get(slot).map(|entry| Aor::new(&entry.user.aor)) else { return };
-        let mut parts: Vec<(ShardId, Vec<Slot>)> = Vec::new();
-        for watch in watches {
-            match parts.iter_mut().find(|(shard, _)| *shard == watch.shard) {
-                Some((_, slots)) => slots.push(watch.slot),
-                None => parts.push((watch.shard, vec![watch.slot])),
-            }
-        }
+        let parts = grouped(watches.iter().map(|watch| (watch.shard, watch.slot)));
         for (shard, subscriptions) in parts {
             let notice = Notice { aor: aor.clone(), format, body: body.clone(), subscriptions };
             self.send_frame(shard, Frame::Notice(Box::new(notice)));

@@ -4,12 +4,12 @@
 use super::categories;
 use crate::base::limits::Limits;
 use crate::dialect::address::{address, uri};
-use crate::dialect::resources::{Outcome, Resource, Told, distinct};
+use crate::dialect::resources::{Form, Resource, Told, distinct};
 use crate::presence::category::{Category, CategorySet};
-use crate::wire::mime::multipart::{Part, Written, related};
+use crate::wire::mime::multipart::Written;
 use crate::wire::presence::Error;
 use crate::wire::presence::batch_sub::{self, ActionName};
-use crate::wire::presence::rlmi::{self, Instance, List, State};
+use crate::wire::presence::rlmi::State;
 use crate::wire::xml::Document;
 
 pub use crate::dialect::resources::Batch;
@@ -49,29 +49,12 @@ pub fn read(body: &[u8], limits: &Limits) -> Result<Batch, Error> {
 /// document of each that it may watch. `full` says that nobody is left out.
 pub fn content(list: &str, version: u32, full: bool, told: &[Told<'_>]) -> Written {
     let uris: Vec<String> = told.iter().map(|one| uri(one.aor.as_str())).collect();
-    let resources = told.iter().zip(&uris).map(|(one, uri)| {
-        let (state, reason, cid) = match one.outcome {
-            Outcome::Seen(_) => (State::Active, "", uri.as_str()),
-            Outcome::Unknown => (State::Terminated, "noresource", ""),
-            Outcome::Apart => (State::Resubscribe, "", ""),
-        };
-        let instance = Instance { id: "0", state, reason, cid, pool_fqdn: "" };
-        rlmi::Resource { uri, instance: Some(instance) }
-    });
-    let rlmi = List { uri: list, version, full_state: full, resources: resources.collect() };
-    let rlmi = rlmi.write();
-    let mut parts = vec![Part {
-        content_type: rlmi::CONTENT_TYPE.as_bytes(),
-        content_id: b"resourceList",
-        body: rlmi.as_bytes(),
-    }];
-    parts.extend(told.iter().zip(&uris).filter_map(|(one, uri)| match one.outcome {
-        Outcome::Seen(body) => Some(Part {
-            content_type: categories::CONTENT_TYPE.as_bytes(),
-            content_id: uri.as_bytes(),
-            body,
-        }),
-        Outcome::Unknown | Outcome::Apart => None,
-    }));
-    related(&parts)
+    let form = Form {
+        start: "resourceList",
+        ids: &uris,
+        instance: "0",
+        apart: (State::Resubscribe, ""),
+        content_type: categories::CONTENT_TYPE,
+    };
+    form.content(list, version, full, told, &uris)
 }

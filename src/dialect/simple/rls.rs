@@ -4,10 +4,10 @@
 use super::pidf;
 use crate::base::limits::Limits;
 use crate::dialect::address::{address, uri};
-use crate::dialect::resources::{Batch, Outcome, Resource, Told, distinct};
+use crate::dialect::resources::{Batch, Form, Resource, Told, distinct};
 use crate::presence::category::CategorySet;
-use crate::wire::mime::multipart::{Part, Written, related};
-use crate::wire::presence::rlmi::{self, Instance, List, State};
+use crate::wire::mime::multipart::Written;
+use crate::wire::presence::rlmi::State;
 use crate::wire::presence::{Error, resource_lists};
 use crate::wire::xml::Document;
 
@@ -37,29 +37,12 @@ pub fn content(list: &str, version: u32, full: bool, told: &[Told<'_>]) -> Writt
     let uris: Vec<String> = told.iter().map(|one| uri(one.aor.as_str())).collect();
     let ids: Vec<String> = (1..=told.len()).map(|number| format!("{number}@{host}")).collect();
     let start = format!("list@{host}");
-    let resources = told.iter().zip(&uris).zip(&ids).map(|((one, uri), id)| {
-        let (state, reason, cid) = match one.outcome {
-            Outcome::Seen(_) => (State::Active, "", id.as_str()),
-            Outcome::Unknown => (State::Terminated, "noresource", ""),
-            Outcome::Apart => (State::Terminated, "deactivated", ""),
-        };
-        let instance = Instance { id: "1", state, reason, cid, pool_fqdn: "" };
-        rlmi::Resource { uri, instance: Some(instance) }
-    });
-    let rlmi = List { uri: list, version, full_state: full, resources: resources.collect() };
-    let rlmi = rlmi.write();
-    let mut parts = vec![Part {
-        content_type: rlmi::CONTENT_TYPE.as_bytes(),
-        content_id: start.as_bytes(),
-        body: rlmi.as_bytes(),
-    }];
-    parts.extend(told.iter().zip(&ids).filter_map(|(one, id)| match one.outcome {
-        Outcome::Seen(body) => Some(Part {
-            content_type: pidf::CONTENT_TYPE.as_bytes(),
-            content_id: id.as_bytes(),
-            body,
-        }),
-        Outcome::Unknown | Outcome::Apart => None,
-    }));
-    related(&parts)
+    let form = Form {
+        start: &start,
+        ids: &ids,
+        instance: "1",
+        apart: (State::Terminated, "deactivated"),
+        content_type: pidf::CONTENT_TYPE,
+    };
+    form.content(list, version, full, told, &uris)
 }
