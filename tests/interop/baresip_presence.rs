@@ -18,6 +18,8 @@ fn a_standard_client_sees_the_states_of_a_lync_client() {
     let server = Server::demo();
     let mut alice = Purple::signed_in(&server, &["alice"]);
     let mut bob = Baresip::present(&server, "bob", "alice");
+    // The client shows its own publication too, and says nothing of the first state it is told.
+    bob.wait("NOTIFY sip:bob");
     bob.wait("<basic>open</basic>");
     alice.run("status alice busy \"on the phone & busy\"");
     bob.wait("on the phone &amp; busy");
