@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use super::aor;
+
 /// A shard: the state owned by one core. Numbered from 0, dense.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ShardId(pub u16);
@@ -75,6 +77,46 @@ owned_key! {
     SubscriptionId
 }
 
+owned_key! {
+    /// A member's dialog with a conference; the shard is that of its connection.
+    LegId
+}
+
+/// Names a conference: 128 bits that nobody guesses. As text 32 hexadecimal digits, upper case, as
+/// clients write them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConferenceId(pub u128);
+
+impl ConferenceId {
+    /// Octets of the text form.
+    pub const TEXT_LEN: usize = 32;
+
+    /// Reads the text form, in either case; `None` for anything else: a shorter name could be
+    /// guessed.
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        if text.len() != Self::TEXT_LEN {
+            return None;
+        }
+        text.iter()
+            .try_fold(0u128, |value, octet| {
+                let digit = char::from(*octet).to_digit(16)?;
+                Some((value << 4) | u128::from(digit))
+            })
+            .map(ConferenceId)
+    }
+
+    /// The shard that owns the conference, of `shards`.
+    pub fn home(self, shards: u16) -> ShardId {
+        aor::home(self, shards)
+    }
+}
+
+impl fmt::Display for ConferenceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032X}", self.0)
+    }
+}
+
 /// The dialect an endpoint speaks: decides which of two renderings of one thing it is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Dialect {
@@ -122,6 +164,17 @@ mod tests {
         let id = ConnId::new(ShardId(0xfffe), Slot { index: 0x1234_5678, generation: 0x9abc_def0 });
         assert_eq!(&id.token(), b"fffe123456789abcdef0");
         assert_eq!(ConnId::from_token(&id.token()), Some(id));
+    }
+
+    #[test]
+    fn a_conference_survives_its_text_in_either_case() {
+        let text = "C71C6BB0267883E2248C1EA7F80725B8";
+        let id = ConferenceId::parse(text.as_bytes()).unwrap();
+        assert_eq!(id.to_string(), text);
+        assert_eq!(ConferenceId::parse(text.to_ascii_lowercase().as_bytes()), Some(id));
+        for bad in ["", "1", &text[1..], "C71C6BB0267883E2248C1EA7F80725BG"] {
+            assert_eq!(ConferenceId::parse(bad.as_bytes()), None, "{bad}");
+        }
     }
 
     #[test]

@@ -237,6 +237,45 @@ limits! {
     /// not hold up the messages of others.
     SearchCandidates, directory_search_candidates_max: usize = 10_000;
 
+    /// Conferences of one shard, the scheduled ones included.
+    Conferences, conferences_per_shard_max: usize = 20_000;
+    /// Conferences of one organiser on one shard: the product allows 1,000 scheduled ones.
+    ConferencesPerOrganiser, conferences_per_organiser_max: usize = 1000;
+    /// Members of one conference: the product's default.
+    ConferenceMembers, conference_members_max: usize = 250;
+    /// Legs of one member in one conference: a focus and a chat leg for each of his endpoints.
+    ConferenceLegs, conference_legs_per_member_max: usize = 16;
+    /// Whom the presenters of one conference have asked in.
+    ConferenceInvited, conference_invited_max: usize = 1000;
+    /// Subscriptions to the roster of one conference.
+    ConferenceWatchers, conference_watchers_max: usize = 2000;
+    /// Members up to which every change of the roster is told: the product's figure. Beyond it
+    /// clients ask when they want to know.
+    ConferenceRoster, conference_roster_told_max: usize = 75;
+    /// Octets of one message in a conference; beyond it 413.
+    ConferenceMessageBytes, conference_message_bytes_max: usize = 64 * 1024;
+    /// Messages a member may send at once in a conference; beyond it 429.
+    ConferenceBurst, conference_burst_max: u32 = 100;
+    /// Messages a member may send per second for long.
+    ConferenceRate, conference_messages_per_second_max: u32 = 20;
+    /// What was said of late that who joins is told, and 0 for nothing: the product keeps 50.
+    ConferenceRecent, conference_recent_messages_max: usize = 50;
+    /// How late that is.
+    ConferenceRecentTime, conference_recent_time: Duration = Duration::from_secs(40);
+    /// Messages of one conference whose author can still be told that they did not reach a member.
+    ConferenceReports, conference_reports_max: usize = 1024;
+    /// Messages that a member has not answered; beyond it his leg is let go.
+    ConferenceUnanswered, conference_unanswered_max: usize = 256;
+    /// Life of a conference that nobody joins.
+    ConferenceUnjoinedTime, conference_unjoined_time_max: Duration = Duration::from_secs(600);
+    /// A conference that its organiser makes for longer than this is a scheduled one: it survives its
+    /// last member and a restart.
+    ConferenceAdHocTime, conference_ad_hoc_time_max: Duration = Duration::from_secs(24 * 3600);
+    /// Legs of one connection in conferences.
+    LegsPerConnection, legs_per_connection_max: usize = 64;
+    /// Legs of one shard in conferences.
+    Legs, legs_per_shard_max: usize = 500_000;
+
     /// Rows in one group commit of the store.
     CommitRows, commit_rows_max: usize = 512;
     /// Longest a row waits for its group commit.

@@ -1,5 +1,6 @@
 //! Layer 2: the IM multipoint control unit. It stands in the middle of every conversation, so
 //! that each one is counted, recorded and can be filtered.
 
+pub mod conference;
 pub mod pager;
 pub mod session;
