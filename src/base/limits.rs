@@ -260,6 +260,8 @@ limits! {
     ConferenceRate, conference_messages_per_second_max: u32 = 20;
     /// What was said of late that who joins is told, and 0 for nothing: the product keeps 50.
     ConferenceRecent, conference_recent_messages_max: usize = 50;
+    /// Octets of it in all: some hundreds of ordinary messages.
+    ConferenceRecentBytes, conference_recent_bytes_max: usize = 256 * 1024;
     /// How late that is.
     ConferenceRecentTime, conference_recent_time: Duration = Duration::from_secs(40);
     /// Messages of one conference whose author can still be told that they did not reach a member.
