@@ -273,6 +273,8 @@ limits! {
     /// A conference that its organiser makes for longer than this is a scheduled one: it survives its
     /// last member and a restart.
     ConferenceAdHocTime, conference_ad_hoc_time_max: Duration = Duration::from_secs(24 * 3600);
+    /// Conferences in one list for operators, those with the most members; 300 octets each.
+    ConferencesListed, conferences_listed_max: usize = 1000;
     /// Legs of one connection in conferences.
     LegsPerConnection, legs_per_connection_max: usize = 64;
     /// Legs of one shard in conferences.

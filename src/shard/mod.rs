@@ -32,6 +32,9 @@
 mod answer;
 mod bridge;
 mod challenge;
+pub mod conference_records;
+mod conference_rows;
+pub mod conference_standing;
 pub mod connection;
 mod credentials;
 mod dispatch_in_dialog;
@@ -222,6 +225,9 @@ impl Machine for Shard {
                 self.frame(now, frame);
             }
             Input::Control(Control::Drain) => self.drain(now),
+            Input::Control(Control::PutConference(description)) => {
+                self.put_conference(now, description);
+            }
             Input::Control(Control::PutUser(user)) => self.put_user(now, user),
             Input::Control(Control::RemoveUser(aor)) => self.remove_user(now, &aor),
             Input::Control(Control::PutRows(aor, rows)) => self.restore(now, &aor, rows),
