@@ -85,6 +85,7 @@ series! {
     RecordsWritten Counter "mynah_call_detail_records_total" "Call detail records handed to the store.";
 
     ConferencesCurrent Gauge "mynah_conferences_current" "Conferences known now, the scheduled ones included.";
+    LegsCurrent Gauge "mynah_conference_legs_current" "Members' dialogs with conferences, two for each endpoint of a Lync client.";
     ConferenceMembersCurrent Gauge "mynah_conference_members_current" "Members of conferences.";
     ConferencesStarted Counter "mynah_conferences_started_total" "Conferences whose first member came in.";
     ConferenceJoinsRefused Counter "mynah_conference_joins_refused_total" "Joins refused: locked, not invited, full.";

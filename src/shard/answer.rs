@@ -163,6 +163,14 @@ impl Shard {
                 self.relays.remove(slot);
                 self.notification_answered(now, subscription, None);
             }
+            Purpose::Carried { leg, number } => {
+                self.relays.remove(slot);
+                self.carried(leg, slot, number, None);
+            }
+            Purpose::Paged { conference, member, number } => {
+                self.relays.remove(slot);
+                self.paged(now, conference, member, number, reject.status());
+            }
             Purpose::Own => {
                 self.relays.remove(slot);
             }
