@@ -4,7 +4,7 @@ use super::Shard;
 use super::forward::{STRIPPED_FROM_ANSWERS, relay_of_branch};
 use super::frame::{AnsweringEnd, Frame, Reply};
 use super::relay::{Purpose, Relay};
-use crate::base::ids::{ConnId, RelayId, Slot};
+use crate::base::ids::{ConnId, RelayId};
 use crate::base::time::Now;
 use crate::dialect::reject::Reject;
 use crate::metrics::names::Series;

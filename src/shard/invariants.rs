@@ -80,7 +80,7 @@ impl Shard {
         for (id, entry) in self.conferences.iter() {
             debug_assert_eq!(id.home(self.shards), self.id, "a conference is at home");
             debug_assert_eq!(entry.visits.len(), entry.machine.members().count());
-            entry.machine.check_invariants();
+            entry.machine.check_invariants(&self.settings.limits);
         }
         let members: u64 = self.conferences.iter().map(|(_, entry)| entry.visits.len() as u64).sum();
         debug_assert_eq!(self.conference_members, members);

@@ -316,24 +316,23 @@ impl Shard {
         let operation = match asker {
             Asker::Operation(operation) => operation,
             Asker::Operator(ticket) => {
+                // One that the store still keeps comes back with the next start.
                 let answer = match reject {
-                    Reject::StoreBusy => Answer::StoreBusy,
+                    Reject::StoreBusy => Answer::ConferenceStays,
                     _ => Answer::NoSuchConference,
                 };
                 return self.outputs.push_back(Effect::Answer { ticket: *ticket, answer });
             }
             Asker::Nobody | Asker::Author(_) | Asker::Page(_) => return,
         };
-        let body = self
-            .read_operation(operation)
-            .map(|request| failure(&request, reject.into()))
-            .unwrap_or_default();
+        let content = self.read_operation(operation).map(|request| Content {
+            media_type: request::CONTENT_TYPE.into(),
+            body: failure(&request, reject.into()).into(),
+        });
         let (conn, request) = (operation.conn, operation.request.clone());
-        self.with_message(&request, |shard, message| {
-            if body.is_empty() {
-                return shard.reject(conn, message, reject);
-            }
-            shard.reject_with(conn, message, reject, request::CONTENT_TYPE, body.as_bytes());
+        self.with_message(&request, |shard, message| match &content {
+            Some(content) => shard.reject_with(conn, message, reject, content),
+            None => shard.reject(conn, message, reject),
         });
     }
 
