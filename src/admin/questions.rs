@@ -122,6 +122,15 @@ async fn ask<S: Sources>(admin: &Admin<S>, question: Result<Question, AddressErr
     };
     let answer = tokio::time::timeout(admin.answer_timeout, admin.sources.ask(question));
     match answer.await.ok().flatten() {
+        Some(
+            Answer::Conference(_)
+            | Answer::Conferences(_)
+            | Answer::ConferenceEnded
+            | Answer::ConferenceStays,
+        ) => {
+            refused(StatusCode::NOT_FOUND, "no such conference")
+        }
+        Some(Answer::NoSuchConference) => refused(StatusCode::NOT_FOUND, "no such conference"),
         Some(Answer::Contacts(list)) => json(StatusCode::OK, &ContactsReport::from(&list)),
         Some(Answer::Presence(presence)) => json(StatusCode::OK, &PresenceReport::from(&*presence)),
         Some(Answer::Watchers(watchers)) => json(StatusCode::OK, &WatchersReport::from(&*watchers)),

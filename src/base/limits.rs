@@ -260,6 +260,8 @@ limits! {
     ConferenceRate, conference_messages_per_second_max: u32 = 20;
     /// What was said of late that who joins is told, and 0 for nothing: the product keeps 50.
     ConferenceRecent, conference_recent_messages_max: usize = 50;
+    /// Octets of it in all: some hundreds of ordinary messages.
+    ConferenceRecentBytes, conference_recent_bytes_max: usize = 256 * 1024;
     /// How late that is.
     ConferenceRecentTime, conference_recent_time: Duration = Duration::from_secs(40);
     /// Messages of one conference whose author can still be told that they did not reach a member.
@@ -271,6 +273,8 @@ limits! {
     /// A conference that its organiser makes for longer than this is a scheduled one: it survives its
     /// last member and a restart.
     ConferenceAdHocTime, conference_ad_hoc_time_max: Duration = Duration::from_secs(24 * 3600);
+    /// Conferences in one list for operators, those with the most members; 300 octets each.
+    ConferencesListed, conferences_listed_max: usize = 1000;
     /// Legs of one connection in conferences.
     LegsPerConnection, legs_per_connection_max: usize = 64;
     /// Legs of one shard in conferences.

@@ -14,7 +14,7 @@ use super::config_file::Place;
 use super::text::shown;
 use crate::config::quantity::read_time;
 use crate::directory::Address;
-use crate::records;
+use crate::records::{self, KeptRecord};
 use crate::store::CdrQuery;
 
 /// `mynah cdr`
@@ -55,7 +55,8 @@ impl Cdr {
         };
         let mut listing = Listing::begin(self.format, BufWriter::new(io::stdout().lock()))?;
         let mut outcome = Ok(());
-        database.for_each_cdr(&query, |cdr| {
+        database.for_each_cdr(&query, |record| {
+            let KeptRecord::Conversation(cdr) = record else { return ControlFlow::Continue(()) };
             outcome = listing.row(&Row::of(&cdr));
             if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;

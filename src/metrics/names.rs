@@ -84,6 +84,17 @@ series! {
     ResponsesStray Counter "mynah_responses_stray_total" "Responses that matched no request in flight and were dropped.";
     RecordsWritten Counter "mynah_call_detail_records_total" "Call detail records handed to the store.";
 
+    ConferencesCurrent Gauge "mynah_conferences_current" "Conferences known now, the scheduled ones included.";
+    LegsCurrent Gauge "mynah_conference_legs_current" "Members' dialogs with conferences, two for each endpoint of a Lync client.";
+    ConferenceMembersCurrent Gauge "mynah_conference_members_current" "Members of conferences.";
+    ConferencesStarted Counter "mynah_conferences_started_total" "Conferences whose first member came in.";
+    ConferenceJoinsRefused Counter "mynah_conference_joins_refused_total" "Joins refused: locked, not invited, full.";
+    ConferenceMessages Counter "mynah_conference_messages_total" "Messages accepted for all members of a conference.";
+    ConferenceDeliveries Counter "mynah_conference_deliveries_total" "Copies of such messages written to legs of members.";
+    ConferenceFrames Counter "mynah_conference_frames_total" "Frames with such a message sent to other cores: one for each that has legs.";
+    ConferenceUndelivered Counter "mynah_conference_undelivered_total" "Copies of such messages that a member did not take.";
+    ConferenceNotices Counter "mynah_conference_notices_total" "Notifications of rosters written.";
+
     SubscriptionsCurrent Gauge "mynah_subscriptions_current" "Subscriptions of connected endpoints.";
     WatchesCurrent Gauge "mynah_watches_current" "Users watched, counted once for each subscription.";
     Notifications Counter "mynah_notifications_total" "NOTIFY and BENOTIFY requests sent.";

@@ -1,25 +1,42 @@
-//! The call detail record: one for each IM session and each pager-mode conversation. It says who
-//! spoke with whom, from when to when, how much and how it ended; never what was said.
+//! The call detail record: one for each IM session, each pager-mode conversation and each
+//! conference. It says who spoke with whom, from when to when, how much and how it ended; never
+//! what was said.
 
 use std::fmt;
 
+use super::conference::{
+    ConferenceCdr, ConferenceDeparted, ConferenceEnded, ConferenceEntered, ConferenceStarted,
+};
 use crate::base::seed::Seed;
 
-/// What happened to a record, in the order the shard reports it: once started, once ended.
+/// What happened to a record, in the order the shard reports it: once started, once ended. The
+/// visits of a conference lie between its start and its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Record {
     /// The conversation began: the record is inserted as open.
     Started(Started),
     /// The conversation is over: the open record is completed.
     Ended(Ended),
+    /// The first member of a conference is in: its record is inserted as open.
+    ConferenceStarted(ConferenceStarted),
+    /// A member came in: his visit is inserted as open.
+    ConferenceEntered(ConferenceEntered),
+    /// A member has gone with his last leg: his open visit is completed.
+    ConferenceDeparted(ConferenceDeparted),
+    /// A conference is over, all its visits too: its open record is completed.
+    ConferenceEnded(ConferenceEnded),
 }
 
 impl Record {
-    /// The record this is about.
+    /// The record this is about, or the visit.
     pub fn id(&self) -> RecordId {
         match self {
             Record::Started(started) => started.id,
             Record::Ended(ended) => ended.id,
+            Record::ConferenceStarted(started) => started.id,
+            Record::ConferenceEntered(entered) => entered.visit,
+            Record::ConferenceDeparted(departed) => departed.visit,
+            Record::ConferenceEnded(ended) => ended.id,
         }
     }
 }
@@ -82,6 +99,25 @@ pub struct Cdr {
     pub end: Option<End>,
     /// True when the IMMCU bridged a session and pager mode.
     pub bridged: bool,
+}
+
+/// A record as it is kept, of either sort.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeptRecord {
+    /// Of a conference.
+    Conference(ConferenceCdr),
+    /// Of a session or a pager-mode conversation.
+    Conversation(Cdr),
+}
+
+impl KeptRecord {
+    /// Unique for ever; sorts by start.
+    pub fn id(&self) -> RecordId {
+        match self {
+            KeptRecord::Conference(cdr) => cdr.id,
+            KeptRecord::Conversation(cdr) => cdr.id,
+        }
+    }
 }
 
 /// Names a record. The first 48 bits are the start in milliseconds since the Unix epoch, the rest

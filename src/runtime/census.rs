@@ -11,9 +11,11 @@ use super::orders::{Cores, Order};
 use super::watchdog::Pulses;
 use crate::admin::{Health, Sources};
 use crate::base::ids::ShardId;
+use crate::base::limits::Limits;
 use crate::metrics::counters::Counters;
 use crate::metrics::names::Series;
 use crate::metrics::store::StoreCounters;
+use crate::shard::conference_standing::ConferenceList;
 use crate::shard::question::{Answer, Question};
 
 /// How long cores may take to answer together. One that takes longer is left out.
@@ -26,6 +28,8 @@ pub struct Census {
     pulses: Arc<Pulses>,
     ledger: Arc<dyn Ledger>,
     draining: watch::Receiver<bool>,
+    /// Conferences in one list.
+    listed_max: usize,
 }
 
 impl Census {
@@ -35,8 +39,16 @@ impl Census {
         pulses: Arc<Pulses>,
         ledger: Arc<dyn Ledger>,
         draining: watch::Receiver<bool>,
+        limits: &Limits,
     ) -> Self {
-        Census { cores, pulses, ledger, draining }
+        let listed_max = limits.conferences_listed_max;
+        Census { cores, pulses, ledger, draining, listed_max }
+    }
+
+    fn ask_shard(&self, shard: ShardId, question: Question) -> Option<oneshot::Receiver<Answer>> {
+        let (reply, answer) = oneshot::channel();
+        self.cores.order(shard, Order::Ask(question, reply)).ok()?;
+        Some(answer)
     }
 
     /// The counters of the cores that answer within a second.
@@ -63,10 +75,19 @@ impl Census {
 
 impl Sources for Census {
     async fn ask(&self, question: Question) -> Option<Answer> {
-        let home = question.user().home(self.cores.shards());
-        let (reply, answer) = oneshot::channel();
-        self.cores.order(home, Order::Ask(question, reply)).ok()?;
-        answer.await.ok()
+        let shards = self.cores.shards();
+        if let Some(home) = question.home(shards) {
+            return self.ask_shard(home, question)?.await.ok();
+        }
+        // All are asked before the first is waited for.
+        let replies: Option<Vec<_>> =
+            (0..shards).map(|shard| self.ask_shard(ShardId(shard), question.clone())).collect();
+        let mut list = ConferenceList::default();
+        for reply in replies? {
+            let Answer::Conferences(part) = reply.await.ok()? else { return None };
+            list.merge(part, self.listed_max);
+        }
+        Some(Answer::Conferences(list))
     }
 
     fn counters(&self) -> impl Future<Output = Vec<(ShardId, Counters)>> + Send {

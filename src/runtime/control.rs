@@ -109,6 +109,7 @@ impl Control {
                 self.pulses.clone(),
                 self.ledger.clone(),
                 is_draining.clone(),
+                &self.settings.limits,
             ),
             draining: is_draining,
         };

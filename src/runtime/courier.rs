@@ -14,7 +14,7 @@ use crate::base::limits::{Limit, Limits};
 use crate::metrics::counters::Counters;
 use crate::net::carrier::Carrier;
 use crate::records::Record;
-use crate::shard::durable::{NotWritten, Write};
+use crate::shard::durable::NotWritten;
 use crate::shard::frame::Frame;
 use crate::shard::output::Output;
 use crate::store::Receipt;
@@ -65,14 +65,19 @@ impl Courier {
         }
     }
 
-    fn write(&mut self, write: Write, counters: &mut Counters) {
+    /// Has `write` hand something over that is answered under `ticket`, if there may be one more.
+    fn write(
+        &mut self,
+        ticket: Slot,
+        counters: &mut Counters,
+        write: impl FnOnce(&dyn Ledger, Receipt),
+    ) {
         if self.writes < self.writes_max {
             self.writes += 1;
-            let receipt = Receipt::new(write.ticket, self.returns.clone());
-            self.ledger.write(write, receipt);
+            write(&*self.ledger, Receipt::new(ticket, self.returns.clone()));
         } else {
             counters.hit(Limit::WritesInFlight);
-            self.refused.push_back(write.ticket);
+            self.refused.push_back(ticket);
             self.returns.ring();
         }
     }
@@ -94,7 +99,16 @@ impl Carrier for Courier {
             Output::Frame { to, frame } if to == self.shard => self.local.push_back(frame),
             Output::Frame { to, frame } => self.outbox.send(to, frame, counters),
             Output::Record(record) => self.record(record, counters),
-            Output::Write(write) => self.write(write, counters),
+            Output::Write(write) => {
+                let ticket = write.ticket;
+                self.write(ticket, counters, |ledger, receipt| ledger.write(write, receipt));
+            }
+            Output::WriteConference(write) => {
+                let ticket = write.ticket;
+                self.write(ticket, counters, |ledger, receipt| {
+                    ledger.write_conference(write, receipt);
+                });
+            }
             // The partition carries these out itself.
             Output::Send { .. } | Output::Close { .. } => {}
         }

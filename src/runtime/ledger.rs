@@ -1,8 +1,8 @@
-//! Where the records of conversations and the rows of users go.
+//! Where the records of conversations and the rows of users and conferences go.
 
 use crate::metrics::store::StoreCounters;
 use crate::records::Record;
-use crate::shard::durable::Write;
+use crate::shard::durable::{ConferenceWrite, Write};
 use crate::store::{Full, Receipt, StoreHandle};
 
 /// Takes records and rows on any core.
@@ -13,6 +13,9 @@ pub trait Ledger: Send + Sync {
     /// Takes rows of a user without waiting. `receipt` is answered once they are durable, or at
     /// once when there is no room.
     fn write(&self, write: Write, receipt: Receipt);
+
+    /// The same with the row of a scheduled conference.
+    fn write_conference(&self, write: ConferenceWrite, receipt: Receipt);
 
     /// How it does.
     fn counters(&self) -> StoreCounters;
@@ -25,6 +28,10 @@ impl Ledger for StoreHandle {
 
     fn write(&self, write: Write, receipt: Receipt) {
         StoreHandle::write(self, write, receipt);
+    }
+
+    fn write_conference(&self, write: ConferenceWrite, receipt: Receipt) {
+        StoreHandle::write_conference(self, write, receipt);
     }
 
     fn counters(&self) -> StoreCounters {

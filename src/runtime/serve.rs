@@ -102,8 +102,9 @@ fn read_users(settings: &Settings) -> Result<UserChanges, StoreError> {
     Ok(database.users_since(0)?.unwrap_or_default())
 }
 
-/// Gives `shard` what is kept of the users whose home it is, a user at a time. Each core reads its
-/// own: they do it together, and none holds more than the rows of one user twice.
+/// Gives `shard` what is kept of the users whose home it is, a user at a time, and its scheduled
+/// conferences. Each core reads its own: they do it together, and none holds more than the rows of
+/// one user twice.
 fn restore(
     shard: &mut Shard,
     now: Now,
@@ -114,6 +115,13 @@ fn restore(
     database.for_each_rows(
         |aor| aor.home(shards) == own,
         |aor, rows| shard.handle(now, Input::Control(Control::PutRows(aor, rows))),
+    )?;
+    database.for_each_conference(
+        |id| id.home(shards) == own,
+        |description| {
+            let control = Control::PutConference(Box::new(description));
+            shard.handle(now, Input::Control(control));
+        },
     )
 }
 

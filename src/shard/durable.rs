@@ -1,8 +1,10 @@
-//! What a shard has the store keep: rows of its users that survive a restart.
+//! What a shard has the store keep: rows of its users, and its scheduled conferences, that survive a
+//! restart.
 
 use crate::base::aor::Aor;
-use crate::base::ids::Slot;
+use crate::base::ids::{ConferenceId, Slot};
 use crate::contacts;
+use crate::immcu::conference::Description;
 use crate::presence::row;
 
 /// Rows of one user that are written together or not at all. The store answers each once, after
@@ -15,6 +17,19 @@ pub struct Write {
     pub aor: Aor,
     /// The rows.
     pub rows: Rows,
+}
+
+/// The row of a scheduled conference, written or removed. Answered as a [`Write`] is; whoever made
+/// it must be in the directory, and his conferences go with him.
+#[derive(Clone, Debug)]
+pub struct ConferenceWrite {
+    /// What the answer is known by; chosen by the shard, from the same numbers as those of
+    /// [`Write`], and nothing to the store.
+    pub ticket: Slot,
+    /// Which conference.
+    pub id: ConferenceId,
+    /// All that its organiser has laid down; `None` removes what is kept.
+    pub row: Option<Box<Description>>,
 }
 
 /// Durable rows of one user.
@@ -50,7 +65,7 @@ pub enum NotWritten {
     /// The database refuses, or the disk below it.
     #[error("the store cannot write")]
     Failing,
-    /// The user is no longer in the directory.
+    /// The user is no longer in the directory, or who made the conference.
     #[error("the user is gone")]
     NoSuchUser,
     /// The store has ended.

@@ -10,6 +10,7 @@ use crate::base::aor::Aor;
 use crate::base::ids::{ConnId, Slot};
 pub use crate::base::transport::Transport;
 use crate::directory::User;
+use crate::immcu::conference::Description;
 use crate::metrics::counters::CloseReason;
 use crate::wire::sip::{Error, Message, StreamError};
 
@@ -68,20 +69,25 @@ pub enum Input<'a> {
 /// What the control thread tells a shard.
 #[derive(Debug)]
 pub enum Control {
-    /// An operator asks about a user whose home this is.
+    /// An operator asks about a user or a conference whose home this is, or about all conferences
+    /// of this shard.
     Ask {
         /// What the answer is known by.
         ticket: Slot,
         /// The question.
         question: Question,
     },
+    /// A scheduled conference whose home this is, as it was kept; only at start, after the users and
+    /// before anybody may sign in.
+    PutConference(Box<Description>),
     /// A user of the directory is new or has changed. Only his home takes note.
     PutUser(Arc<User>),
     /// What the store keeps of a user who was put before; only at start, some rows at a time.
     PutRows(Aor, Rows),
     /// A user was removed: he is signed out, and all that was kept of him is forgotten.
     RemoveUser(Aor),
-    /// The answer of the store to a [`Write`](super::durable::Write); each gets exactly one.
+    /// The answer of the store to a [`Write`](super::durable::Write) or a
+    /// [`ConferenceWrite`](super::durable::ConferenceWrite); each gets exactly one.
     Written {
         /// The ticket of the write.
         ticket: Slot,

@@ -17,7 +17,8 @@ impl Shard {
 
     /// Answers a question about a user.
     pub(super) fn inspect(&mut self, now: Now, question: &Question) -> Answer {
-        let Some(slot) = self.users.slot(question.user()) else { return Answer::NoSuchUser };
+        let Some(user) = question.user() else { return self.inspect_conferences(question) };
+        let Some(slot) = self.users.slot(user) else { return Answer::NoSuchUser };
         if let Question::Presence { .. } = question {
             // Asking makes the document of a user of whom nothing is known yet.
             self.presentity(now, slot);
@@ -25,6 +26,9 @@ impl Shard {
         let Some(entry) = self.users.get(slot) else { return Answer::NoSuchUser };
         let presentity = entry.presence.as_ref().map(|presence| &presence.presentity);
         match question {
+            Question::Conference(_) | Question::Conferences | Question::EndConference(_) => {
+                Answer::NoSuchConference
+            }
             Question::Contacts(_) => Answer::Contacts(Contacts::from(&entry.contacts)),
             Question::Watchers(_) => {
                 let watches = presentity.into_iter().flat_map(|presentity| presentity.watches());
@@ -40,6 +44,14 @@ impl Shard {
                 });
                 Answer::Presence(Box::new(Presence::new(presentity, endpoints, seen)))
             }
+        }
+    }
+
+    /// Answers a question about conferences.
+    fn inspect_conferences(&self, question: &Question) -> Answer {
+        match question {
+            Question::Conferences => Answer::Conferences(Default::default()),
+            _ => Answer::NoSuchConference,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::durable::Write;
+use super::durable::{ConferenceWrite, Write};
 use super::frame::Frame;
 use super::question::Answer;
 use crate::base::ids::{ConnId, ShardId, Slot};
@@ -47,4 +47,7 @@ pub enum Output {
     /// Have the store keep rows. Answered with [`Control::Written`](super::input::Control::Written)
     /// once they are durable, or when they cannot be.
     Write(Write),
+    /// Have the store keep a scheduled conference, or no longer. Answered as a
+    /// [`Write`](Output::Write) is.
+    WriteConference(ConferenceWrite),
 }

@@ -1,7 +1,8 @@
-//! What operators ask a user's home, and what it answers.
+//! What operators ask the home of a user or of a conference, or every shard, and what they answer.
 
+use super::conference_standing::{ConferenceList, ConferenceStanding};
 use crate::base::aor::Aor;
-use crate::base::ids::{ConnId, Dialect, SubscriptionId};
+use crate::base::ids::{ConferenceId, ConnId, Dialect, ShardId, SubscriptionId};
 use crate::base::time::Now;
 use crate::base::transport::Transport;
 use crate::contacts::{Contact, ContactList, Group};
@@ -16,11 +17,18 @@ use crate::presence::view::{Content, View};
 use crate::presence::watch::{Format, Watching};
 use crate::registrar::Binding;
 
-/// A question to the home of a user.
+/// A question to the home of a user or of a conference, or to every shard.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Question {
+    /// One conference, with its members.
+    Conference(ConferenceId),
+    /// The conferences of the shard; every shard is asked, and the answers are
+    /// [put together](ConferenceList::merge).
+    Conferences,
     /// His contact list.
     Contacts(Aor),
+    /// An order: the conference ends for all.
+    EndConference(ConferenceId),
     /// His presence document, and what a watcher would see of it.
     Presence {
         /// The user.
@@ -33,11 +41,22 @@ pub enum Question {
 }
 
 impl Question {
-    /// Whose home is asked.
-    pub fn user(&self) -> &Aor {
+    /// The shard that is asked, of `shards`; `None` for every one.
+    pub fn home(&self, shards: u16) -> Option<ShardId> {
         match self {
-            Question::Contacts(user) | Question::Presence { user, .. } => user,
-            Question::Watchers(user) => user,
+            Question::Conference(id) | Question::EndConference(id) => Some(id.home(shards)),
+            Question::Conferences => None,
+            Question::Contacts(user) | Question::Presence { user, .. } => Some(user.home(shards)),
+            Question::Watchers(user) => Some(user.home(shards)),
+        }
+    }
+
+    /// The user it is about.
+    pub fn user(&self) -> Option<&Aor> {
+        match self {
+            Question::Contacts(user) | Question::Presence { user, .. } => Some(user),
+            Question::Watchers(user) => Some(user),
+            Question::Conference(_) | Question::Conferences | Question::EndConference(_) => None,
         }
     }
 }
@@ -45,8 +64,19 @@ impl Question {
 /// The answer to a [`Question`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
+    /// To [`Question::Conference`].
+    Conference(Box<ConferenceStanding>),
+    /// To [`Question::EndConference`]: it is over.
+    ConferenceEnded,
+    /// To the same: it is over, but the store cannot forget it now, so that it is there again after
+    /// the next start.
+    ConferenceStays,
+    /// To [`Question::Conferences`].
+    Conferences(ConferenceList),
     /// To [`Question::Contacts`].
     Contacts(Contacts),
+    /// There is no such conference.
+    NoSuchConference,
     /// The user is not in the directory.
     NoSuchUser,
     /// To [`Question::Presence`].

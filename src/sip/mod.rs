@@ -6,6 +6,7 @@ pub mod client_transaction;
 pub mod dialog;
 pub mod fork;
 mod kind;
+pub mod own_dialog;
 pub mod server_transaction;
 pub mod subscription;
 pub mod transaction_key;

@@ -1,24 +1,19 @@
 //! The dialog of a subscription as the notifier keeps it (RFC 6665 section 4.2; MS-SIP for
 //! BENOTIFY, which is a NOTIFY that nobody answers).
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 
 use super::dialog::DialogHash;
+use super::own_dialog::OwnDialog;
 use crate::base::time::{Deadline, Now};
 use crate::wire::mime::multipart::Written;
-use crate::wire::sip::write::{self, Writer};
-use crate::wire::sip::{Error, HeaderName, Message, Method, NameAddr};
+use crate::wire::sip::write::Writer;
+use crate::wire::sip::{Error, HeaderName, Message, Method};
 
-/// A subscription's dialog: what its notifications have in common, and both sequence numbers.
+/// A subscription's dialog, and how long it lasts.
 #[derive(Debug)]
 pub struct Subscription {
-    /// Start line of every notification but for its method; then the lines they have in common,
-    /// each with its CRLF: Max-Forwards, From, To, Call-ID, Contact and Event.
-    text: Box<[u8]>,
-    start_len: u32,
-    id: DialogHash,
-    local_cseq: u32,
-    remote_cseq: u32,
+    dialog: OwnDialog,
     expires_at: Deadline,
 }
 
@@ -41,69 +36,32 @@ impl Subscription {
         contact: &str,
         expires_at: Deadline,
     ) -> Result<Self, Error> {
-        let call_id = request.call_id()?;
-        let from_tag = request.from_tag().ok_or(Error::NameAddr)?;
-        let target = request.contacts().next().ok_or(Error::NameAddr)??.uri;
-        let (from, to) = (request.header(HeaderName::From), request.header(HeaderName::To));
-        let (from, to) = (from.ok_or(Error::NameAddr)?, to.ok_or(Error::NameAddr)?);
-        let mut our_end = BytesMut::with_capacity(to.len() + tag.len() + 5);
-        our_end.put_slice(to);
-        if request.to_tag().is_none() {
-            our_end.put_slice(b";tag=");
-            our_end.put_slice(tag);
-        }
-        let mut text = BytesMut::with_capacity(512);
-        write::request(&mut text, "", target).end();
-        let start_len = text.len() as u32;
-        write::lines(&mut text)
-            .line("Max-Forwards", "70")
-            .line("From", &our_end)
-            .line("To", from)
-            .line("Call-ID", call_id)
-            .line_fmt("Contact", format_args!("<{contact}>"))
-            .line("Event", request.header(HeaderName::Event).unwrap_or_default())
-            .end();
-        let tag = request.to_tag().unwrap_or(tag);
-        Ok(Subscription {
-            text: text.as_ref().into(),
-            start_len,
-            id: DialogHash::of(hasher, call_id, from_tag, tag),
-            local_cseq: 0,
-            remote_cseq: request.cseq()?.number,
-            expires_at,
-        })
+        let event = request.header(HeaderName::Event).unwrap_or_default();
+        let dialog = OwnDialog::new(hasher, request, tag, contact, |writer| {
+            writer.line("Event", event).end();
+        })?;
+        Ok(Subscription { dialog, expires_at })
     }
 
     /// True if a request with this identifier is of this dialog.
     pub fn is(&self, id: DialogHash) -> bool {
-        self.id == id
+        self.dialog.id() == id
     }
 
     /// Our tag.
     pub fn tag(&self) -> &[u8] {
-        NameAddr::parse(self.line(b"From: ")).ok().and_then(|from| from.tag()).unwrap_or_default()
+        self.dialog.tag()
     }
 
     /// Length of the start line of a notification by `method`: our Via follows it.
     pub fn start_line_len(&self, method: Method) -> usize {
-        method.as_str().len() + self.start_len as usize
-    }
-
-    /// The value of one of the lines all notifications have in common.
-    fn line(&self, name: &[u8]) -> &[u8] {
-        let lines = self.text.get(self.start_len as usize..).unwrap_or_default();
-        let line = lines.split(|octet| *octet == b'\n').find_map(|line| line.strip_prefix(name));
-        line.map_or(&[], |line| line.strip_suffix(b"\r").unwrap_or(line))
+        self.dialog.start_line_len(method)
     }
 
     /// Takes note of a request of the subscriber; false when it is out of order (RFC 3261 section
     /// 12.2.2).
     pub fn order(&mut self, cseq: u32) -> bool {
-        let next = cseq > self.remote_cseq;
-        if next {
-            self.remote_cseq = cseq;
-        }
-        next
+        self.dialog.order(cseq)
     }
 
     /// The subscriber extended it.
@@ -124,8 +82,7 @@ impl Subscription {
 
     /// The number of the next notification. Also that of one carried by the answer to SUBSCRIBE.
     pub fn next_cseq(&mut self) -> u32 {
-        self.local_cseq = self.local_cseq.saturating_add(1);
-        self.local_cseq
+        self.dialog.next_cseq()
     }
 
     /// Writes the next notification up to its content; `via` is our Via line with its CRLF.
@@ -137,24 +94,18 @@ impl Subscription {
         via: &[u8],
         standing: Standing,
     ) -> (Writer<'o>, u32) {
-        let cseq = self.next_cseq();
-        let suffix = if method == Method::Benotify { " BENOTIFY" } else { " NOTIFY" };
-        let (start, lines) =
-            self.text.split_at_checked(self.start_len as usize).unwrap_or_default();
-        out.put_slice(method.as_str().as_bytes());
-        out.put_slice(start);
-        let writer = write::lines(out).raw(via).raw(lines).line_number("CSeq", "", cseq, suffix);
+        let (writer, cseq) = self.dialog.request(out, method, via);
         (standing.write(writer), cseq)
     }
 
     /// Octets of text that are kept of it.
     pub fn octets(&self) -> usize {
-        self.text.len()
+        self.dialog.octets()
     }
 
     /// The Call-ID, hashed by the caller for the stamp of a request in flight.
     pub fn call_id(&self) -> &[u8] {
-        self.line(b"Call-ID: ")
+        self.dialog.call_id()
     }
 }
 

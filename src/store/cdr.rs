@@ -4,17 +4,32 @@ use std::ops::ControlFlow;
 
 use rusqlite::{Connection, Row, params};
 
+use super::conference_cdr;
 use super::database::Database;
 use super::error::{Fault, StoreError};
-use crate::records::{Cdr, End, Ended, Ending, Kind, Record, RecordId, Started};
+use crate::records::{Cdr, End, Ended, Ending, KeptRecord, Kind, Record, RecordId, Started};
 
 const COLUMNS: &str = "SELECT id, kind, caller, callee, start_unix_ms, bridged, end_unix_ms, \
                        messages_from_caller, messages_from_callee, ending, status FROM cdr";
 
+/// The columns of a conference in the places of those of a conversation, so that one statement
+/// reads both in their order.
+const CONFERENCE_COLUMNS: &str = "SELECT id, 'conference', organiser, conference, start_unix_ms, scheduled, end_unix_ms, \
+     messages, peak, ending, subject FROM conference_cdr";
+
+/// Names begin with a start, so the newest row of each table is found at once.
+const LAST_SIGN_OF_LIFE: &str =
+    "SELECT max(coalesce((SELECT start_unix_ms FROM cdr ORDER BY id DESC LIMIT 1), 0),
+     coalesce((SELECT start_unix_ms FROM conference_cdr ORDER BY id DESC LIMIT 1), 0),
+     coalesce((SELECT start_unix_ms FROM conference_visit ORDER BY id DESC LIMIT 1), 0))";
+
+/// The kind of a conference in [`CONFERENCE_COLUMNS`].
+const CONFERENCE: &str = "conference";
+
 /// Which records are wanted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CdrQuery {
-    /// Only those with this address-of-record on either side.
+    /// Only those with this address-of-record on either side, and conferences he made or was in.
     pub user: Option<String>,
     /// Only those that started then or later; milliseconds since the Unix epoch.
     pub since_unix_ms: u64,
@@ -28,13 +43,13 @@ impl Database {
     pub fn for_each_cdr(
         &self,
         query: &CdrQuery,
-        each: impl FnMut(Cdr) -> ControlFlow<()>,
+        each: impl FnMut(KeptRecord) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
         Ok(read(&self.connection, query, each).map_err(Fault::from)?)
     }
 
     /// The records that `query` wants, in the order of their start, all in memory.
-    pub fn cdrs(&self, query: &CdrQuery) -> Result<Vec<Cdr>, StoreError> {
+    pub fn cdrs(&self, query: &CdrQuery) -> Result<Vec<KeptRecord>, StoreError> {
         let mut cdrs = Vec::new();
         self.for_each_cdr(query, |cdr| {
             cdrs.push(cdr);
@@ -44,18 +59,19 @@ impl Database {
     }
 
     /// Ends the records that a server left open when it died. When they really ended nobody knows:
-    /// they get the start of the newest record, the last sign of life of that server. Returns how
-    /// many there were.
+    /// they get the start of the newest record or visit, the last sign of life of that server.
+    /// Returns how many records there were.
     pub(super) fn end_lost_cdrs(&mut self) -> Result<usize, Fault> {
         let transaction = self.begin()?;
-        let ended = transaction.execute(
+        let unix_ms: i64 = transaction.query_row(LAST_SIGN_OF_LIFE, (), |row| row.get(0))?;
+        let conversations = transaction.execute(
             "UPDATE cdr SET ending = ?1, messages_from_caller = 0, messages_from_callee = 0,
-             end_unix_ms = (SELECT start_unix_ms FROM cdr ORDER BY id DESC LIMIT 1)
-             WHERE ending IS NULL",
-            [Ending::ServerLost.name()],
+             end_unix_ms = ?2 WHERE ending IS NULL",
+            params![Ending::ServerLost.name(), unix_ms],
         )?;
+        let conferences = conference_cdr::end_lost(&transaction, unix_ms)?;
         transaction.commit()?;
-        Ok(ended)
+        Ok(conversations + conferences)
     }
 }
 
@@ -65,6 +81,10 @@ pub fn apply(connection: &Connection, record: &Record) -> rusqlite::Result<bool>
     let affected = match record {
         Record::Started(started) => insert(connection, started),
         Record::Ended(ended) => update(connection, ended),
+        Record::ConferenceStarted(started) => conference_cdr::start(connection, started),
+        Record::ConferenceEntered(entered) => conference_cdr::enter(connection, entered),
+        Record::ConferenceDeparted(departed) => conference_cdr::depart(connection, departed),
+        Record::ConferenceEnded(ended) => conference_cdr::end(connection, ended),
     }?;
     Ok(affected > 0)
 }
@@ -107,7 +127,7 @@ fn update(connection: &Connection, ended: &Ended) -> rusqlite::Result<usize> {
 fn read(
     connection: &Connection,
     query: &CdrQuery,
-    mut each: impl FnMut(Cdr) -> ControlFlow<()>,
+    mut each: impl FnMut(KeptRecord) -> ControlFlow<()>,
 ) -> rusqlite::Result<()> {
     let mut statement = connection.prepare_cached(&select(query))?;
     statement.raw_bind_parameter(1, &query.user)?;
@@ -117,7 +137,11 @@ fn read(
     }
     let mut rows = statement.raw_query();
     while let Some(row) = rows.next()? {
-        if each(cdr(row)?).is_break() {
+        let record = match row.get_ref(1)?.as_str()? {
+            CONFERENCE => KeptRecord::Conference(conference_cdr::cdr(connection, row)?),
+            kind => KeptRecord::Conversation(cdr(row, kind)?),
+        };
+        if each(record).is_break() {
             break;
         }
     }
@@ -131,9 +155,16 @@ pub(super) fn select(query: &CdrQuery) -> String {
         // counts as caller.
         Some(_) => format!(
             "{COLUMNS} WHERE caller = ?1 AND id >= ?2 \
-             UNION ALL {COLUMNS} WHERE callee = ?1 AND caller <> ?1 AND id >= ?2 ORDER BY id"
+             UNION ALL {COLUMNS} WHERE callee = ?1 AND caller <> ?1 AND id >= ?2 \
+             UNION ALL {CONFERENCE_COLUMNS} WHERE id IN ( \
+                 SELECT id FROM conference_cdr WHERE organiser = ?1 AND id >= ?2 UNION ALL \
+                 SELECT cdr FROM conference_visit WHERE member = ?1 AND cdr >= ?2 \
+             ) ORDER BY id"
         ),
-        None => format!("{COLUMNS} WHERE ?1 IS NULL AND id >= ?2 ORDER BY id"),
+        None => format!(
+            "{COLUMNS} WHERE ?1 IS NULL AND id >= ?2 \
+             UNION ALL {CONFERENCE_COLUMNS} WHERE id >= ?2 ORDER BY id"
+        ),
     };
     match query.rows_max {
         Some(_) => format!("SELECT * FROM ({all} DESC LIMIT ?3) ORDER BY id"),
@@ -141,8 +172,7 @@ pub(super) fn select(query: &CdrQuery) -> String {
     }
 }
 
-fn cdr(row: &Row<'_>) -> rusqlite::Result<Cdr> {
-    let kind: String = row.get(1)?;
+fn cdr(row: &Row<'_>, kind: &str) -> rusqlite::Result<Cdr> {
     let ending: Option<String> = row.get(9)?;
     let end = match ending {
         None => None,
@@ -155,7 +185,7 @@ fn cdr(row: &Row<'_>) -> rusqlite::Result<Cdr> {
     };
     Ok(Cdr {
         id: RecordId::from_bytes(row.get(0)?),
-        kind: Kind::from_name(&kind).ok_or_else(|| unknown(1))?,
+        kind: Kind::from_name(kind).ok_or_else(|| unknown(1))?,
         caller: row.get(2)?,
         callee: row.get(3)?,
         start_unix_ms: unsigned(row, 4)?,
@@ -165,16 +195,16 @@ fn cdr(row: &Row<'_>) -> rusqlite::Result<Cdr> {
 }
 
 /// A word in `column` that this program never wrote.
-fn unknown(column: usize) -> rusqlite::Error {
+pub(super) fn unknown(column: usize) -> rusqlite::Error {
     let error = "unknown word".into();
     rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, error)
 }
 
 /// SQLite's integers are signed; a count or a time beyond them is not real.
-fn signed(value: u64) -> i64 {
+pub(super) fn signed(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
-fn unsigned(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+pub(super) fn unsigned(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
     Ok(u64::try_from(row.get::<_, i64>(column)?).unwrap_or(0))
 }

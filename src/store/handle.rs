@@ -12,13 +12,13 @@ use super::database::Database;
 use super::error::StoreError;
 use super::folder::Lock;
 use super::receipt::Receipt;
-use super::request::{Answer, Reply, Request, UserChange};
+use super::request::{Answer, Keep, Reply, Request, UserChange};
 use super::users::UserChanges;
 use super::writer::{Queues, Writer};
 use crate::base::limits::Limits;
 use crate::metrics::store::StoreCounters;
-use crate::records::{Cdr, Record};
-use crate::shard::durable::{NotWritten, Write};
+use crate::records::{KeptRecord, Record};
+use crate::shard::durable::{ConferenceWrite, NotWritten, Write};
 
 /// The server's store: its thread and its hold on the data folder. Drop it last.
 #[derive(Debug)]
@@ -109,7 +109,7 @@ impl Drop for Store {
 #[derive(Clone, Debug)]
 pub struct StoreHandle {
     records: Sender<Record>,
-    writes: Sender<(Write, Receipt)>,
+    writes: Sender<(Keep, Receipt)>,
     requests: Sender<Request>,
     shared: Arc<Shared>,
     writes_max: usize,
@@ -134,6 +134,15 @@ impl StoreHandle {
     /// Hands rows of a user over; never blocks. `receipt` is answered once they are durable, or at
     /// once when there is no room for them.
     pub fn write(&self, write: Write, receipt: Receipt) {
+        self.keep(Keep::User(write), receipt);
+    }
+
+    /// Hands the row of a scheduled conference over, as [`write`](Self::write) does those of a user.
+    pub fn write_conference(&self, write: ConferenceWrite, receipt: Receipt) {
+        self.keep(Keep::Conference(write), receipt);
+    }
+
+    fn keep(&self, write: Keep, receipt: Receipt) {
         // Cores that look at the same time may put one each beyond the bound.
         if self.writes.len() >= self.writes_max {
             return receipt.answer(Err(NotWritten::Full));
@@ -160,7 +169,7 @@ impl StoreHandle {
     }
 
     /// Asks for records, at most `cdr_query_rows_max`, the newest.
-    pub fn cdrs(&self, mut query: CdrQuery) -> Result<Reply<Vec<Cdr>>, StoreError> {
+    pub fn cdrs(&self, mut query: CdrQuery) -> Result<Reply<Vec<KeptRecord>>, StoreError> {
         let bound = self.cdr_query_rows_max;
         query.rows_max = Some(query.rows_max.map_or(bound, |rows| rows.min(bound)));
         self.ask(|answer| Request::Cdrs(query, answer))

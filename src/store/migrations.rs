@@ -128,6 +128,49 @@ const STEPS: &[&str] = &[
         acknowledged INTEGER NOT NULL,
         PRIMARY KEY (owner, address)
     ) STRICT, WITHOUT ROWID;",
+    // A conference that is kept goes with who made it; its record, and the visits in it, stay.
+    // The name of a visit begins with its start, as that of a record does.
+    "CREATE TABLE conference (
+        id TEXT PRIMARY KEY NOT NULL,
+        organiser TEXT NOT NULL REFERENCES user (aor) ON DELETE CASCADE,
+        organiser_name TEXT NOT NULL,
+        subject TEXT NOT NULL,
+        admission TEXT NOT NULL,
+        lobby INTEGER NOT NULL,
+        locked INTEGER NOT NULL,
+        expires_unix_ms INTEGER NOT NULL,
+        invited TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX conference_by_organiser ON conference (organiser);
+
+    CREATE TABLE conference_cdr (
+        id BLOB PRIMARY KEY NOT NULL,
+        conference TEXT NOT NULL,
+        organiser TEXT NOT NULL,
+        subject TEXT NOT NULL,
+        scheduled INTEGER NOT NULL,
+        start_unix_ms INTEGER NOT NULL,
+        end_unix_ms INTEGER,
+        messages INTEGER,
+        peak INTEGER,
+        ending TEXT
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX conference_cdr_by_organiser ON conference_cdr (organiser);
+    CREATE INDEX conference_cdr_open ON conference_cdr (id) WHERE ending IS NULL;
+
+    CREATE TABLE conference_visit (
+        id BLOB PRIMARY KEY NOT NULL,
+        cdr BLOB NOT NULL REFERENCES conference_cdr (id) ON DELETE CASCADE,
+        member TEXT NOT NULL,
+        role TEXT NOT NULL,
+        start_unix_ms INTEGER NOT NULL,
+        end_unix_ms INTEGER,
+        messages INTEGER,
+        parting TEXT
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX conference_visit_by_cdr ON conference_visit (cdr);
+    CREATE INDEX conference_visit_by_member ON conference_visit (member, cdr);
+    CREATE INDEX conference_visit_open ON conference_visit (id) WHERE parting IS NULL;",
 ];
 
 /// The schema version this program writes.

@@ -16,6 +16,8 @@
 //! knows.
 
 mod cdr;
+mod conference_cdr;
+mod conferences;
 mod contacts;
 mod database;
 mod durable;

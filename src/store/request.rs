@@ -10,7 +10,8 @@ use super::cdr::CdrQuery;
 use super::error::StoreError;
 use super::users::UserChanges;
 use crate::directory::User;
-use crate::records::Cdr;
+use crate::records::KeptRecord;
+use crate::shard::durable::{ConferenceWrite, Write};
 
 /// A change of one user.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,12 +28,31 @@ pub enum UserChange {
     Update(User),
 }
 
+/// What a shard has the store keep.
+#[derive(Debug)]
+pub enum Keep {
+    /// A scheduled conference.
+    Conference(ConferenceWrite),
+    /// Rows of a user.
+    User(Write),
+}
+
+impl Keep {
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        match self {
+            Keep::Conference(_) => 1,
+            Keep::User(write) => write.rows.len(),
+        }
+    }
+}
+
 /// A request to the store's thread. Each carries the way back.
 #[derive(Debug)]
 pub enum Request {
     Change(Box<UserChange>, Answer<()>),
     UsersSince(u64, Answer<Option<UserChanges>>),
-    Cdrs(CdrQuery, Answer<Vec<Cdr>>),
+    Cdrs(CdrQuery, Answer<Vec<KeptRecord>>),
     Flush(Answer<()>),
     Stop(Answer<()>),
 }

@@ -14,7 +14,7 @@ use super::Database;
 use crate::base::limits::Limits;
 use crate::base::seed::Seed;
 use crate::directory::User;
-use crate::records::{Cdr, End, Ended, Ending, Kind, Record, RecordId, Started};
+use crate::records::{Cdr, End, Ended, Ending, KeptRecord, Kind, Record, RecordId, Started};
 
 /// Wait for another writer: long enough that only a deadlock fails a test.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -80,5 +80,14 @@ fn both(n: u64) -> [Record; 2] {
 }
 
 fn cdrs(database: &Database) -> Vec<Cdr> {
-    database.cdrs(&super::CdrQuery::default()).unwrap()
+    conversations(database.cdrs(&super::CdrQuery::default()).unwrap())
+}
+
+/// Those of `records` that are of conversations.
+fn conversations(records: Vec<KeptRecord>) -> Vec<Cdr> {
+    let conversation = |record| match record {
+        KeptRecord::Conference(_) => None,
+        KeptRecord::Conversation(cdr) => Some(cdr),
+    };
+    records.into_iter().filter_map(conversation).collect()
 }

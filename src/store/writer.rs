@@ -10,20 +10,20 @@ use super::database::Database;
 use super::error::{Fault, StoreError};
 use super::handle::Shared;
 use super::receipt::Receipt;
-use super::request::{Answer, Request, UserChange};
-use super::{cdr, durable, users};
+use super::request::{Answer, Keep, Request, UserChange};
+use super::{cdr, conferences, durable, users};
 use crate::base::limits::Limits;
 use crate::metrics::store::{Alarm, StoreCounters};
 use crate::records::Record;
-use crate::shard::durable::{NotWritten, Write};
+use crate::shard::durable::NotWritten;
 
 /// What feeds the store.
 #[derive(Debug)]
 pub struct Queues {
     /// Call detail records.
     pub records: Receiver<Record>,
-    /// Rows of users.
-    pub writes: Receiver<(Write, Receipt)>,
+    /// Rows of users and conferences.
+    pub writes: Receiver<(Keep, Receipt)>,
     /// All else.
     pub requests: Receiver<Request>,
 }
@@ -39,9 +39,9 @@ pub struct Writer {
     retry_time: Duration,
     /// Rows of the next commit; kept when it fails, and then no more are taken.
     pending: Vec<Record>,
-    /// Rows of users for the next commit, answered whatever becomes of it; none while a fault
+    /// Rows of users and conferences for the next commit, answered whatever becomes of it; none while a fault
     /// stands.
-    writes: Vec<(Write, Receipt)>,
+    writes: Vec<(Keep, Receipt)>,
     /// Rows in them.
     rows_written: usize,
     changes: Vec<(Box<UserChange>, Answer<()>)>,
@@ -56,7 +56,7 @@ pub struct Writer {
 enum Event {
     Due,
     Record(Record),
-    Write(Write, Receipt),
+    Write(Keep, Receipt),
     Request(Request),
     /// Every handle is gone.
     Orphaned,
@@ -177,13 +177,13 @@ impl Writer {
         self.arm(self.commit_time_max);
     }
 
-    /// Takes rows of a user. While a fault stands they are refused at once: somebody waits for the
+    /// Takes rows of a user or a conference. While a fault stands they are refused at once: somebody waits for the
     /// answer, and the retry of the rest tells when writing works again.
-    fn take(&mut self, write: Write, receipt: Receipt) {
+    fn take(&mut self, write: Keep, receipt: Receipt) {
         if self.fault.is_some() {
             return receipt.answer(Err(NotWritten::Failing));
         }
-        self.rows_written += write.rows.len();
+        self.rows_written += write.len();
         self.writes.push((write, receipt));
     }
 
@@ -210,7 +210,7 @@ impl Writer {
         }
     }
 
-    /// Commits what waits. Changes and rows of users are answered either way; records are kept
+    /// Commits what waits. Changes, and rows of users and conferences, are answered either way; records are kept
     /// when the database refuses, and tried again.
     fn commit(&mut self) {
         self.due = None;
@@ -291,7 +291,7 @@ fn write(
     database: &mut Database,
     records: &[Record],
     changes: &[(Box<UserChange>, Answer<()>)],
-    writes: &[(Write, Receipt)],
+    writes: &[(Keep, Receipt)],
 ) -> Result<Written, Fault> {
     let outcomes = Vec::with_capacity(changes.len());
     let mut written = Written { strays: 0, outcomes, receipts: Vec::with_capacity(writes.len()) };
@@ -309,7 +309,10 @@ fn write(
         written.outcomes.push(users::apply(&transaction, change)?);
     }
     for (write, _) in writes {
-        written.receipts.push(durable::apply(&transaction, write)?);
+        written.receipts.push(match write {
+            Keep::Conference(write) => conferences::apply(&transaction, write)?,
+            Keep::User(write) => durable::apply(&transaction, write)?,
+        });
     }
     transaction.commit()?;
     Ok(written)

@@ -188,6 +188,10 @@ impl Net {
                 self.handle(home, Input::Control(Control::PutRows(aor.clone(), rows)));
             }
         }
+        for conference in self.shelf.conferences() {
+            let home = conference.id.home(self.shards()).0;
+            self.handle(home, Input::Control(Control::PutConference(Box::new(conference))));
+        }
         self.settle();
     }
 
@@ -202,7 +206,7 @@ impl Net {
     /// The same; what is on its way stays there.
     #[track_caller]
     pub fn inquire_now(&mut self, question: Question) -> Answer {
-        let home = question.user().home(self.shards()).0;
+        let home = question.home(self.shards()).expect("a question to one shard").0;
         let ticket = Slot { index: self.answers.len() as u32, generation: 1 };
         self.handle(home, Input::Control(Control::Ask { ticket, question }));
         let (answered, answer) = self.answers.last().expect("an answer").clone();
@@ -473,6 +477,7 @@ impl Net {
             }
             Output::Record(record) => self.records.push(record),
             Output::Write(write) => self.shelf.take(id, write),
+            Output::WriteConference(write) => self.shelf.take_conference(id, write),
         }
     }
 
@@ -498,6 +503,10 @@ impl Net {
             match record {
                 Record::Started(record) => started.push(record),
                 Record::Ended(record) => ended.push(record),
+                Record::ConferenceStarted(_)
+                | Record::ConferenceEntered(_)
+                | Record::ConferenceDeparted(_)
+                | Record::ConferenceEnded(_) => {}
             }
         }
         (started, ended)

@@ -3,25 +3,33 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use mynah::base::aor::Aor;
-use mynah::base::ids::Slot;
+use mynah::base::ids::{ConferenceId, Slot};
 use mynah::contacts;
+use mynah::immcu::conference::Description;
 use mynah::presence::category::Category;
 use mynah::presence::container::ContainerId;
 use mynah::presence::publication::Key;
 use mynah::presence::row;
-use mynah::shard::durable::{NotWritten, Rows, Write};
+use mynah::shard::durable::{ConferenceWrite, NotWritten, Rows, Write};
 
-/// Rows of users, and the writes of shards that are not answered.
+/// Rows of users, conferences, and the writes of shards that are not answered.
 #[derive(Default)]
 pub struct Shelf {
     kept: BTreeMap<Aor, Kept>,
-    waiting: VecDeque<(u16, Write)>,
+    conferences: BTreeMap<ConferenceId, Description>,
+    waiting: VecDeque<(u16, Waiting)>,
     /// All that was ever written, in order.
     pub log: Vec<(Aor, Rows)>,
     /// Writes wait until the test has them answered one by one.
     pub held: bool,
     /// Every write fails so.
     pub fails: Option<NotWritten>,
+}
+
+/// A write that is not answered.
+enum Waiting {
+    Conference(ConferenceWrite),
+    User(Write),
 }
 
 /// What is kept of one user, by key.
@@ -42,7 +50,12 @@ pub type Answered = (u16, Slot, Result<(), NotWritten>);
 impl Shelf {
     /// A shard writes.
     pub fn take(&mut self, shard: u16, write: Write) {
-        self.waiting.push_back((shard, write));
+        self.waiting.push_back((shard, Waiting::User(write)));
+    }
+
+    /// A shard writes a conference.
+    pub fn take_conference(&mut self, shard: u16, write: ConferenceWrite) {
+        self.waiting.push_back((shard, Waiting::Conference(write)));
     }
 
     /// Number of writes that are not answered.
@@ -53,31 +66,44 @@ impl Shelf {
     /// Answers the oldest write; `is_user` says who is in the directory.
     pub fn answer(&mut self, is_user: impl Fn(&Aor) -> bool) -> Option<Answered> {
         let (shard, write) = self.waiting.pop_front()?;
+        let is_known = write.owner().is_none_or(is_user);
+        let ticket = write.ticket();
         let result = match self.fails {
             Some(why) => Err(why),
-            None if !is_user(&write.aor) => Err(NotWritten::NoSuchUser),
+            None if !is_known => Err(NotWritten::NoSuchUser),
             None => {
-                self.keep(write.aor, write.rows);
+                self.keep(write);
                 Ok(())
             }
         };
-        Some((shard, write.ticket, result))
+        Some((shard, ticket, result))
     }
 
     /// The user is gone, and all that was kept of him.
     pub fn remove(&mut self, aor: &Aor) {
         self.kept.remove(aor);
+        self.conferences.retain(|_, conference| conference.organiser != *aor);
     }
 
-    fn keep(&mut self, aor: Aor, rows: Rows) {
-        self.log.push((aor.clone(), rows.clone()));
-        self.kept.entry(aor).or_default().write(rows);
+    fn keep(&mut self, write: Waiting) {
+        match write {
+            Waiting::User(Write { aor, rows, .. }) => {
+                self.log.push((aor.clone(), rows.clone()));
+                self.kept.entry(aor).or_default().write(rows);
+            }
+            Waiting::Conference(ConferenceWrite { id, row: Some(description), .. }) => {
+                self.conferences.insert(id, *description);
+            }
+            Waiting::Conference(ConferenceWrite { id, row: None, .. }) => {
+                self.conferences.remove(&id);
+            }
+        }
     }
 
     /// Writes the oldest and is in no hurry to say so: the process dies before it hears.
     pub fn commit_unheard(&mut self) {
         if let Some((_, write)) = self.waiting.pop_front() {
-            self.keep(write.aor, write.rows);
+            self.keep(write);
         }
     }
 
@@ -89,6 +115,28 @@ impl Shelf {
     /// What is kept of a user, as a shard gets it at start.
     pub fn rows(&self, aor: &Aor) -> Vec<Rows> {
         self.kept.get(aor).map(Kept::rows).unwrap_or_default()
+    }
+
+    /// The conferences that are kept, as shards get them at start.
+    pub fn conferences(&self) -> Vec<Description> {
+        self.conferences.values().cloned().collect()
+    }
+}
+
+impl Waiting {
+    fn ticket(&self) -> Slot {
+        match self {
+            Waiting::Conference(write) => write.ticket,
+            Waiting::User(write) => write.ticket,
+        }
+    }
+
+    /// Who must be in the directory for it to be kept.
+    fn owner(&self) -> Option<&Aor> {
+        match self {
+            Waiting::Conference(write) => write.row.as_ref().map(|row| &row.organiser),
+            Waiting::User(write) => Some(&write.aor),
+        }
     }
 }
 

@@ -91,6 +91,10 @@ impl Oracle {
         let mut counts: BTreeMap<(String, String), u64> = BTreeMap::new();
         for record in records {
             match record {
+                Record::ConferenceStarted(_)
+                | Record::ConferenceEntered(_)
+                | Record::ConferenceDeparted(_)
+                | Record::ConferenceEnded(_) => {}
                 Record::Started(started) => {
                     assert!(!closed.contains(&started.id), "{started:?} starts after its end");
                     let twice = open.insert(started.id, started);

@@ -110,7 +110,7 @@ pub enum Relation {
 }
 
 /// Where a member is reached.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reach {
     /// A dialog of his.
     Leg(LegId),

@@ -8,15 +8,30 @@
 //! |---|---|
 //! | `description` | what the organiser lays down |
 //! | `input`, `output` | the verbs |
-//! | `member` | who is in, and with which legs |
+//! | `admission` | who may join, and as what |
+//! | `member`, `roster` | who is in, and with which legs |
+//! | `allowance` | how much a member may say in the time |
 //! | `recipients` | the legs of each core that a message goes to |
-//! | `recent` | what was said of late: for those who join, and for delivery reports |
+//! | `recent` | what was said of late, for those who join |
+//! | `reports` | who is told that something did not arrive |
+//! | `watchers` | who is told of the roster |
 //! | `machine` | the conference itself |
 
+mod admission;
+mod allowance;
 pub mod description;
 pub mod input;
+pub mod machine;
+pub mod member;
 pub mod output;
+mod recent;
+mod recipients;
+mod reports;
+mod roster;
+mod watchers;
 
 pub use description::{Admission, Description, Role};
 pub use input::{Accepts, Command, Input, Join, Leaving, LegKind, Reach, Relation};
+pub use machine::Conference;
+pub use member::{Leg, Member};
 pub use output::{Change, Ending, Output, Parting, Refusal, Speech};

@@ -8,6 +8,7 @@ use super::description::Role;
 use super::input::Reach;
 use crate::base::aor::Aor;
 use crate::base::ids::{ShardId, Slot, SubscriptionId};
+use crate::base::limits::Limit;
 
 /// One effect.
 #[derive(Clone, Debug)]
@@ -39,6 +40,8 @@ pub enum Output {
     Seen {
         /// The subscription.
         subscription: SubscriptionId,
+        /// Whose it is.
+        by: Aor,
     },
     /// Answer a watch: no.
     Unseen {
@@ -112,7 +115,9 @@ pub enum Output {
     },
     /// Tell the subscriptions what has changed.
     Tell {
-        /// The number of this state; rises by one for each such output.
+        /// The number of this state: one more than that of the last. What was not told has its
+        /// number too; and who is let in from the lobby is told all of the state that the others
+        /// are told the change of.
         version: u32,
         /// What has changed.
         change: Change,
@@ -170,7 +175,7 @@ pub struct Speech {
     /// Who said it.
     pub author: Aor,
     /// His name as others see it; may be empty.
-    pub name: Box<str>,
+    pub name: Arc<str>,
     /// Its Content-Type, parameters included.
     pub content_type: Bytes,
     /// What.
@@ -222,6 +227,29 @@ pub enum Refusal {
     TooFast,
     /// It is over.
     Ended,
+}
+
+impl Refusal {
+    /// The bound that was hit, if it was one.
+    pub const fn limit(self) -> Option<Limit> {
+        match self {
+            Refusal::Full => Some(Limit::ConferenceMembers),
+            Refusal::TooManyLegs => Some(Limit::ConferenceLegs),
+            Refusal::TooManyWatchers => Some(Limit::ConferenceWatchers),
+            Refusal::TooManyInvited => Some(Limit::ConferenceInvited),
+            Refusal::TooLong => Some(Limit::ConferenceMessageBytes),
+            Refusal::TooFast => Some(Limit::ConferenceRate),
+            Refusal::NotPresenter
+            | Refusal::Organiser
+            | Refusal::NoSuchMember
+            | Refusal::NotInvited
+            | Refusal::Locked
+            | Refusal::GuestsNotAllowed
+            | Refusal::InLobby
+            | Refusal::NotMember
+            | Refusal::Ended => None,
+        }
+    }
 }
 
 /// How a member has gone.

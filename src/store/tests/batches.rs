@@ -6,7 +6,7 @@ use crossbeam::channel::{self, Sender};
 use futures_lite::future::{block_on, poll_once};
 
 use super::super::handle::Shared;
-use super::super::request::{Reply, Request};
+use super::super::request::{Keep, Reply, Request};
 use super::super::writer::{Queues, Writer};
 use super::super::{CdrQuery, Full, Receipt, Store, StoreError, UserChange};
 use super::*;
@@ -17,7 +17,7 @@ use crate::shard::durable::Write;
 pub struct Bench {
     pub writer: Writer,
     pub records: Sender<Record>,
-    pub writes: Sender<(Write, Receipt)>,
+    pub writes: Sender<(Keep, Receipt)>,
     requests: Sender<Request>,
     shared: Arc<Shared>,
 }
@@ -38,6 +38,11 @@ impl Bench {
         let (answer, reply) = Reply::channel();
         self.requests.send(Request::Flush(answer)).unwrap();
         self.settle(reply)
+    }
+
+    /// Hands rows of a user over.
+    pub fn write(&self, (write, receipt): (Write, Receipt)) {
+        self.writes.send((Keep::User(write), receipt)).unwrap();
     }
 
     fn change(&self, change: UserChange) -> Reply<()> {

@@ -184,7 +184,7 @@ fn a_query_chooses_by_user_start_and_number() {
     let found = |user: Option<&str>, since_unix_ms, rows_max| {
         let query = CdrQuery { user: user.map(str::to_owned), since_unix_ms, rows_max };
         let number = |cdr: &Cdr| (cdr.start_unix_ms - EPOCH_MS) / 1000;
-        database.cdrs(&query).unwrap().iter().map(number).collect::<Vec<u64>>()
+        conversations(database.cdrs(&query).unwrap()).iter().map(number).collect::<Vec<u64>>()
     };
     assert_eq!(found(None, 0, None), (0..30).collect::<Vec<_>>());
     assert_eq!(found(None, EPOCH_MS + 27_000, None), [27, 28, 29]);

@@ -52,7 +52,7 @@ fn rows_are_durable_when_they_are_answered() {
     with_alice(folder.path());
     let mut bench = Bench::new(folder.path(), &limits());
     let shard = Arc::<Shard>::default();
-    (0..10).for_each(|n| bench.writes.send(nth(&shard, n)).unwrap());
+    (0..10).for_each(|n| bench.write(nth(&shard, n)));
     bench.records.send(Record::Started(started(1))).unwrap();
     bench.writer.step();
     assert_eq!(shard.answers(), []);
@@ -69,7 +69,7 @@ fn many_rows_are_committed_without_waiting() {
     with_alice(folder.path());
     let mut bench = Bench::new(folder.path(), &small(20, 1000));
     let shard = Arc::<Shard>::default();
-    (0..25).for_each(|n| bench.writes.send(nth(&shard, n)).unwrap());
+    (0..25).for_each(|n| bench.write(nth(&shard, n)));
     bench.writer.step();
     assert_eq!(shard.answers().len(), 10, "20 rows make a batch");
     bench.flush().unwrap();
@@ -82,11 +82,11 @@ fn a_write_for_nobody_does_not_take_its_batch_along() {
     with_alice(folder.path());
     let mut bench = Bench::new(folder.path(), &limits());
     let shard = Arc::<Shard>::default();
-    bench.writes.send(nth(&shard, 0)).unwrap();
+    bench.write(nth(&shard, 0));
     let nobody = write("nobody@example.test", Rows::Contacts(vec![Row::DeltaNumber(2)]));
     let ticket = Slot { index: 1, generation: 1 };
-    bench.writes.send((nobody, Receipt::new(ticket, shard.clone()))).unwrap();
-    bench.writes.send(nth(&shard, 2)).unwrap();
+    bench.write((nobody, Receipt::new(ticket, shard.clone())));
+    bench.write(nth(&shard, 2));
     bench.flush().unwrap();
     let answers = vec![(0, Ok(())), (1, Err(NotWritten::NoSuchUser)), (2, Ok(()))];
     assert_eq!(shard.answers(), answers);
@@ -106,7 +106,7 @@ fn a_full_disk_refuses_writes_at_once_until_it_recovers() {
     let used: i64 = connection.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
     pages(&bench, used);
     let shard = Arc::<Shard>::default();
-    (0..100).for_each(|n| bench.writes.send(nth(&shard, n)).unwrap());
+    (0..100).for_each(|n| bench.write(nth(&shard, n)));
     assert!(bench.flush().is_err());
     assert_eq!(bench.counters().alarm, Some(Alarm::DiskFull));
     let failing = |n| (n, Err(NotWritten::Failing));
@@ -114,7 +114,7 @@ fn a_full_disk_refuses_writes_at_once_until_it_recovers() {
     assert_eq!(kept(folder.path()), 0);
 
     // Nobody waits for a disk that is known to refuse.
-    bench.writes.send(nth(&shard, 100)).unwrap();
+    bench.write(nth(&shard, 100));
     while shard.answers().len() == 100 {
         bench.writer.step();
     }
@@ -124,7 +124,7 @@ fn a_full_disk_refuses_writes_at_once_until_it_recovers() {
     while bench.counters().alarm.is_some() {
         bench.writer.step();
     }
-    bench.writes.send(nth(&shard, 101)).unwrap();
+    bench.write(nth(&shard, 101));
     bench.flush().unwrap();
     assert_eq!(shard.answers().last(), Some(&(101, Ok(()))));
     assert_eq!(kept(folder.path()), 1);
@@ -184,9 +184,9 @@ fn no_end_of_the_thread_leaves_a_shard_waiting() {
     let limits = Limits { commit_time_max: Duration::from_secs(3600), ..limits() };
     let mut bench = Bench::new(folder.path(), &limits);
     let shard = Arc::<Shard>::default();
-    bench.writes.send(nth(&shard, 0)).unwrap();
+    bench.write(nth(&shard, 0));
     bench.writer.step();
-    bench.writes.send(nth(&shard, 1)).unwrap();
+    bench.write(nth(&shard, 1));
     let Bench { writer, .. } = bench;
     drop(writer);
     let stopped = |n| (n, Err(NotWritten::Stopped));

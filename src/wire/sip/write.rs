@@ -8,6 +8,7 @@ use bytes::{BufMut, BytesMut};
 use super::header::HeaderName;
 use super::list::{self, List};
 use super::message::Message;
+use super::method::Method;
 use super::octets;
 use super::status;
 use super::via::Via;
@@ -135,6 +136,16 @@ impl Writer<'_> {
         self
     }
 
+    /// Adds the CSeq line.
+    pub fn cseq(mut self, number: u32, method: Method) -> Self {
+        self.name("CSeq");
+        put_decimal(self.out, number);
+        self.put(b" ");
+        self.put(method.as_str().as_bytes());
+        self.put(b"\r\n");
+        self
+    }
+
     /// Adds whole header lines, each with its CRLF, as they are: for text the server made.
     pub fn raw(mut self, lines: &[u8]) -> Self {
         debug_assert!(lines.is_empty() || lines.ends_with(b"\r\n"));
@@ -151,9 +162,14 @@ impl Writer<'_> {
     }
 
     /// Ends a message with a body.
-    pub fn body(mut self, content_type: &str, body: &[u8]) {
+    pub fn body(self, content_type: &str, body: &[u8]) {
+        self.content(content_type.as_bytes(), body);
+    }
+
+    /// Ends a message with a body whose type somebody else wrote.
+    pub fn content(mut self, content_type: &[u8], body: &[u8]) {
         self.name("Content-Type");
-        self.clean(content_type.as_bytes());
+        self.clean(content_type);
         self.put(b"\r\n");
         put_content_length(self.out, body.len());
         self.put(b"\r\n");
