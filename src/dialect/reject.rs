@@ -149,6 +149,29 @@ rejects! {
     ContactTooLong 413 52078 "The contact or group is too long";
     /// A provisioning request that cannot be read.
     BadProvisioning 400 52079 "The provisioning request cannot be read";
+
+    /// A link that the policy of the sender does not allow.
+    LinkBlocked 606 52101 "The message contains a link, which is not allowed";
+    /// A file that the policy of the sender does not allow.
+    FileBlocked 606 52102 "The message names a file of a kind that is not allowed";
+    /// More links than a message may have.
+    TooManyLinks 606 52103 "The message contains too many links";
+    /// A message that cannot be looked through for what the policy does not allow.
+    Unfilterable 606 52104 "The message is of a form that is not allowed";
+    /// A message that is too long with what the policy puts before it.
+    FilteredTooLong 413 52105 "The message is too long for the notice it must carry";
+    /// A client that the policy of the user does not let in.
+    ClientBlocked 403 52106 "This client or its version is not allowed";
+}
+
+impl Reject {
+    /// True for what is refused because of what a message says.
+    pub const fn is_content_policy(self) -> bool {
+        matches!(
+            self,
+            Reject::FileBlocked | Reject::LinkBlocked | Reject::TooManyLinks | Reject::Unfilterable
+        )
+    }
 }
 
 /// A refusal, and the bound that was hit if it was for one.

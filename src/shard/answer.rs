@@ -85,6 +85,7 @@ impl Shard {
                 Some(Dialect::Ms) | None => ms::diagnostics(writer, reject, reason, &source),
             };
             let writer = match dialect {
+                _ if reject.is_content_policy() => simple::content_warning(writer, reason, &source),
                 Some(Dialect::Ms) => writer,
                 Some(Dialect::Simple) | None => simple::warning(writer, reason, &source),
             };

@@ -6,6 +6,7 @@
 //! | file | what of a message's way it holds |
 //! |---|---|
 //! | `dispatch_request` | the first look at a request: identity, hops, method |
+//! | `filter` | what users write and the clients they use, held against their policies |
 //! | `dispatch_register` | sign-in, at the edge and at the user's home |
 //! | `challenge`, `credentials` | what is asked of who signs in, and what he shows |
 //! | `dispatch_ntlm` | its steps by NTLM |
@@ -45,6 +46,7 @@ mod dispatch_subscribe;
 mod drain;
 pub mod durable;
 mod edit;
+mod filter;
 mod forward;
 pub mod frame;
 pub mod home;
@@ -94,6 +96,7 @@ use crate::wire::sip::{Head, Message};
 use connection::{Connection, Connections};
 use dispatch_message::PagerFork;
 use edit::Edit;
+use filter::Filters;
 use frame::{Cargo, Frame, Stamp};
 use home::Users;
 use input::{Control, Input};
@@ -178,6 +181,8 @@ pub struct Shard {
     /// Changes that the store is writing.
     edits: Slab<Edit>,
     searches: Slab<SearchEntry>,
+    /// What the policies want looked at.
+    filters: Filters,
     /// Failed sign-ins by user, for the users whose home this is.
     failed_users: Lockout,
     /// Failed sign-ins by address, for the addresses this shard watches.
@@ -288,6 +293,7 @@ impl Shard {
             watches: Watches::with_hasher(hasher.clone()),
             edits: Slab::new(limits.writes_in_flight_per_shard_max),
             searches: Slab::new(limits.searches_per_shard_max),
+            filters: Filters::new(&options.settings.policies),
             failed_users: lockout(limits.auth_failures_per_user_max),
             failed_addresses: lockout(limits.auth_failures_per_address_max),
             // One word of the shard that counts is enough.
