@@ -127,9 +127,7 @@ async fn ask<S: Sources>(admin: &Admin<S>, question: Result<Question, AddressErr
             | Answer::Conferences(_)
             | Answer::ConferenceEnded
             | Answer::ConferenceStays,
-        ) => {
-            refused(StatusCode::NOT_FOUND, "no such conference")
-        }
+        ) => refused(StatusCode::NOT_FOUND, "no such conference"),
         Some(Answer::NoSuchConference) => refused(StatusCode::NOT_FOUND, "no such conference"),
         Some(Answer::Contacts(list)) => json(StatusCode::OK, &ContactsReport::from(&list)),
         Some(Answer::Presence(presence)) => json(StatusCode::OK, &PresenceReport::from(&*presence)),
