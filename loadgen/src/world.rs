@@ -239,7 +239,9 @@ impl World {
 
     /// Octets have arrived.
     pub fn received(&mut self, slot: Slot, bytes: &[u8], now: Moment) {
-        if !self.links[slot].is_up() {
+        let link = &self.links[slot];
+        // What a silent user did not read in time he does not answer later.
+        if !link.is_up() || link.silent {
             return;
         }
         let mut partial = std::mem::take(&mut self.links[slot].partial);
