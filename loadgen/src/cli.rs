@@ -79,7 +79,7 @@ enum Command {
         #[command(flatten)]
         common: Common,
         /// Members of each conference, its organiser among them.
-        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(2..=10_000))]
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(2..=1000))]
         members: u32,
         /// How many conferences.
         #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]

@@ -75,34 +75,42 @@ impl Conference {
         world.settings().is_silent(world.number(slot))
     }
 
-    /// Writes a message of the next member; false when that was not possible.
-    fn say(&mut self, world: &mut World, intended: Moment, now: Moment) -> bool {
-        let Some(&slot) = self.order.get(self.next) else { return false };
+    /// Who writes next.
+    fn turn(&mut self) -> Option<Slot> {
+        let slot = *self.order.get(self.next)?;
         self.next = (self.next + 1) % self.order.len();
+        Some(slot)
+    }
+
+    /// Writes a message of a member.
+    fn say(&mut self, world: &mut World, slot: Slot, intended: Moment, now: Moment) {
         if !self.entrance.is_in(slot) {
-            world.fail(Operation::Message, intended, Cause::NoSession);
-            return false;
+            return world.fail(Operation::Message, intended, Cause::NoSession);
         }
         let number = self.ledger.next(slot);
         let stamp = Stamp { run: world.env.run, pair: world.number(slot), number, intended };
         if !world.say(slot, &stamp, self.body, now) {
-            return false;
+            return;
         }
         let others = self.listening[self.entrance.conference(slot)].saturating_sub(1);
         self.ledger.begin(slot, intended, others);
         self.under_way += 1;
         world.remind(slot, number, now.after(world.settings().timeout));
-        true
     }
 
     /// Closed loop: as many messages under way as the window says.
     fn fill(&mut self, world: &mut World, now: Moment) {
         let ShareOfLoad::Window(window) = self.load else { return };
+        // Each has his turn more than once only when there are fewer of them than messages.
         for _ in 0..self.order.len().max(window as usize) {
             if !self.running || now >= self.until || self.under_way >= window as usize {
                 return;
             }
-            self.say(world, now, now);
+            match self.turn() {
+                Some(slot) if self.entrance.is_in(slot) => self.say(world, slot, now, now),
+                Some(_) => {}
+                None => return,
+            }
         }
     }
 
@@ -156,7 +164,9 @@ impl Conference {
             if self.ledger.answered(slot, intended, result.is_ok()) {
                 self.over(world, now);
             }
-        } else if self.leaving.is_some() {
+            return;
+        }
+        if self.leaving.is_some() {
             // What was begun before is ended as well.
             if matches!(operation, Operation::Focus | Operation::Invite | Operation::Subscribe) {
                 self.go(world, slot, now);
@@ -241,8 +251,9 @@ impl Scenario for Conference {
         }
         while self.pacer.next() < self.until
             && let Some(intended) = self.pacer.take(now)
+            && let Some(slot) = self.turn()
         {
-            self.say(world, intended, now);
+            self.say(world, slot, intended, now);
         }
         self.fill(world, now);
     }
