@@ -247,6 +247,9 @@ limits! {
     ConferenceLegs, conference_legs_per_member_max: usize = 16;
     /// Whom the presenters of one conference have asked in.
     ConferenceInvited, conference_invited_max: usize = 1000;
+    /// Octets of the subject of a conference, of a member's name, or of what a client calls its
+    /// endpoint. Real ones are under 200.
+    ConferenceLabel, conference_label_bytes_max: usize = 1024;
     /// Subscriptions to the roster of one conference.
     ConferenceWatchers, conference_watchers_max: usize = 2000;
     /// Members up to which every change of the roster is told: the product's figure. Beyond it

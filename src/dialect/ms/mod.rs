@@ -4,6 +4,7 @@ pub mod acl;
 pub mod batch;
 mod card;
 pub mod categories;
+pub mod conference;
 pub mod contacts;
 pub mod custom_states;
 pub mod fault;

@@ -3,6 +3,7 @@
 pub mod challenge;
 pub mod pidf;
 pub mod publish;
+pub mod refer;
 pub mod register;
 pub mod rls;
 #[cfg(test)]

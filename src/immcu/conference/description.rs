@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::output::Refusal;
 use crate::base::aor::Aor;
 use crate::base::ids::ConferenceId;
+use crate::base::limits::Limits;
 
 /// A conference as its organiser made it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +30,25 @@ pub struct Description {
     pub scheduled: bool,
     /// Whom a presenter has asked in, and as what. They may join a closed conference.
     pub invited: BTreeMap<Aor, Role>,
+}
+
+impl Description {
+    /// Whether a conference may be made like this: whoever makes one asks before
+    /// [`Conference::new`](super::Conference::new). One that was kept is taken as it is.
+    pub fn check(&self, limits: &Limits) -> Result<(), Refusal> {
+        check_label(&self.subject, limits)?;
+        check_label(&self.organiser_name, limits)?;
+        if self.invited.len() > limits.conference_invited_max {
+            return Err(Refusal::TooManyInvited);
+        }
+        Ok(())
+    }
+}
+
+/// Whether a subject, a name or the like is short enough to be kept.
+pub(super) fn check_label(label: &str, limits: &Limits) -> Result<(), Refusal> {
+    let fits = label.len() <= limits.conference_label_bytes_max;
+    fits.then_some(()).ok_or(Refusal::LabelTooLong)
 }
 
 /// Who may join (MS-CONFBAS section 2.2.2.3, admission-policy).

@@ -31,7 +31,7 @@ mod roster;
 mod watchers;
 
 pub use description::{Admission, Description, Role};
-pub use input::{Accepts, Command, Input, Join, Leaving, LegKind, Reach, Relation};
+pub use input::{Accepts, Command, Input, Join, Leaving, LegKind, Modification, Reach, Relation};
 pub use machine::Conference;
 pub use member::{Leg, Member};
 pub use output::{Change, Ending, Output, Parting, Refusal, Speech};

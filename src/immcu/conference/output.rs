@@ -11,7 +11,7 @@ use crate::base::ids::{ShardId, Slot, SubscriptionId};
 use crate::base::limits::Limit;
 
 /// One effect.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
     /// Answer a join: he is in on this leg. What was said of late follows as
     /// [`Recall`](Output::Recall).
@@ -223,6 +223,8 @@ pub enum Refusal {
     NotMember,
     /// The message is longer than may be.
     TooLong,
+    /// A subject, a name or what a client calls its endpoint is longer than may be.
+    LabelTooLong,
     /// He says more than he may in the time.
     TooFast,
     /// It is over.
@@ -238,6 +240,7 @@ impl Refusal {
             Refusal::TooManyWatchers => Some(Limit::ConferenceWatchers),
             Refusal::TooManyInvited => Some(Limit::ConferenceInvited),
             Refusal::TooLong => Some(Limit::ConferenceMessageBytes),
+            Refusal::LabelTooLong => Some(Limit::ConferenceLabel),
             Refusal::TooFast => Some(Limit::ConferenceRate),
             Refusal::NotPresenter
             | Refusal::Organiser

@@ -4,7 +4,7 @@ use super::{Conference, expiry};
 use crate::base::aor::Aor;
 use crate::base::limits::Limits;
 use crate::base::time::Now;
-use crate::immcu::conference::description::Role;
+use crate::immcu::conference::description::{Role, check_label};
 use crate::immcu::conference::input::{Command, Modification};
 use crate::immcu::conference::output::{Ending, Output, Parting, Refusal};
 
@@ -75,6 +75,9 @@ impl Conference {
                 }
                 let fits = !let_in || self.members.len() < limits.conference_members_max;
                 fits.then_some(()).ok_or(Refusal::Full)
+            }
+            Command::Modify(Modification { subject: Some(subject), .. }) => {
+                check_label(subject, limits)
             }
             Command::Lock(_) | Command::Modify(_) | Command::End => Ok(()),
         }

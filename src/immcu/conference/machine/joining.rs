@@ -7,14 +7,14 @@ use crate::base::aor::Aor;
 use crate::base::limits::Limits;
 use crate::base::time::Now;
 use crate::immcu::conference::allowance::Allowance;
-use crate::immcu::conference::description::Role;
+use crate::immcu::conference::description::{Role, check_label};
 use crate::immcu::conference::input::{Join, LegKind, Reach, Relation};
 use crate::immcu::conference::member::{Leg, Member};
 use crate::immcu::conference::output::{Change, Output, Parting, Refusal};
 
 impl Conference {
     pub(super) fn join(&mut self, now: Now, join: Join, limits: &Limits) {
-        if let Err(refusal) = self.check(&join) {
+        if let Err(refusal) = self.check(&join, limits) {
             return self.refuse(join.reach, refusal);
         }
         if self.members.at(&join.reach).is_some() {
@@ -31,10 +31,12 @@ impl Conference {
     }
 
     /// What does not depend on the rules of admission.
-    fn check(&self, join: &Join) -> Result<(), Refusal> {
+    fn check(&self, join: &Join, limits: &Limits) -> Result<(), Refusal> {
         if self.over {
             return Err(Refusal::Ended);
         }
+        check_label(&join.name, limits)?;
+        check_label(&join.endpoint, limits)?;
         if matches!(&join.reach, Reach::Pager(aor) if *aor != join.who) {
             return Err(Refusal::NotMember);
         }
