@@ -16,6 +16,8 @@ pub mod fuzz;
 pub mod imdn;
 pub mod info;
 pub mod invite;
+#[cfg(test)]
+mod tests;
 pub mod typing;
 
 pub use super::body::Error;
