@@ -338,8 +338,7 @@ fn the_roster_stands_in_the_order_of_the_schema() {
             organiser: "sip:a@b",
             organiser_name: "A&B",
         }),
-        user_count: Some(1),
-        locked: Some(false),
+        standing: Some((1, false)),
         users: Some(vec![user("sip:c@d", State::Deleted, "", ""), alice]),
         view: Some(("sip:a@b;y", false)),
     };
@@ -368,8 +367,7 @@ fn the_roster_stands_in_the_order_of_the_schema() {
     let empty = Info {
         state: State::Partial,
         description: None,
-        user_count: None,
-        locked: None,
+        standing: None,
         users: None,
         view: None,
         ..info
