@@ -3,6 +3,7 @@
 //! Nothing here does input or output: connections are asked for through [`Output`], octets wait
 //! in the links, and time comes in as an argument. So a whole run can be tested without sockets.
 
+mod conferences;
 mod deeds;
 mod upkeep;
 
@@ -38,6 +39,10 @@ pub enum Output {
     Write(Slot),
     /// Close the connection after writing what waits.
     Close(Slot),
+    /// Read nothing more.
+    Deafen(Slot),
+    /// Read again.
+    Hear(Slot),
 }
 
 /// What a scenario is told.
@@ -169,9 +174,10 @@ impl World {
         self.window = Some(window);
     }
 
-    /// True when the user is signed in and can be sent from.
+    /// True when the user is signed in and can be sent from and answered.
     pub fn is_signed_in(&self, slot: Slot) -> bool {
-        self.links[slot].is_up() && self.endpoints[slot].registration.signed_in
+        let link = &self.links[slot];
+        link.is_up() && !link.silent && self.endpoints[slot].registration.signed_in
     }
 
     /// True when the user has no connection, not even one that is being made or closed.
@@ -233,7 +239,9 @@ impl World {
 
     /// Octets have arrived.
     pub fn received(&mut self, slot: Slot, bytes: &[u8], now: Moment) {
-        if !self.links[slot].is_up() {
+        let link = &self.links[slot];
+        // What a silent user did not read in time he does not answer later.
+        if !link.is_up() || link.silent {
             return;
         }
         let mut partial = std::mem::take(&mut self.links[slot].partial);
@@ -359,8 +367,12 @@ impl World {
                     self.keep_up(slot, every, renewal, now);
                 }
                 Event::Arrived(_)
+                | Event::Chat(_)
+                | Event::Created(_)
                 | Event::Ended
+                | Event::Misattributed(_)
                 | Event::Noticed(_)
+                | Event::Refused(_)
                 | Event::Watching(_)
                 | Event::Unwatched(_) => {}
             }
@@ -389,7 +401,9 @@ impl World {
 
     /// The connection of an endpoint is lost against our will.
     fn lose(&mut self, slot: Slot, cause: Cause, now: Moment) {
-        if self.endpoints[slot].registration.signed_in {
+        if self.links[slot].silent {
+            self.stats.seen.dropped += 1;
+        } else if self.endpoints[slot].registration.signed_in {
             self.stats.fail(Operation::Hold, cause, 1);
         }
         self.endpoints[slot].disconnect(cause, &mut self.signed_in, &mut self.events);

@@ -187,6 +187,8 @@ rejects! {
     NotMember 403 52092 "You are not in the conference";
     /// A message longer than may be.
     MessageTooLong 413 52093 "The message is too long";
+    /// A subject or the name of an endpoint that is longer than may be.
+    LabelTooLong 413 52107 "A subject or a name is too long";
     /// A member says more than he may in the time.
     MessagesTooFast 503 52094 "You send messages too fast";
     /// An organiser or the server has all the conferences there may be.
@@ -199,6 +201,28 @@ rejects! {
     TooManyConferenceWatchers 403 52099 "The conference is watched too often";
     /// REFER to something that cannot be invited.
     BadReferTo 400 52098 "Refer-To names no user that can be invited";
+    /// A link that the policy of the sender does not allow.
+    LinkBlocked 606 52101 "The message contains a link, which is not allowed";
+    /// A file that the policy of the sender does not allow.
+    FileBlocked 606 52102 "The message names a file of a kind that is not allowed";
+    /// More links than a message may have.
+    TooManyLinks 606 52103 "The message contains too many links";
+    /// A message that cannot be looked through for what the policy does not allow.
+    Unfilterable 606 52104 "The message is of a form that is not allowed";
+    /// A message that is too long with what the policy puts before it.
+    FilteredTooLong 413 52105 "The message is too long for the notice it must carry";
+    /// A client that the policy of the user does not let in.
+    ClientBlocked 403 52106 "This client or its version is not allowed";
+}
+
+impl Reject {
+    /// True for what is refused because of what a message says.
+    pub const fn is_content_policy(self) -> bool {
+        matches!(
+            self,
+            Reject::FileBlocked | Reject::LinkBlocked | Reject::TooManyLinks | Reject::Unfilterable
+        )
+    }
 }
 
 /// A refusal, and the bound that was hit if it was for one.
@@ -233,6 +257,7 @@ impl From<conference::Refusal> for Reject {
             Refusal::TooManyInvited => Reject::TooManyInvited,
             Refusal::NotMember => Reject::NotMember,
             Refusal::TooLong => Reject::MessageTooLong,
+            Refusal::LabelTooLong => Reject::LabelTooLong,
             Refusal::TooFast => Reject::MessagesTooFast,
             Refusal::Ended => Reject::ConferenceEnded,
         }

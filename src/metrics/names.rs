@@ -72,6 +72,7 @@ series! {
     UsersCurrent Gauge "mynah_users_current" "Users known to the directory.";
     SignIns Counter "mynah_sign_ins_total" "Successful sign-ins.";
     SignOuts Counter "mynah_sign_outs_total" "Endpoints removed: de-registered, expired or lost.";
+    ClientsRefused Counter "mynah_clients_refused_total" "Sign-ins refused because the policy does not let the client in.";
     Challenges Counter "mynah_auth_challenges_total" "Challenges sent.";
 
     SessionsStarted Counter "mynah_im_sessions_started_total" "Two-party IM sessions established.";
@@ -79,6 +80,8 @@ series! {
     SessionMessages Counter "mynah_im_session_messages_total" "MESSAGE requests relayed inside a session.";
     PagerMessages Counter "mynah_im_pager_messages_total" "Pager-mode MESSAGE requests relayed.";
     BridgeMessages Counter "mynah_im_bridge_messages_total" "Messages carried between a session and pager mode.";
+    MessagesBlocked Counter "mynah_im_messages_blocked_total" "Messages refused by the filter of a policy.";
+    MessagesChanged Counter "mynah_im_messages_changed_total" "Messages changed by the filter of a policy: links made text, or a warning put before them.";
     RelaysCurrent Gauge "mynah_relays_current" "Requests in flight.";
     RelayTimeouts Counter "mynah_relay_timeouts_total" "Forwarded requests that got no answer in time.";
     ResponsesStray Counter "mynah_responses_stray_total" "Responses that matched no request in flight and were dropped.";

@@ -75,8 +75,7 @@ impl Shard {
         reject: Reject,
         content: &Content,
     ) {
-        let bytes =
-            self.refusal_bytes_with(conn, request, reject, reject.reason(), Some(content));
+        let bytes = self.refusal_bytes_with(conn, request, reject, reject.reason(), Some(content));
         self.counters.response(reject.status());
         self.deliver(conn, bytes, Cargo::Plain);
     }
@@ -111,6 +110,7 @@ impl Shard {
                 Some(Dialect::Ms) | None => ms::diagnostics(writer, reject, reason, &source),
             };
             let writer = match dialect {
+                _ if reject.is_content_policy() => simple::content_warning(writer, reason, &source),
                 Some(Dialect::Ms) => writer,
                 Some(Dialect::Simple) | None => simple::warning(writer, reason, &source),
             };

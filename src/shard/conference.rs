@@ -19,7 +19,8 @@ use crate::base::time::{Deadline, Now};
 use crate::dialect::conference_info;
 use crate::dialect::reject::Reject;
 use crate::immcu::conference::{
-    self as machine, Change, Conference, Description, Ending, Input, Output, Reach, Refusal, Relation,
+    self as machine, Change, Conference, Description, Ending, Input, Output, Reach, Refusal,
+    Relation,
 };
 use crate::metrics::names::Series;
 use crate::records::RecordId;
@@ -210,13 +211,7 @@ impl Shard {
         self.watch_conference(id);
     }
 
-    fn carry_out_conference(
-        &mut self,
-        now: Now,
-        id: ConferenceId,
-        output: Output,
-        asker: &Asker,
-    ) {
+    fn carry_out_conference(&mut self, now: Now, id: ConferenceId, output: Output, asker: &Asker) {
         match output {
             Output::Joined { reach } => self.tell_joined(id, &reach, Standing::Member),
             Output::Waiting { reach } => self.tell_joined(id, &reach, Standing::Waiting),
@@ -246,7 +241,10 @@ impl Shard {
                 if shard != self.id {
                     self.counters.count(Series::ConferenceFrames);
                 }
-                self.send_frame(shard, Frame::Carry(Carry { conference: id, legs, except, speech }));
+                self.send_frame(
+                    shard,
+                    Frame::Carry(Carry { conference: id, legs, except, speech }),
+                );
             }
             Output::Page { to, speech } => self.page_member(now, id, to, &speech),
             Output::Recall { reach: Reach::Pager(to), speech } => {

@@ -15,7 +15,7 @@ use crate::base::time::Now;
 use crate::dialect::conference_uri::{self, ConferenceUri};
 use crate::dialect::reject::Reject;
 use crate::dialect::{speech, text};
-use crate::immcu::conference::{Accepts, Input, LegKind, Leaving, Reach, Speech};
+use crate::immcu::conference::{Accepts, Input, Leaving, LegKind, Reach, Speech};
 use crate::metrics::names::Series;
 use crate::wire::sip::Message;
 use crate::wire::sip::write::request;
@@ -23,8 +23,8 @@ use crate::wire::sip::write::request;
 impl Shard {
     /// Takes a MESSAGE to a conference outside any dialog from the user signed in on `conn`.
     pub(super) fn page_received(&mut self, conn: ConnId, message: Message<'_>, uri: ConferenceUri) {
-        let (ConferenceUri::Focus(organiser, conference) | ConferenceUri::Chat(organiser, conference)) =
-            uri
+        let (ConferenceUri::Focus(organiser, conference)
+        | ConferenceUri::Chat(organiser, conference)) = uri
         else {
             return self.reject(conn, message, Reject::MethodNotAllowed);
         };

@@ -1,6 +1,7 @@
 //! The connections of a shard, as far as SIP knows them.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::frame::Leg;
@@ -10,6 +11,7 @@ use crate::base::aor::Aor;
 use crate::base::ids::{ConnId, Dialect, SessionId, ShardId, Slot};
 use crate::base::time::Deadline;
 use crate::base::transport::Transport;
+use crate::immcu::filter::Filter;
 use crate::sip::Kind;
 use crate::sip::dialog::DialogHash;
 use crate::sip::server_transaction::ServerTransaction;
@@ -24,6 +26,8 @@ pub struct Connection {
     pub transport: Transport,
     /// Who proved to be at the other end. Every request's From must be this user.
     pub user: Option<Aor>,
+    /// What his policy wants done with his messages.
+    pub filter: Option<Arc<Filter>>,
     /// What the other end speaks; known from its first REGISTER.
     pub dialect: Dialect,
     /// Its attempts to sign in.
@@ -79,6 +83,7 @@ impl Connection {
             peer,
             transport,
             user: None,
+            filter: None,
             dialect: Dialect::Simple,
             gate: Gate::default(),
             signing: None,

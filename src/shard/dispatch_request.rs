@@ -45,7 +45,14 @@ impl Shard {
         if self.draining && matches!(method, Method::Invite | Method::Message) {
             return self.reject(conn, message, Reject::GoingDown);
         }
-        match method {
+        if !self.is_filtered(now, conn, message) {
+            self.dispatch(now, conn, message);
+        }
+    }
+
+    /// Takes a request that its sender may send.
+    pub(super) fn dispatch(&mut self, now: Now, conn: ConnId, message: Message<'_>) {
+        match message.method() {
             Method::Ack if self.acknowledged(now, conn, message) => {}
             Method::Cancel => self.cancel(now, conn, message),
             Method::Subscribe => self.subscribe(now, conn, message),

@@ -30,13 +30,7 @@ impl Shard {
         }
     }
 
-    fn carry_to(
-        &mut self,
-        now: Now,
-        slot: Slot,
-        carry: &Carry,
-        renditions: &mut Renditions<'_>,
-    ) {
+    fn carry_to(&mut self, now: Now, slot: Slot, carry: &Carry, renditions: &mut Renditions<'_>) {
         let (conference, number) = (carry.conference, carry.speech.number);
         let max = self.settings.limits.conference_unanswered_max;
         let Some(entry) = self.legs.get(slot) else {

@@ -345,6 +345,8 @@ pub struct SignedIn {
     pub conn: ConnId,
     /// The request that asked.
     pub request: Bytes,
+    /// The name of his policy; empty for the default one.
+    pub policy: Box<str>,
     /// It came with a proof of this scheme, whose verdict the connection's gate waits for.
     pub proof: Option<Scheme>,
     /// What signs the connection's messages from now on, if the proof held and makes one.
@@ -367,6 +369,8 @@ pub enum SignInError {
     Auth(AuthFailure),
     /// The identity holds, the registration does not.
     Register(RegisterError),
+    /// The identity holds, but the policy does not let this client in.
+    ClientBlocked,
     /// The identity holds, but the user has all the connections he may have.
     TooManyConnections,
 }

@@ -82,7 +82,8 @@ impl Shard {
             debug_assert_eq!(entry.visits.len(), entry.machine.members().count());
             entry.machine.check_invariants(&self.settings.limits);
         }
-        let members: u64 = self.conferences.iter().map(|(_, entry)| entry.visits.len() as u64).sum();
+        let members: u64 =
+            self.conferences.iter().map(|(_, entry)| entry.visits.len() as u64).sum();
         debug_assert_eq!(self.conference_members, members);
     }
 

@@ -23,7 +23,7 @@ use crate::dialect::ms::conference as c3p;
 use crate::dialect::ms::conference::response::Success;
 use crate::dialect::reject::Reject;
 use crate::dialect::text;
-use crate::immcu::conference::{Accepts, LegKind, Leaving, Parting, Reach};
+use crate::immcu::conference::{Accepts, Leaving, LegKind, Parting, Reach};
 use crate::metrics::names::Series;
 use crate::sip::dialog::DialogHash;
 use crate::sip::own_dialog::OwnDialog;
@@ -157,8 +157,12 @@ impl Shard {
         uri: &ConferenceUri,
     ) -> Result<Wish, Reject> {
         let (organiser, conference, contact) = match uri {
-            ConferenceUri::Focus(organiser, id) => (organiser, *id, conference_uri::focus(organiser, *id)),
-            ConferenceUri::Chat(organiser, id) => (organiser, *id, conference_uri::chat(organiser, *id)),
+            ConferenceUri::Focus(organiser, id) => {
+                (organiser, *id, conference_uri::focus(organiser, *id))
+            }
+            ConferenceUri::Chat(organiser, id) => {
+                (organiser, *id, conference_uri::chat(organiser, *id))
+            }
             ConferenceUri::Factory => return Err(Reject::MethodNotAllowed),
         };
         let organiser = organiser.clone();
@@ -318,22 +322,20 @@ impl Shard {
                 self.respond(conn, message, 200, |writer| writer.finish());
                 self.leave(slot, Leaving::Bye);
             }
-            Method::Message if kind == LegKind::Chat => {
-                match self.typing_of(message) {
-                    Some(typing) => {
-                        self.respond(conn, message, 200, |writer| writer.finish());
-                        self.types(conference, slot, typing);
-                    }
-                    None if text::is_signal(message.content_type()) => {
-                        self.respond(conn, message, 200, |writer| writer.finish());
-                    }
-                    None => {
-                        let (leg, request) = (LegId::new(self.id, slot), self.keep(message));
-                        let say = Say { conference, leg, conn, request };
-                        self.send_frame(conference.home(self.shards), Frame::Say(say));
-                    }
+            Method::Message if kind == LegKind::Chat => match self.typing_of(message) {
+                Some(typing) => {
+                    self.respond(conn, message, 200, |writer| writer.finish());
+                    self.types(conference, slot, typing);
                 }
-            }
+                None if text::is_signal(message.content_type()) => {
+                    self.respond(conn, message, 200, |writer| writer.finish());
+                }
+                None => {
+                    let (leg, request) = (LegId::new(self.id, slot), self.keep(message));
+                    let say = Say { conference, leg, conn, request };
+                    self.send_frame(conference.home(self.shards), Frame::Say(say));
+                }
+            },
             Method::Info if message.is_media_type(c3p::request::CONTENT_TYPE) => {
                 self.operate_in_dialog(conn, slot, message);
             }
@@ -347,7 +349,8 @@ impl Shard {
             Method::Invite if kind == LegKind::Chat => {
                 // A refresh: what is offered is what there is.
                 let body = sdp::conference(&self.settings.name);
-                let contact = self.legs.get(slot).map(|leg| leg.contact.clone()).unwrap_or_default();
+                let contact =
+                    self.legs.get(slot).map(|leg| leg.contact.clone()).unwrap_or_default();
                 self.respond(conn, message, 200, |writer| {
                     writer
                         .line_fmt("Contact", format_args!("<{contact}>;isfocus"))
@@ -441,9 +444,8 @@ impl Shard {
             Method::Info => entry.kind == LegKind::Chat,
             _ => true,
         };
-        let tracked = is_answered
-            .then(|| self.reserve_relay(now, Some(conn), None, Purpose::Own))
-            .flatten();
+        let tracked =
+            is_answered.then(|| self.reserve_relay(now, Some(conn), None, Purpose::Own)).flatten();
         let serial = self.seed.next_u64() as u32;
         let relay = tracked.unwrap_or_else(|| self.untracked(serial));
         self.write_via(relay.token());

@@ -6,6 +6,7 @@
 //! | file | what of a message's way it holds |
 //! |---|---|
 //! | `dispatch_request` | the first look at a request: identity, hops, method |
+//! | `filter` | what users write and the clients they use, held against their policies |
 //! | `dispatch_register` | sign-in, at the edge and at the user's home |
 //! | `challenge`, `credentials` | what is asked of who signs in, and what he shows |
 //! | `dispatch_ntlm` | its steps by NTLM |
@@ -60,6 +61,7 @@ mod drain;
 pub mod durable;
 mod edit;
 mod fanout;
+mod filter;
 mod forward;
 pub mod frame;
 pub mod home;
@@ -110,10 +112,11 @@ use crate::records::Record;
 use crate::sip::transaction_key::TransactionKeys;
 use crate::wire::sip::head::HEADERS_MAX;
 use crate::wire::sip::{Head, Message};
+use conference::Conferences;
 use connection::{Connection, Connections};
 use dispatch_message::PagerFork;
-use conference::Conferences;
 use edit::Pending;
+use filter::Filters;
 use frame::{Cargo, Frame, Stamp};
 use home::Users;
 use input::{Control, Input};
@@ -206,6 +209,8 @@ pub struct Shard {
     /// Changes that the store is writing.
     edits: Slab<Pending>,
     searches: Slab<SearchEntry>,
+    /// What the policies want looked at.
+    filters: Filters,
     /// Failed sign-ins by user, for the users whose home this is.
     failed_users: Lockout,
     /// Failed sign-ins by address, for the addresses this shard watches.
@@ -325,6 +330,7 @@ impl Shard {
             legs: Slab::new(limits.legs_per_shard_max),
             edits: Slab::new(limits.writes_in_flight_per_shard_max),
             searches: Slab::new(limits.searches_per_shard_max),
+            filters: Filters::new(&options.settings.policies),
             failed_users: lockout(limits.auth_failures_per_user_max),
             failed_addresses: lockout(limits.auth_failures_per_address_max),
             // One word of the shard that counts is enough.

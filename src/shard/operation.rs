@@ -6,18 +6,18 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::Shard;
-use super::edit::Pending;
-use super::frame::conference::{Convene, Operation, Page, ToConference, ToLeg};
-use super::frame::Frame;
 use super::durable::{ConferenceWrite, NotWritten};
+use super::edit::Pending;
+use super::frame::Frame;
+use super::frame::conference::{Convene, Operation, Page, ToConference, ToLeg};
 use super::output::Output as Effect;
 use super::question::Answer;
 use crate::base::aor::Aor;
 use crate::base::ids::{ConferenceId, ConnId, Slot};
 use crate::base::limits::Limit;
 use crate::base::time::Now;
-use crate::dialect::conference_uri::{self, ConferenceUri};
 use crate::dialect::conference_info;
+use crate::dialect::conference_uri::{self, ConferenceUri};
 use crate::dialect::ms::conference::request::{self, Wanted};
 use crate::dialect::ms::conference::response::{Success, failure, success};
 use crate::dialect::reject::Reject;
@@ -105,7 +105,12 @@ impl Shard {
         Ok(())
     }
 
-    fn answer_capabilities(&mut self, conn: ConnId, message: Message<'_>, request: &request::Request) {
+    fn answer_capabilities(
+        &mut self,
+        conn: ConnId,
+        message: Message<'_>,
+        request: &request::Request,
+    ) {
         let body = success(request, Success::Capabilities);
         self.respond(conn, message, 200, |writer| {
             writer.body(request::CONTENT_TYPE, body.as_bytes());
@@ -336,12 +341,7 @@ impl Shard {
         });
     }
 
-    fn answer_operation(
-        &mut self,
-        operation: &Operation,
-        status: u16,
-        content: Option<&Content>,
-    ) {
+    fn answer_operation(&mut self, operation: &Operation, status: u16, content: Option<&Content>) {
         let (conn, request) = (operation.conn, operation.request.clone());
         self.with_message(&request, |shard, message| {
             shard.respond(conn, message, status, |writer| match content {

@@ -6,6 +6,7 @@ mod harness;
 mod bridge;
 mod contact_list;
 mod drain;
+mod filter;
 mod forking;
 mod identity;
 mod limits;

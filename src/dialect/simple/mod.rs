@@ -16,3 +16,9 @@ use crate::wire::sip::Writer;
 pub fn warning<'o>(writer: Writer<'o>, reason: &str, source: &str) -> Writer<'o> {
     writer.line_fmt("Warning", format_args!("399 {source} \"{reason}\""))
 }
+
+/// Adds the reason of a refusal of what a message says. By this code, which is the product's for
+/// "message contents not allowed by policy", the Lync client knows what to tell its user.
+pub fn content_warning<'o>(writer: Writer<'o>, reason: &str, source: &str) -> Writer<'o> {
+    writer.line_fmt("Warning", format_args!("309 {source} \"{reason}\""))
+}

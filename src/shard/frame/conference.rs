@@ -8,7 +8,7 @@ use bytes::Bytes;
 use crate::base::aor::Aor;
 use crate::base::ids::{ConferenceId, ConnId, LegId, Slot, SubscriptionId};
 use crate::dialect::reject::Reject;
-use crate::immcu::conference::{Accepts, LegKind, Leaving, Parting, Reach, Speech};
+use crate::immcu::conference::{Accepts, Leaving, LegKind, Parting, Reach, Speech};
 use crate::sip::subscription::Content;
 use crate::wire::sip::Method;
 

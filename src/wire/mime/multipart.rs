@@ -1,5 +1,7 @@
 //! Bodies of several parts (RFC 2046 section 5.1, RFC 2387).
 
+use std::ops::Range;
+
 use memchr::memmem;
 
 use super::content_type::ContentType;
@@ -15,6 +17,17 @@ pub struct Part<'a> {
     pub content_id: &'a [u8],
     /// What it carries.
     pub body: &'a [u8],
+}
+
+/// A part, and where it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Section<'a> {
+    /// The part.
+    pub part: Part<'a>,
+    /// Content-Transfer-Encoding; empty when it says none.
+    pub transfer_encoding: &'a [u8],
+    /// Where the part's body stands in the body of all.
+    pub body: Range<usize>,
 }
 
 /// A body that has been written, and the Content-Type under which it travels.
@@ -117,12 +130,22 @@ pub fn parts<'a>(
     body: &'a [u8],
     limits: &Limits,
 ) -> Result<Vec<Part<'a>>, Error> {
+    let sections = sections(content_type, body, limits)?;
+    Ok(sections.into_iter().map(|section| section.part).collect())
+}
+
+/// Like [`parts`], and where each stands.
+pub fn sections<'a>(
+    content_type: ContentType<'_>,
+    body: &'a [u8],
+    limits: &Limits,
+) -> Result<Vec<Section<'a>>, Error> {
     let boundary = content_type.param("boundary").ok_or(Error::Boundary)?;
     if boundary.is_empty() || boundary.len() > 70 {
         return Err(Error::Boundary);
     }
     let delimiter = [b"--", boundary].concat();
-    let mut parts = Vec::new();
+    let mut sections = Vec::new();
     let mut start = None;
     for at in memmem::find_iter(body, &delimiter) {
         let (before, from) = body.split_at_checked(at).ok_or(Error::Unterminated)?;
@@ -136,14 +159,17 @@ pub fn parts<'a>(
         };
         let Some(line_end) = end_of_line(after, last) else { continue };
         if let Some(start) = start {
-            if parts.len() >= limits.mime_parts_max {
+            if sections.len() >= limits.mime_parts_max {
                 return Err(Error::TooManyParts);
             }
-            let part = before.get(start..).unwrap_or_default();
-            parts.push(read(without_line_end(part))?);
+            let text = without_line_end(before.get(start..).unwrap_or_default());
+            let (part, transfer_encoding) = read(text)?;
+            let end = start.saturating_add(text.len());
+            let body = end.saturating_sub(part.body.len())..end;
+            sections.push(Section { part, transfer_encoding, body });
         }
         if last {
-            return Ok(parts);
+            return Ok(sections);
         }
         start = Some(body.len() - after.len() + line_end);
     }
@@ -168,21 +194,23 @@ fn without_line_end(part: &[u8]) -> &[u8] {
     part.strip_suffix(b"\r").unwrap_or(part)
 }
 
-fn read(part: &[u8]) -> Result<Part<'_>, Error> {
+/// A part, and its Content-Transfer-Encoding.
+fn read(part: &[u8]) -> Result<(Part<'_>, &[u8]), Error> {
     let mut read = Part { content_type: b"", content_id: b"", body: b"" };
+    let mut transfer_encoding = &b""[..];
     let mut rest = part;
     loop {
         let Some(end) = memchr::memchr(b'\n', rest) else {
             // A part may end with its head.
             let empty = rest.is_empty() || rest == b"\r";
-            return if empty { Ok(read) } else { Err(Error::Head) };
+            return if empty { Ok((read, transfer_encoding)) } else { Err(Error::Head) };
         };
         let (line, after) = rest.split_at_checked(end).ok_or(Error::Head)?;
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         rest = after.strip_prefix(b"\n").unwrap_or(after);
         if line.is_empty() {
             read.body = rest;
-            return Ok(read);
+            return Ok((read, transfer_encoding));
         }
         if line.starts_with(b" ") || line.starts_with(b"\t") {
             continue;
@@ -192,6 +220,8 @@ fn read(part: &[u8]) -> Result<Part<'_>, Error> {
         let value = value.strip_prefix(b":").unwrap_or(value).trim_ascii();
         if name.eq_ignore_ascii_case(b"Content-Type") {
             read.content_type = value;
+        } else if name.eq_ignore_ascii_case(b"Content-Transfer-Encoding") {
+            transfer_encoding = value;
         } else if name.eq_ignore_ascii_case(b"Content-ID") {
             let id = value.strip_prefix(b"<").and_then(|id| id.strip_suffix(b">"));
             read.content_id = id.unwrap_or(value);
@@ -251,6 +281,17 @@ mod tests {
         assert_eq!(read[0].content_id, b"1");
         assert_eq!(read[0].body, b"one --x\r\n--xy");
         assert_eq!(read[1], Part { content_type: b"", content_id: b"", body: b"" });
+    }
+
+    #[test]
+    fn sections_tell_where_the_body_of_each_part_is() {
+        let body = b"--x\r\nContent-Transfer-Encoding: 8bit\r\n\r\none\r\n--x\r\n\r\n--x--";
+        let content_type = ContentType::parse(b"multipart/mixed; boundary=x");
+        let read = sections(content_type, body, &Limits::default()).unwrap();
+        assert_eq!(read[0].transfer_encoding, b"8bit");
+        assert_eq!((read[0].part.body, &body[read[0].body.clone()]), (&b"one"[..], &b"one"[..]));
+        assert_eq!((read[1].transfer_encoding, read[1].body.len()), (&b""[..], 0));
+        assert!(body[read[1].body.start..].starts_with(b"\r\n--x--"));
     }
 
     #[test]

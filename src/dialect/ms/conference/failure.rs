@@ -73,7 +73,8 @@ impl From<Refusal> for Failure {
             Refusal::TooManyLegs
             | Refusal::TooManyWatchers
             | Refusal::TooManyInvited
-            | Refusal::TooLong => Failure::RequestTooLarge,
+            | Refusal::TooLong
+            | Refusal::LabelTooLong => Failure::RequestTooLarge,
             Refusal::TooFast => Failure::ServerBusy,
             Refusal::Ended => Failure::ConferenceDoesntExist,
         }
