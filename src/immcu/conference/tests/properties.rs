@@ -346,8 +346,6 @@ fn run(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
-
     /// Who comes in, waits, is refused or let go, what is carried, recalled and reported to whom, and
     /// when it ends: all is as the model says. Watchers know what is, legs are sent nothing twice.
     #[test]
