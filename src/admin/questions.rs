@@ -130,12 +130,6 @@ async fn ask_address<S: Sources>(
 pub async fn ask<S: Sources>(admin: &Admin<S>, question: Question) -> Response {
     let answer = tokio::time::timeout(admin.answer_timeout, admin.sources.ask(question));
     match answer.await.ok().flatten() {
-        Some(
-            Answer::Conference(_)
-            | Answer::Conferences(_)
-            | Answer::ConferenceEnded
-            | Answer::ConferenceStays,
-        ) => refused(StatusCode::NOT_FOUND, "no such conference"),
         Some(Answer::Conference(standing)) => good(&ConferenceReport::from(&*standing)),
         Some(Answer::ConferenceEnded) => good(&EndedReport { kept: false }),
         Some(Answer::ConferenceStays) => good(&EndedReport { kept: true }),

@@ -123,8 +123,7 @@ fn list(report: &ConferencesReport) -> String {
     if rows.len() < report.total {
         text += &format!(", of which those {} with the most members", rows.len());
     }
-    let head =
-        ["ID", "ORGANISER", "MEMBERS", "WAITING", "MESSAGES", "STARTED", "STATE", "SUBJECT"];
+    let head = ["ID", "ORGANISER", "MEMBERS", "WAITING", "MESSAGES", "STARTED", "STATE", "SUBJECT"];
     format!("{text}\n{}", columns(head, &rows))
 }
 

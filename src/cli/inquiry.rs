@@ -65,11 +65,7 @@ impl Inquiry {
 }
 
 /// Prints `report` as JSON, or as a table by `table`.
-pub fn print<R: Serialize>(
-    json: bool,
-    report: &R,
-    table: impl FnOnce(&R) -> String,
-) -> Result<()> {
+pub fn print<R: Serialize>(json: bool, report: &R, table: impl FnOnce(&R) -> String) -> Result<()> {
     let mut out = io::stdout().lock();
     if json {
         serde_json::to_writer_pretty(&mut out, report)?;

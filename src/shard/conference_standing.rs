@@ -19,7 +19,9 @@ impl ConferenceList {
     /// The list of `conferences`, of which at most `max` are listed.
     pub fn of<'a>(conferences: impl Iterator<Item = &'a Conference>, max: usize) -> Self {
         let mut ranked: Vec<_> = conferences
-            .map(|conference| (rank(conference.members().count(), conference.description().id), conference))
+            .map(|conference| {
+                (rank(conference.members().count(), conference.description().id), conference)
+            })
             .collect();
         let total = ranked.len();
         if max < total {

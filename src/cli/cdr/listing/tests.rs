@@ -2,9 +2,7 @@
 
 use super::*;
 use crate::base::ids::ConferenceId;
-use crate::records::{
-    ConferenceEnd, End, Ending, Kind, Parting, RecordId, Role, Visit, VisitEnd,
-};
+use crate::records::{ConferenceEnd, End, Ending, Kind, Parting, RecordId, Role, Visit, VisitEnd};
 
 const START_MS: u64 = 1_795_248_000_123;
 
