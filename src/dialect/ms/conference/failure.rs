@@ -91,7 +91,20 @@ impl From<Reject> for Failure {
             Reject::ConferenceExists => Failure::ConferenceExistsAlready,
             Reject::BadConferenceExpiry => Failure::InvalidExpiryTime,
             Reject::BadConferenceRequest | Reject::NotThisConference => Failure::RequestMalformed,
-            Reject::NotYourRequest | Reject::NotYours => Failure::Unauthorized,
+            Reject::BadReferTo => Failure::RequestMalformed,
+            Reject::ConferenceEnded => Failure::ConferenceDoesntExist,
+            Reject::ConferenceFull => Failure::MaxMeetingSizeExceeded,
+            Reject::GuestsNotAllowed => Failure::AnonymousUsersNotAllowed,
+            Reject::OrganiserStays => Failure::InvalidRole,
+            Reject::UnknownMember => Failure::UserDoesntExist,
+            Reject::LabelTooLong | Reject::TooManyInvited => Failure::RequestTooLarge,
+            Reject::NotYourRequest
+            | Reject::NotYours
+            | Reject::NotPresenter
+            | Reject::NotMember
+            | Reject::NotInvited
+            | Reject::InLobby
+            | Reject::ConferenceLocked => Failure::Unauthorized,
             Reject::StoreBusy | Reject::Overloaded | Reject::GoingDown => Failure::ServerBusy,
             _ => Failure::OtherFailure,
         }
