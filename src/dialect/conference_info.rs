@@ -225,3 +225,6 @@ fn guid(leg: LegId) -> String {
     let LegId { shard, slot } = leg;
     format!("{{{:08x}-{:04x}-0000-0000-0000{:08x}}}", slot.index, shard.0, slot.generation)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! What operators ask of a user whose home this is.
 
 use super::Shard;
+use super::conference_standing::{ConferenceList, ConferenceStanding};
 use super::question::{Answer, Contacts, Endpoint, Presence, Question, Seen, Watcher};
 use crate::base::aor::Aor;
 use crate::base::time::Now;
@@ -49,8 +50,18 @@ impl Shard {
 
     /// Answers a question about conferences.
     fn inspect_conferences(&self, question: &Question) -> Answer {
+        let machines = self.conferences.iter().map(|(_, entry)| &entry.machine);
         match question {
-            Question::Conferences => Answer::Conferences(Default::default()),
+            Question::Conferences => {
+                let max = self.settings.limits.conferences_listed_max;
+                Answer::Conferences(ConferenceList::of(machines, max))
+            }
+            Question::Conference(id) => match self.conferences.get(*id) {
+                Some(entry) => {
+                    Answer::Conference(Box::new(ConferenceStanding::from(&entry.machine)))
+                }
+                None => Answer::NoSuchConference,
+            },
             _ => Answer::NoSuchConference,
         }
     }

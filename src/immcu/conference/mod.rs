@@ -35,3 +35,6 @@ pub use input::{Accepts, Command, Input, Join, Leaving, LegKind, Modification, R
 pub use machine::Conference;
 pub use member::{Leg, Member};
 pub use output::{Change, Ending, Output, Parting, Refusal, Speech};
+
+#[cfg(test)]
+mod tests;

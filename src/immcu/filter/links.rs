@@ -95,11 +95,12 @@ impl Prefixes {
         if after.first().is_none_or(|octet| ends_word(*octet)) {
             return None;
         }
-        let is_end = |scheme: &&Box<[u8]>| {
+        let ends_with = |scheme: &[u8]| {
             let tail = before.len().checked_sub(scheme.len()).and_then(|at| before.get(at..));
             tail.is_some_and(|tail| tail.eq_ignore_ascii_case(scheme))
         };
-        let scheme = self.schemes.iter().filter(is_end).max_by_key(|scheme| scheme.len())?;
+        let found = self.schemes.iter().filter(|scheme| ends_with(scheme));
+        let scheme = found.max_by_key(|scheme| scheme.len())?;
         let start = before.len().checked_sub(scheme.len())?;
         // Clients look for `http://` in the middle of words, and for `tel:` not in `hotel:`.
         let in_word = preceding(text, start).is_some_and(|octet| octet.is_ascii_alphanumeric());

@@ -21,7 +21,7 @@ pub enum Success<'a> {
     Deleted(&'a str),
     /// The sender is in; the focus.
     Joined(&'a str),
-    /// What there is to tell of conferences: documents that
+    /// What there is to tell of conferences: documents of
     /// [`conference_info`](crate::dialect::conference_info).
     Told(&'a [String]),
     /// Nothing more.

@@ -1,0 +1,12 @@
+//! One rule after the other, and all of them beside a model.
+
+mod admission;
+mod commands;
+mod endings;
+mod fanout;
+mod lobby;
+mod members;
+mod recall;
+mod reports;
+mod roster;
+mod stage;
