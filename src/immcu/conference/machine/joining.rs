@@ -13,7 +13,10 @@ use crate::immcu::conference::member::{Leg, Member};
 use crate::immcu::conference::output::{Change, Output, Parting, Refusal};
 
 impl Conference {
-    pub(super) fn join(&mut self, now: Now, join: Join, limits: &Limits) {
+    pub(super) fn join(&mut self, now: Now, mut join: Join, limits: &Limits) {
+        if matches!(join.reach, Reach::Pager(_)) {
+            join.kind = LegKind::Chat;
+        }
         if let Err(refusal) = self.check(&join, limits) {
             return self.refuse(join.reach, refusal);
         }
@@ -72,7 +75,7 @@ impl Conference {
         let heard = (!member.has_chat()).then_some(member.heard);
         let leg = self.leg(&join);
         let reach = leg.reach.clone();
-        let is_chat = leg.kind == LegKind::Chat;
+        let is_chat = leg.is_chat();
         self.members.add_leg(&join.who, leg);
         self.outputs.push_back(Output::Joined { reach: reach.clone() });
         if is_chat {
@@ -139,7 +142,8 @@ impl Conference {
         self.peak = self.peak.max(self.members.len());
     }
 
-    /// Somebody is not let in: he waits, if there is a lobby and room in it.
+    /// Somebody is not let in: he waits, if there is a lobby and room in it. On how many legs he
+    /// waits is told to nobody.
     fn wait(&mut self, now: Now, join: Join, refusal: Refusal, limits: &Limits) {
         if let Some(waiting) = self.waiting.get(&join.who) {
             if join.kind == LegKind::Chat {
@@ -154,10 +158,8 @@ impl Conference {
             }
             return self.outputs.push_back(Output::Waiting { reach: join.reach });
         }
-        let waits = self.description.lobby
-            && join.kind == LegKind::Focus
-            && matches!(join.reach, Reach::Leg(_))
-            && refusal != Refusal::Full;
+        let waits =
+            self.description.lobby && join.kind == LegKind::Focus && refusal != Refusal::Full;
         if !waits {
             return self.refuse(join.reach, refusal);
         }
@@ -216,10 +218,7 @@ impl Conference {
     fn leg(&self, join: &Join) -> Leg {
         Leg {
             reach: join.reach.clone(),
-            kind: match join.reach {
-                Reach::Leg(_) => join.kind,
-                Reach::Pager(_) => LegKind::Chat,
-            },
+            kind: join.kind,
             endpoint: join.endpoint.clone(),
             accepts: join.accepts,
             opened_after: self.messages,

@@ -168,3 +168,10 @@ fn the_lobby_does_not_keep_a_conference_alive() {
         ]
     );
 }
+
+#[test]
+fn nobody_waits_in_pager_mode() {
+    let mut stage = bob_waits();
+    assert_eq!(stage.focus("bob", pager("bob")), ["refused bob InLobby"]);
+    assert_eq!(stage.focus("dave", pager("dave")), ["refused dave NotInvited"]);
+}
