@@ -256,7 +256,14 @@ impl Book {
     }
 
     /// Something was heard: whoever said it meant this leg, and it comes once and in order.
-    pub fn heard(&mut self, leg: usize, device: usize, words: &str, from: &str, at: Moment) -> usize {
+    pub fn heard(
+        &mut self,
+        leg: usize,
+        device: usize,
+        words: &str,
+        from: &str,
+        at: Moment,
+    ) -> usize {
         let index = *self.words.get(words).unwrap_or_else(|| panic!("nobody said {words:?}"));
         let said = &mut self.said[index];
         let here = &self.legs[leg];

@@ -46,7 +46,8 @@ impl Book {
                 let was_in = leg.opened.is_some_and(|opened| opened.0 < said.sent.0)
                     && answered < self.until(leg)
                     && !std::ptr::eq(*leg, author);
-                if !was_in || user == said.author && (leg.closed.is_some() || leg.kind == Kind::Pager)
+                if !was_in
+                    || user == said.author && (leg.closed.is_some() || leg.kind == Kind::Pager)
                 {
                     continue;
                 }

@@ -92,21 +92,6 @@ impl From<Reject> for Failure {
             | Reject::Overloaded
             | Reject::StoreBusy
             | Reject::TooManyRequests => Failure::ServerBusy,
-            Reject::BadReferTo => Failure::RequestMalformed,
-            Reject::ConferenceEnded => Failure::ConferenceDoesntExist,
-            Reject::ConferenceFull => Failure::MaxMeetingSizeExceeded,
-            Reject::GuestsNotAllowed => Failure::AnonymousUsersNotAllowed,
-            Reject::OrganiserStays => Failure::InvalidRole,
-            Reject::UnknownMember => Failure::UserDoesntExist,
-            Reject::LabelTooLong | Reject::TooManyInvited => Failure::RequestTooLarge,
-            Reject::NotYourRequest
-            | Reject::NotYours
-            | Reject::NotPresenter
-            | Reject::NotMember
-            | Reject::NotInvited
-            | Reject::InLobby
-            | Reject::ConferenceLocked => Failure::Unauthorized,
-            Reject::StoreBusy | Reject::Overloaded | Reject::GoingDown => Failure::ServerBusy,
             _ => Failure::OtherFailure,
         }
     }
