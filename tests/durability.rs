@@ -9,7 +9,7 @@ use std::panic::AssertUnwindSafe;
 use std::process::{Command, Output};
 use std::thread;
 
-use outside::cdr::{Ending, Kind, Record};
+use outside::cdr::{Conference, Ending, Kind, Record};
 use outside::endpoint::Endpoint;
 use outside::eventually;
 use outside::program::require;
@@ -232,6 +232,68 @@ fn schedule(alice: &mut Endpoint, name: &str) {
     ));
     let answer = alice.final_answer();
     assert_eq!(answer.status(), 200, "{}", answer.head);
+}
+
+/// Joins a conference of alice as a Lync client does.
+fn join(endpoint: &mut Endpoint, name: &str) {
+    let (user, local) = (endpoint.user.clone(), endpoint.contact());
+    let focus = format!("sip:alice@example.test;gruu;opaque=app:conf:focus:id:{name}");
+    let body = format!(
+        "<request xmlns=\"urn:ietf:params:xml:ns:cccp\" C3PVersion=\"1\" to=\"{focus}\" \
+         from=\"sip:{user}@example.test\" requestId=\"2\"><addUser><conferenceKeys \
+         confEntity=\"{focus}\"/><ci:user xmlns:ci=\"urn:ietf:params:xml:ns:conference-info\" \
+         entity=\"sip:{user}@example.test\"><ci:roles><ci:entry>attendee</ci:entry></ci:roles>\
+         <ci:endpoint entity=\"{{E1}}\"/></ci:user></addUser></request>"
+    );
+    let lines = format!("Contact: {local}\r\nContent-Type: application/cccp+xml\r\n");
+    let request = endpoint.request("INVITE", "alice", &lines, &body);
+    let own = "INVITE sip:alice@example.test";
+    endpoint.stream.write(request.replacen(own, &format!("INVITE {focus}"), 1));
+    let answer = endpoint.final_answer();
+    assert_eq!(answer.status(), 200, "{}", answer.head);
+}
+
+#[test]
+fn the_record_of_a_conference_says_that_its_server_died_or_went_down() {
+    let name = "C71C6BB0267883E2248C1EA7F80725B8";
+    let server = Server::demo();
+    let mut alice = Endpoint::tls(&server, "alice");
+    schedule(&mut alice, name);
+    join(&mut alice, name);
+    let mut bob = Endpoint::tls(&server, "bob");
+    join(&mut bob, name);
+    eventually("two visits in the database", || {
+        let records = server.conference_records();
+        let visits: usize = records.iter().map(|record| record.visits.len()).sum();
+        if visits == 2 { Ok(()) } else { Err(format!("{records:#?}")) }
+    });
+    let server = server.kill().start();
+    let mut bob = Endpoint::tls(&server, "bob");
+    join(&mut bob, name);
+    let records = server.stop().conference_records();
+    let ends = |record: &Conference| {
+        let visits = record.visits.iter();
+        let visits = visits.map(|visit| {
+            (visit.member.clone(), visit.role.clone(), visit.parting.clone().unwrap())
+        });
+        (record.ending.clone().unwrap(), visits.collect::<Vec<_>>())
+    };
+    let visit = |user: &str, role: &str, parting: &str| {
+        (format!("{user}@example.test"), role.to_owned(), parting.to_owned())
+    };
+    let lost =
+        vec![visit("alice", "presenter", "server_lost"), visit("bob", "attendee", "server_lost")];
+    let down = vec![visit("bob", "attendee", "ended")];
+    assert_eq!(
+        records.iter().map(ends).collect::<Vec<_>>(),
+        [("server_lost".to_owned(), lost), ("drained".to_owned(), down)]
+    );
+    for record in &records {
+        assert_eq!(
+            (&*record.conference, &*record.subject, record.scheduled),
+            (name, "Budget", true)
+        );
+    }
 }
 
 /// What `mynah conference …` says of the running server, in JSON.
