@@ -209,6 +209,69 @@ fn who_gets_the_address_of_a_user_that_was_removed_gets_nothing_of_his() {
     server.stop();
 }
 
+/// A conference of alice that lasts for years, made as a Lync client does; its name.
+fn schedule(alice: &mut Endpoint, name: &str) {
+    let factory = "sip:alice@example.test;gruu;opaque=app:conf:focusfactory";
+    let body = format!(
+        "<request xmlns=\"urn:ietf:params:xml:ns:cccp\" C3PVersion=\"1\" to=\"{factory}\" \
+         from=\"sip:alice@example.test\" requestId=\"1\"><addConference><ci:conference-info \
+         xmlns:ci=\"urn:ietf:params:xml:ns:conference-info\" \
+         xmlns:msci=\"http://schemas.microsoft.com/rtc/2005/08/confinfoextensions\" entity=\"\">\
+         <ci:conference-description><ci:subject>Budget</ci:subject>\
+         <msci:conference-id>{name}</msci:conference-id>\
+         <msci:expiry-time>2099-01-01T00:00:00Z</msci:expiry-time>\
+         <msci:admission-policy>openAuthenticated</msci:admission-policy>\
+         </ci:conference-description></ci:conference-info></addConference></request>"
+    );
+    let request =
+        alice.request("SERVICE", "alice", "Content-Type: application/cccp+xml\r\n", &body);
+    alice.stream.write(request.replacen(
+        "SERVICE sip:alice@example.test",
+        &format!("SERVICE {factory}"),
+        1,
+    ));
+    let answer = alice.final_answer();
+    assert_eq!(answer.status(), 200, "{}", answer.head);
+}
+
+/// What `mynah conference …` says of the running server, in JSON.
+fn conference(server: &Server, arguments: &[&str]) -> serde_json::Value {
+    let http = server.ready.http.to_string();
+    let line = [&["conference"], arguments, &["--json", "--http", &http]].concat();
+    let output = server.command(&line);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn a_scheduled_conference_survives_a_crash_and_ends_for_good_when_told() {
+    let name = "C71C6BB0267883E2248C1EA7F80725B8";
+    let server = Server::demo();
+    let mut alice = Endpoint::tls(&server, "alice");
+    schedule(&mut alice, name);
+    let before = conference(&server, &["show", name]);
+    let server = server.kill().start();
+    let list = conference(&server, &["list"]);
+    assert_eq!(list["total"], 1, "{list}");
+    assert_eq!(list["conferences"][0]["id"], name);
+    let mut after = conference(&server, &["show", name]);
+    assert_eq!(after["conference"]["scheduled"], true, "{after}");
+    after["conference"]["made"] = before["conference"]["made"].clone();
+    assert_eq!(after, before);
+
+    assert_eq!(conference(&server, &["end", name])["kept"], false);
+    let http = server.ready.http.to_string();
+    let again = server.command(&["conference", "end", name, "--http", &http]);
+    assert_eq!(
+        String::from_utf8(again.stderr).unwrap(),
+        "mynah: no such conference: `mynah conference list` shows all\n"
+    );
+    let server = server.kill().start();
+    assert_eq!(conference(&server, &["list"])["total"], 0);
+    assert_eq!(server.conference_records(), []);
+    server.stop();
+}
+
 /// Runs the binary in a way that must fail with one line on standard error; that line.
 fn fault(command: &mut Command) -> String {
     let Output { status, stderr, .. } = command.output().unwrap();

@@ -18,6 +18,10 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+/// Users of a run, unless the command line says it.
+const USERS: u32 = 100;
+/// How long conferences last beyond the run.
+const CONFERENCE_REST: Duration = Duration::from_secs(8 * 3600);
 /// Exit code when a run did not pass.
 const FAILED: u8 = 1;
 /// Exit code when a run could not begin.
@@ -40,6 +44,8 @@ Examples:
   States of 1,000 users, 20 watchers each, by BENOTIFY and by NOTIFY that is answered:
     loadgen presence --target 127.0.0.1:5061 --users 1000 --rate 500 --pid PID
     loadgen presence --target 127.0.0.1:5061 --users 1000 --window 8 --notify notify --pid PID
+  50 conferences of 20 members each, server CPU per delivered message:
+    loadgen conference --target 127.0.0.1:5061 --members 20 --conferences 50 --rate 200 --pid PID
   Memory of 2,000 users who watch 40 others each:
     loadgen idle --target 127.0.0.1:5061 --users 2000 --contacts 40 --pid PID
 Endpoints sign in by Digest in either dialect: a server that offers Lync clients NTLM must offer
@@ -63,6 +69,33 @@ enum Command {
         /// Octets of text a message.
         #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(..=65_536))]
         body: u32,
+    },
+    /// Messages of members of conferences, each followed to every other member.
+    ///
+    /// The first user of each conference makes it; every member comes in at its focus, follows
+    /// the roster and takes up the instant messages, at the pace of --ramp. Then they write in
+    /// turn. In a closed loop a message is under way until it is answered and all have it.
+    Conference {
+        #[command(flatten)]
+        common: Common,
+        /// Members of each conference, its organiser among them.
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(2..=1000))]
+        members: u32,
+        /// How many conferences.
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+        conferences: u32,
+        /// Octets of text a message.
+        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(..=65_536))]
+        body: u32,
+        /// Only the organiser follows the roster.
+        #[arg(long)]
+        no_roster: bool,
+        /// How members are told of the roster [default: benotify].
+        #[arg(long, value_enum)]
+        notify: Option<Notify>,
+        /// Members of each conference who come in and then read nothing.
+        #[arg(long, value_name = "K", default_value_t = 0)]
+        silent: u32,
     },
     /// Connect, sign in, close; or with --refresh: REGISTER on connections that stay.
     Register {
@@ -149,9 +182,9 @@ struct Common {
     /// Kind of client: ms = Lync client, simple = SIMPLE client.
     #[arg(long, value_enum, default_value = "ms")]
     dialect: Dialect,
-    /// How many users.
-    #[arg(long, default_value_t = 100)]
-    users: u32,
+    /// How many users [default: 100; in conferences their members].
+    #[arg(long)]
+    users: Option<u32>,
     /// SIP domain of the users.
     #[arg(long, default_value = "example.test")]
     domain: String,
@@ -170,7 +203,8 @@ struct Common {
     /// Open loop: operations a second in all; latency counts from the intended moment.
     #[arg(long, value_name = "N/S", value_parser = rate, conflicts_with = "window")]
     rate: Option<f64>,
-    /// Closed loop: operations in flight (im: a pair; presence: states), for saturation.
+    /// Closed loop: operations in flight (im: a pair; presence: states; conference: messages), for
+    /// saturation.
     #[arg(long, value_name = "W", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     window: Option<u32>,
     /// How intended moments are spread.
@@ -239,6 +273,12 @@ impl Common {
         })
     }
 
+    /// When conferences of this run may be forgotten, in seconds since 1970.
+    fn conference_expiry(&self) -> Result<i64> {
+        let end = jiff::Timestamp::now().checked_add(self.warmup + self.duration)?;
+        Ok(end.checked_add(CONFERENCE_REST)?.as_second())
+    }
+
     fn settings(self, flow: Flow) -> Result<(Settings, Option<PathBuf>)> {
         let target = resolve(&self.target)?;
         let host = self.target.rsplit_once(':').map_or("", |(host, _)| host);
@@ -278,7 +318,7 @@ impl Common {
             tls_version: self.tls_version,
             transport: self.transport,
             user_prefix: self.user_prefix,
-            users: self.users,
+            users: self.users.unwrap_or(USERS),
             warmup: self.warmup,
         };
         Ok((settings, self.json))
@@ -310,6 +350,24 @@ fn execute(cli: Cli) -> Result<bool> {
         Command::Im { common, body } => (common, Flow::Im { body: body as usize }),
         Command::Register { common, refresh } => (common, Flow::Register { refresh }),
         Command::Connect { common } => (common, Flow::Connect),
+        Command::Conference {
+            mut common,
+            members,
+            conferences,
+            body,
+            no_roster,
+            notify,
+            silent,
+        } => {
+            let users = members.saturating_mul(conferences);
+            if *common.users.get_or_insert(users) != users {
+                bail!("--users is --members times --conferences and need not be given");
+            }
+            let notify = common.notify(notify);
+            let (body, roster) = (body as usize, !no_roster);
+            let expiry_unix_s = common.conference_expiry()?;
+            (common, Flow::Conference { members, body, roster, notify, silent, expiry_unix_s })
+        }
         Command::Idle { common, contacts, notify } => {
             let notify = common.notify(notify);
             (common, Flow::Idle { contacts, notify })

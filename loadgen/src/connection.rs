@@ -19,6 +19,9 @@ use std::task::{Context, Poll};
 /// Most reads before other connections get their turn.
 const READS_MAX: usize = 8;
 
+/// Octets that the system keeps for a user who reads nothing: few, so that the server notices.
+const SILENT_BUFFER: usize = 16_384;
+
 /// Which connection.
 #[derive(Clone, Copy, Debug)]
 pub struct Id {
@@ -80,6 +83,9 @@ impl Connection {
         let socket = Socket::new(Domain::for_address(target), Type::STREAM, Some(Protocol::TCP))?;
         socket.set_nonblocking(true)?;
         socket.set_nodelay(true)?;
+        if thread.is_silent(id.slot) {
+            socket.set_recv_buffer_size(SILENT_BUFFER)?;
+        }
         if let Some(source) = source {
             socket.bind(&SocketAddr::new(source, 0).into())?;
         }
@@ -121,7 +127,7 @@ impl Connection {
             if closing && (all_written || self.stage != Stage::Up) {
                 return Err(End::new(Cause::Disconnected, "closed by us"));
             }
-            if !self.read(cx, thread)? {
+            if thread.is_deaf(self.id) || !self.read(cx, thread)? {
                 return Ok(());
             }
         }

@@ -14,6 +14,15 @@ pub enum State {
     Ending,
 }
 
+/// What an INVITE dialog is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Instant messages: with another user, or with the members of a conference.
+    Session,
+    /// Membership of a conference.
+    Focus,
+}
+
 /// One dialog of an endpoint.
 #[derive(Debug)]
 pub struct Dialog {
@@ -23,6 +32,8 @@ pub struct Dialog {
     pub cseq: u32,
     /// Number of this dialog within its endpoint; never used twice.
     pub id: u32,
+    /// What it is for; of no meaning for a subscription.
+    pub kind: Kind,
     /// Our tag.
     pub local_tag: Vec<u8>,
     /// Address of the other side, without scheme.
@@ -46,6 +57,7 @@ impl Dialog {
             call_id,
             cseq: 0,
             id,
+            kind: Kind::Session,
             local_tag,
             peer: peer.to_owned(),
             peer_tag: Vec::new(),

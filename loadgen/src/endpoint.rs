@@ -2,11 +2,12 @@
 //! messages and writes octets; it knows no sockets and no clock.
 
 mod compose;
+mod conference;
 mod incoming;
 mod publish;
 mod watch;
 
-use crate::dialog::{Dialog, State};
+use crate::dialog::{Dialog, Kind, State};
 use crate::link::Link;
 use crate::population::{Identity, mix};
 use crate::publication::Publications;
@@ -19,6 +20,7 @@ use crate::subscription::Subscription;
 use crate::template::Templates;
 use crate::transactions::{Pending, Transactions};
 use compose::{Request, Text};
+use jiff::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,6 +38,8 @@ pub struct Env {
     pub templates: Templates,
     /// Number of this run, so that texts and Call-IDs of another one are not taken for ours.
     pub run: u64,
+    /// When conferences may be forgotten, as XML writes it.
+    expiry: String,
     /// Users are notified by BENOTIFY.
     benotify: bool,
     /// The state that Lync clients publish.
@@ -47,7 +51,7 @@ impl Env {
     /// For one thread.
     ///
     /// # Errors
-    /// When a built-in template is broken.
+    /// When a built-in template is broken, or the expiry of conferences is no date.
     pub fn new(settings: Arc<Settings>, run: u64) -> Result<Env, String> {
         let templates = match settings.dialect {
             Dialect::Ms => Templates::ms()?,
@@ -55,11 +59,19 @@ impl Env {
         };
         let (notify, state) = match settings.flow {
             Flow::Presence { notify, state, .. } => (notify, state),
-            Flow::Idle { notify, .. } => (notify, StateKind::Machine),
+            Flow::Idle { notify, .. } | Flow::Conference { notify, .. } => {
+                (notify, StateKind::Machine)
+            }
             _ => (Notify::Notify, StateKind::Machine),
         };
+        let expiry = match settings.flow {
+            Flow::Conference { expiry_unix_s, .. } => Timestamp::from_second(expiry_unix_s)
+                .map_err(|error| format!("the expiry of conferences: {error}"))?
+                .to_string(),
+            _ => String::new(),
+        };
         let benotify = notify == Notify::Benotify;
-        Ok(Env { settings, templates, run, benotify, state, text: Text::default() })
+        Ok(Env { settings, templates, run, expiry, benotify, state, text: Text::default() })
     }
 }
 
@@ -106,8 +118,16 @@ pub enum Event {
     Granted(Granted),
     /// An instant message with a stamp arrived.
     Arrived(Stamp),
-    /// The other side ended a session.
+    /// An instant message with a stamp arrived under the name of another user.
+    Misattributed(Stamp),
+    /// The other side ended a session or a membership.
     Ended,
+    /// The conference asked for is there: address of its focus, without scheme.
+    Created(String),
+    /// The roster of a conference names where its instant messages go: address without scheme.
+    Chat(String),
+    /// Why the conference service answered with a failure.
+    Refused(String),
     /// A state with a stamp arrived.
     Noticed(Stamp),
     /// These users, by their numbers, are watched from now on.
@@ -173,13 +193,25 @@ impl Endpoint {
 
     /// Sends INVITE for a session with `peer` (`user@domain`).
     pub fn invite(&mut self, env: &mut Env, link: &mut Link, peer: &str, pending: Pending) -> Wait {
+        self.begin_dialog(env, link, peer, (Kind::Session, Request::Invite), pending)
+    }
+
+    fn begin_dialog(
+        &mut self,
+        env: &mut Env,
+        link: &mut Link,
+        peer: &str,
+        (kind, request): (Kind, Request),
+        pending: Pending,
+    ) -> Wait {
         let id = self.next_dialog();
         let call_id = [b"s", id.to_string().as_bytes(), b".", &self.stem].concat();
         let tag = [self.stem.as_slice(), b"s", id.to_string().as_bytes()].concat();
         let mut dialog = Dialog::invite(id, call_id, tag, peer);
+        dialog.kind = kind;
         dialog.cseq = 1;
         dialog.transactions.begin(1, pending);
-        self.send_in_dialog(env, link, &dialog, Request::Invite, 1);
+        self.send_in_dialog(env, link, &dialog, request, 1);
         self.dialogs.push(dialog);
         Wait::Dialog { id, number: 1 }
     }
@@ -192,7 +224,9 @@ impl Endpoint {
         stamp: &Stamp,
         length: usize,
     ) -> Option<Result<Wait, Cause>> {
-        let at = self.dialogs.iter().position(|dialog| dialog.state == State::Established)?;
+        let at = self.dialogs.iter().position(|dialog| {
+            dialog.state == State::Established && dialog.kind == Kind::Session
+        })?;
         let mut dialog = self.dialogs.swap_remove(at);
         let result = if dialog.transactions.span() >= OUTSTANDING_MAX {
             Err(Cause::Overrun)

@@ -70,6 +70,7 @@ pub struct Thread {
 struct Door {
     generation: u32,
     closing: bool,
+    deaf: bool,
     waker: Option<Waker>,
 }
 
@@ -179,7 +180,7 @@ impl Thread {
             match output {
                 Output::Open { slot, generation, source } => {
                     if let Some(door) = self.doors.borrow_mut().get_mut(slot) {
-                        *door = Door { generation, closing: false, waker: None };
+                        *door = Door { generation, ..Door::default() };
                     }
                     let id = Id { slot, generation };
                     glommio::spawn_local(serve(Rc::clone(self), id, source)).detach();
@@ -187,6 +188,11 @@ impl Thread {
                 Output::Write(slot) if Some(slot) == current => {}
                 Output::Write(slot) => self.wake(slot, false),
                 Output::Close(slot) => self.wake(slot, true),
+                Output::Deafen(slot) => self.set_deaf(slot, true),
+                Output::Hear(slot) => {
+                    self.set_deaf(slot, false);
+                    self.wake(slot, false);
+                }
             }
         }
     }
@@ -213,6 +219,23 @@ impl Thread {
     pub fn is_closing(&self, id: Id) -> bool {
         let doors = self.doors.borrow();
         doors.get(id.slot).is_some_and(|door| door.closing || door.generation != id.generation)
+    }
+
+    /// True for a user who will read nothing once he is in a conference.
+    pub fn is_silent(&self, slot: Slot) -> bool {
+        let number = self.driver.borrow_mut().world().number(slot);
+        self.settings.is_silent(number)
+    }
+
+    /// True when the driver wants nothing more to be read.
+    pub fn is_deaf(&self, id: Id) -> bool {
+        self.doors.borrow().get(id.slot).is_some_and(|door| door.deaf)
+    }
+
+    fn set_deaf(&self, slot: Slot, deaf: bool) {
+        if let Some(door) = self.doors.borrow_mut().get_mut(slot) {
+            door.deaf = deaf;
+        }
     }
 
     fn wake(&self, slot: Slot, closing: bool) {

@@ -16,6 +16,7 @@ pub mod abort;
 pub mod answer;
 pub mod cli;
 pub mod clock;
+pub mod conference;
 mod connection;
 pub mod control;
 pub mod cpu;

@@ -68,6 +68,8 @@ pub struct Link {
     pub renew_at: Moment,
     /// Cuts what arrives.
     pub scanner: Scanner,
+    /// True when nothing more is read, on purpose.
+    pub silent: bool,
     /// When something was last handed over for writing.
     pub sent: Moment,
     /// Where it stands.
@@ -87,6 +89,7 @@ impl Link {
             partial: Vec::new(),
             renew_at: Moment::default(),
             scanner: Scanner::default(),
+            silent: false,
             sent: Moment::default(),
             state: State::Closed,
         }
@@ -97,6 +100,7 @@ impl Link {
         self.generation = self.generation.wrapping_add(1);
         self.announced = false;
         self.kept_up = false;
+        self.silent = false;
         self.out.clear();
         self.partial.clear();
         self.scanner = Scanner::default();

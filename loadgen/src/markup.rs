@@ -5,13 +5,24 @@ use memchr::{memchr, memchr_iter};
 
 /// Local name and text, without angle brackets, of every start tag.
 pub fn tags(document: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    starts(document).map(|(name, tag, _)| (name, tag))
+}
+
+/// Local name of every start tag and the text between it and the next tag, without blanks around.
+pub fn texts(document: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    starts(document)
+        .filter_map(|(name, _, rest)| Some((name, rest.get(..memchr(b'<', rest)?)?.trim_ascii())))
+}
+
+/// Local name and text of every start tag, and all that follows it.
+fn starts(document: &[u8]) -> impl Iterator<Item = (&[u8], &[u8], &[u8])> {
     memchr_iter(b'<', document).filter_map(move |at| {
         let rest = document.get(at + 1..)?;
-        let tag = rest.get(..memchr(b'>', rest)?)?;
+        let (tag, rest) = rest.split_at_checked(memchr(b'>', rest)?)?;
         let end = tag.iter().position(|&b| b.is_ascii_whitespace() || b == b'/');
         let qualified = tag.get(..end.unwrap_or(tag.len()))?;
         let local = qualified.rsplit(|&b| b == b':').next()?;
-        (!local.is_empty()).then_some((local, tag))
+        (!local.is_empty()).then_some((local, tag, rest.get(1..)?))
     })
 }
 
@@ -48,6 +59,13 @@ mod tests {
             b"<a><c:item n='1'/><item  n = \"2\" m=\"a=b n='9'\">x</item></a><items n='3'/>";
         assert_eq!(values(document, "n"), [Some(&b"1"[..]), Some(&b"2"[..])]);
         assert_eq!(values(document, "m"), [None, Some(&b"a=b n='9'"[..])]);
+    }
+
+    #[test]
+    fn a_text_ends_at_the_next_tag() {
+        let found: Vec<_> = texts(b"<a> one <b:c n='>'>two</b:c><d/>three<e>").collect();
+        let expected = [("a", "one"), ("c", "'>two"), ("d", "three")];
+        assert_eq!(found, expected.map(|(name, text)| (name.as_bytes(), text.as_bytes())));
     }
 
     #[test]

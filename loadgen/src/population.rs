@@ -1,6 +1,7 @@
 //! The users: all from their number and the seed, so that the server's user list and every run
 //! agree without a file between them.
 
+use crate::number::read_number;
 use crate::settings::Settings;
 use std::io::{self, Write};
 
@@ -43,8 +44,11 @@ impl Identity {
 /// Number of the user of the population with this address (`user@domain`).
 pub fn number_of(settings: &Settings, address: &str) -> Option<u32> {
     let (user, domain) = address.split_once('@')?;
-    let number = user.strip_prefix(settings.user_prefix.as_str())?.parse().ok()?;
-    (domain == settings.domain && name(&settings.user_prefix, number) == user).then_some(number)
+    let digits = user.strip_prefix(settings.user_prefix.as_str())?;
+    let number = read_number(digits.as_bytes()).and_then(|number| u32::try_from(number).ok())?;
+    // As `name` writes it: seven digits, more only when they are needed.
+    let as_written = digits.len() == 7 || digits.len() > 7 && !digits.starts_with('0');
+    (domain == settings.domain && as_written).then_some(number)
 }
 
 /// Address (`user@domain`) of a user of the population.
@@ -101,8 +105,17 @@ mod tests {
     #[test]
     fn users_are_found_by_their_address() {
         let settings = Settings::new(SocketAddr::from((Ipv4Addr::LOCALHOST, 5060)));
-        assert_eq!(number_of(&settings, &address_of(&settings, 77)), Some(77));
-        for other in ["user77@example.test", "user0000077@other", "x0000077@example.test", ""] {
+        for number in [77, 9_999_999, 10_000_000, u32::MAX] {
+            let address = address_of(&settings, number);
+            assert_eq!(number_of(&settings, &address), Some(number));
+        }
+        for other in [
+            "user77@example.test",
+            "user00000077@example.test",
+            "user0000077@other",
+            "x0000077@example.test",
+            "",
+        ] {
             assert_eq!(number_of(&settings, other), None, "{other}");
         }
     }

@@ -71,6 +71,9 @@ fn check(settings: &Settings) -> Result<()> {
 
 /// Refuses what a flow cannot be run with.
 fn check_flow(settings: &Settings) -> Result<()> {
+    if matches!(settings.flow, Flow::Conference { .. }) {
+        return check_conference(settings);
+    }
     let (contacts, option, notify) = match settings.flow {
         Flow::Presence { watchers, notify, .. } => (watchers, "--watchers", notify),
         Flow::Idle { contacts, notify } => (contacts, "--contacts", notify),
@@ -90,6 +93,25 @@ fn check_flow(settings: &Settings) -> Result<()> {
     ensure!(
         contacts == 0 || settings.expires > settings.warmup + settings.duration,
         "--expires must be longer than the run: subscriptions are not renewed"
+    );
+    Ok(())
+}
+
+/// Refuses what conferences cannot be run with.
+fn check_conference(settings: &Settings) -> Result<()> {
+    let Flow::Conference { members, silent, .. } = settings.flow else { return Ok(()) };
+    ensure!(
+        settings.dialect == Dialect::Ms,
+        "conferences need --dialect ms: a SIMPLE client does not know how to make them"
+    );
+    ensure!(members >= 2, "--members must be at least 2");
+    ensure!(
+        settings.users.is_multiple_of(members),
+        "--users is --members times --conferences and need not be given"
+    );
+    ensure!(
+        silent <= members - 2,
+        "--silent {silent} leaves fewer than 2 of {members} members who read"
     );
     Ok(())
 }

@@ -89,6 +89,8 @@ names! {
     From "from" "f";
     /// ms-keep-alive
     MsKeepAlive "ms-keep-alive";
+    /// Ms-Sender
+    MsSender "ms-sender";
     /// Proxy-Authenticate
     ProxyAuthenticate "proxy-authenticate";
     /// Record-Route

@@ -50,7 +50,8 @@ pub enum Load {
     /// from the intended moment.
     Rate(f64),
     /// Closed loop: so many operations in flight (for `im`: a pair; for `presence`: states not
-    /// seen by all who watch), the next when one ends.
+    /// seen by all who watch; for `conference`: messages that not all members have), the next
+    /// when one ends.
     /// Latency counts from the sending; for finding saturation.
     Window(u32),
 }
@@ -59,6 +60,21 @@ pub enum Load {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase", tag = "flow")]
 pub enum Flow {
+    /// Conferences whose members write to each other.
+    Conference {
+        /// Members of each conference: users that follow each other, the first one its organiser.
+        members: u32,
+        /// Octets of text a message.
+        body: usize,
+        /// Whether every member follows the roster, or the organiser alone.
+        roster: bool,
+        /// How members are told of the roster.
+        notify: Notify,
+        /// Members of each conference, the last ones, who come in and then read nothing.
+        silent: u32,
+        /// When the conferences may be forgotten, in seconds since 1970.
+        expiry_unix_s: i64,
+    },
     /// Open connections (with TLS: handshakes) and close them.
     Connect,
     /// Sign in and stay.
@@ -246,6 +262,24 @@ impl Settings {
             user_prefix: "user".to_owned(),
             users: 2,
             warmup: Duration::ZERO,
+        }
+    }
+
+    /// How many users stay together in one thread.
+    pub fn group(&self) -> u32 {
+        match self.flow {
+            Flow::Conference { members, .. } => members.max(1),
+            _ => 2,
+        }
+    }
+
+    /// True for a member of a conference who reads nothing once he is in.
+    pub fn is_silent(&self, number: u32) -> bool {
+        match self.flow {
+            Flow::Conference { members, silent, .. } => {
+                number % members.max(1) >= members.saturating_sub(silent)
+            }
+            _ => false,
         }
     }
 

@@ -16,11 +16,17 @@ pub enum Operation {
     SignIn,
     /// REGISTER on a connection that is signed in.
     Refresh,
-    /// INVITE to its 200.
+    /// INVITE to its 200; in a conference that of the instant messages.
     Invite,
+    /// SERVICE that makes a conference to its 200.
+    Create,
+    /// INVITE of a conference's focus to its 200.
+    Focus,
+    /// From the INVITE of a conference's focus to the 200 that lets the member write.
+    Join,
     /// MESSAGE to its 2xx.
     Message,
-    /// MESSAGE to its arrival at the other user.
+    /// MESSAGE to its arrival at the other user, or at one of the other members.
     Delivery,
     /// SUBSCRIBE to its 2xx.
     Subscribe,
@@ -42,11 +48,14 @@ pub enum Operation {
 
 impl Operation {
     /// All of them, in the order of the report.
-    pub const ALL: [Operation; 14] = [
+    pub const ALL: [Operation; 17] = [
         Operation::Connect,
         Operation::SignIn,
         Operation::Refresh,
+        Operation::Create,
+        Operation::Focus,
         Operation::Invite,
+        Operation::Join,
         Operation::Message,
         Operation::Delivery,
         Operation::Subscribe,
@@ -66,6 +75,9 @@ impl Operation {
             Operation::SignIn => "sign_in",
             Operation::Refresh => "refresh",
             Operation::Invite => "invite",
+            Operation::Create => "create",
+            Operation::Focus => "focus",
+            Operation::Join => "join",
             Operation::Message => "message",
             Operation::Delivery => "delivery",
             Operation::Subscribe => "subscribe",
@@ -89,12 +101,18 @@ pub enum Cause {
     Connect,
     /// The connection went away before the answer.
     Disconnected,
+    /// A message's Ms-Sender is not its author.
+    Misattributed,
+    /// A message reached somebody it was not for: its author, or another conference.
+    Misdelivered,
     /// Nobody to send to: the session or the connection was lost earlier.
     NoSession,
     /// The generator held back: no free user, or too much is waiting to be sent.
     Overrun,
     /// The server sent something that is not SIP, or an answer that lacks what it needs.
     Protocol,
+    /// The conference service answered with a failure.
+    Refused,
     /// A state was never seen by a watcher, although the next one was published much later than
     /// a server may hold changes back to merge them.
     Skipped,
@@ -102,7 +120,7 @@ pub enum Cause {
     Stale,
     /// A final answer that is not 2xx.
     Status(u16),
-    /// The server ended a subscription, or did not begin to watch one of the users asked for.
+    /// The server ended a membership or a subscription, or did not begin to watch one of the users asked for.
     Terminated,
     /// No answer in time.
     Timeout,
@@ -118,9 +136,12 @@ impl fmt::Display for Cause {
             Cause::Auth => out.write_str("auth"),
             Cause::Connect => out.write_str("connect"),
             Cause::Disconnected => out.write_str("disconnected"),
+            Cause::Misattributed => out.write_str("misattributed"),
+            Cause::Misdelivered => out.write_str("misdelivered"),
             Cause::NoSession => out.write_str("no session"),
             Cause::Overrun => out.write_str("overrun"),
             Cause::Protocol => out.write_str("protocol"),
+            Cause::Refused => out.write_str("refused"),
             Cause::Skipped => out.write_str("skipped"),
             Cause::Stale => out.write_str("stale"),
             Cause::Status(code) => write!(out, "status {code}"),
@@ -149,6 +170,8 @@ pub struct Tally {
     pub failures: BTreeMap<Cause, u64>,
     /// Latencies of those that succeeded, in microseconds.
     pub latency: Histogram<u64>,
+    /// When the first that succeeded began and the last one ended.
+    pub span: Option<(Moment, Moment)>,
     /// How many succeeded while the window was open, whenever they began: what the server's work
     /// in the window is divided by.
     pub completed_in_window: u64,
@@ -160,6 +183,7 @@ impl Tally {
             succeeded: 0,
             failures: BTreeMap::new(),
             latency: latencies(),
+            span: None,
             completed_in_window: 0,
         }
     }
@@ -177,6 +201,14 @@ impl Tally {
         }
         // Same bounds on both sides: cannot fail.
         let _ = self.latency.add(&other.latency);
+        if let Some((since, until)) = other.span {
+            self.stretch(since, until);
+        }
+    }
+
+    fn stretch(&mut self, since: Moment, until: Moment) {
+        let (first, last) = self.span.unwrap_or((since, until));
+        self.span = Some((first.min(since), last.max(until)));
     }
 }
 
@@ -194,8 +226,12 @@ pub struct Seen {
     /// States that a watcher never saw because the next one followed within a second: servers
     /// hold changes back for a while and send only the last.
     pub merged: u64,
-    /// Messages that arrived after a later one of the same pair.
+    /// Messages that arrived after a later one of the same pair, or of the same member.
     pub reordered: u64,
+    /// Delivery reports for members of a conference.
+    pub reports: u64,
+    /// Silent members whose connection or session the server ended.
+    pub dropped: u64,
 }
 
 impl Seen {
@@ -206,6 +242,8 @@ impl Seen {
         self.duplicates += other.duplicates;
         self.merged += other.merged;
         self.reordered += other.reordered;
+        self.reports += other.reports;
+        self.dropped += other.dropped;
     }
 }
 
@@ -238,6 +276,7 @@ impl Stats {
         let tally = self.of(operation);
         tally.succeeded += 1;
         tally.latency.saturating_record(micros(now.since(since)));
+        tally.stretch(since, now);
     }
 
     /// Counts a success without a duration.

@@ -1,15 +1,27 @@
-//! A subscription to the presence of one user or of a batch of users.
+//! A subscription: to the presence of one user or of a batch of users, or to the roster of a
+//! conference.
 
 use crate::dialog::Dialog;
 use crate::markup::{attribute, tags};
 use crate::population::number_of;
 use crate::settings::Settings;
 
+/// What a subscription is to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Package {
+    /// Presence.
+    Presence,
+    /// The roster of a conference.
+    Conference,
+}
+
 /// One subscription of an endpoint.
 #[derive(Debug)]
 pub struct Subscription {
     /// Its dialog.
     pub dialog: Dialog,
+    /// What it is to.
+    pub package: Package,
     /// Numbers of the users asked for; once there is an answer, of those who are watched.
     pub watched: Vec<u32>,
 }

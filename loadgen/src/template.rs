@@ -232,8 +232,25 @@ pub struct Templates {
     pub unsubscribe: Template,
     /// Publication of the own state: SERVICE (`ms`) or PUBLISH (`simple`).
     pub publish: Template,
+    /// Requests of conferences, which only Lync clients make.
+    pub conference: ConferenceTemplates,
     /// PUBLISH that takes the own state back; a Lync client's ends with its connection.
     pub unpublish: Option<Template>,
+}
+
+/// Requests of a member of a conference.
+#[derive(Debug)]
+pub struct ConferenceTemplates {
+    /// SERVICE that makes a conference.
+    pub create: Template,
+    /// INVITE of the focus: the user adds himself.
+    pub join: Template,
+    /// SUBSCRIBE to the roster.
+    pub watch: Template,
+    /// SUBSCRIBE that ends it.
+    pub unwatch: Template,
+    /// INVITE of the instant messages.
+    pub chat: Template,
 }
 
 macro_rules! load {
@@ -247,6 +264,13 @@ macro_rules! load {
             subscribe: load!($folder, "subscribe"),
             unsubscribe: load!($folder, "unsubscribe"),
             publish: load!($folder, "publish"),
+            conference: ConferenceTemplates {
+                create: load!("conference", "create"),
+                join: load!("conference", "join"),
+                watch: load!("conference", "watch"),
+                unwatch: load!("conference", "unwatch"),
+                chat: load!("conference", "chat"),
+            },
             unpublish: None,
         }
     };

@@ -3,6 +3,7 @@
 //! Nothing here does input or output: connections are asked for through [`Output`], octets wait
 //! in the links, and time comes in as an argument. So a whole run can be tested without sockets.
 
+mod conferences;
 mod deeds;
 mod upkeep;
 
@@ -38,6 +39,10 @@ pub enum Output {
     Write(Slot),
     /// Close the connection after writing what waits.
     Close(Slot),
+    /// Read nothing more.
+    Deafen(Slot),
+    /// Read again.
+    Hear(Slot),
 }
 
 /// What a scenario is told.
@@ -169,9 +174,10 @@ impl World {
         self.window = Some(window);
     }
 
-    /// True when the user is signed in and can be sent from.
+    /// True when the user is signed in and can be sent from and answered.
     pub fn is_signed_in(&self, slot: Slot) -> bool {
-        self.links[slot].is_up() && self.endpoints[slot].registration.signed_in
+        let link = &self.links[slot];
+        link.is_up() && !link.silent && self.endpoints[slot].registration.signed_in
     }
 
     /// True when the user has no connection, not even one that is being made or closed.
@@ -338,7 +344,10 @@ impl World {
                 Step::KeepAlive(length) => used += length,
                 Step::Message(length) => {
                     let message = Message::new(rest.get(..length).unwrap_or(&[]), index);
-                    endpoint.receive(env, link, message, &mut stats.seen, events);
+                    // What a silent user did not read in time he does not answer later.
+                    if !link.silent || message.status().is_some() {
+                        endpoint.receive(env, link, message, &mut stats.seen, events);
+                    }
                     used += length;
                 }
             }
@@ -351,6 +360,8 @@ impl World {
         let mut events = std::mem::take(&mut self.events);
         for event in events.drain(..) {
             match &event {
+                // How a silent user leaves is no measure of anything.
+                Event::Finished { .. } if self.links[slot].silent => self.outstanding -= 1,
                 Event::Finished { pending, result } => self.finished(*pending, *result, now),
                 Event::Granted(granted) => {
                     let settings = &self.env.settings;
@@ -359,8 +370,12 @@ impl World {
                     self.keep_up(slot, every, renewal, now);
                 }
                 Event::Arrived(_)
+                | Event::Chat(_)
+                | Event::Created(_)
                 | Event::Ended
+                | Event::Misattributed(_)
                 | Event::Noticed(_)
+                | Event::Refused(_)
                 | Event::Watching(_)
                 | Event::Unwatched(_) => {}
             }
@@ -389,7 +404,7 @@ impl World {
 
     /// The connection of an endpoint is lost against our will.
     fn lose(&mut self, slot: Slot, cause: Cause, now: Moment) {
-        if self.endpoints[slot].registration.signed_in {
+        if self.endpoints[slot].registration.signed_in && !self.links[slot].silent {
             self.stats.fail(Operation::Hold, cause, 1);
         }
         self.endpoints[slot].disconnect(cause, &mut self.signed_in, &mut self.events);

@@ -1,12 +1,15 @@
 //! Layer 5: HTTP for operators: `/metrics` for Prometheus, `/healthz` for load balancers,
-//! `/presence`, `/contacts` and `/watchers` of a user for the command line, and `/custom-states/`
-//! for clients, through a proxy that has a certificate. There is no authentication and nothing to
-//! change here; the address belongs on loopback or a closed network, and questions about a user are
-//! answered to the machine of the server alone.
+//! `/presence`, `/contacts` and `/watchers` of a user and `/conferences` for the command line, and
+//! `/custom-states/` for clients, through a proxy that has a certificate. There is no
+//! authentication; the address belongs on loopback or a closed network. Questions about a user or a
+//! conference are answered to the machine of the server alone, and so is the one order there is: to
+//! end a conference.
 //!
 //! What the answers are made of comes from the runtime through [`Sources`], for the counters live
 //! on the cores.
 
+pub mod conference_report;
+mod conferences;
 mod health;
 mod listener;
 mod page;

@@ -1,5 +1,5 @@
-//! Questions about one user. Unlike the counters, what a user does and whom he knows is not for
-//! everybody on a closed network: only this machine is answered.
+//! Questions about one user, and how all questions are answered. Unlike the counters, what a user
+//! does and whom he knows is not for everybody on a closed network: only this machine is answered.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -14,6 +14,7 @@ use axum::routing::get;
 use axum::serve::IncomingStream;
 use serde::Serialize;
 
+use super::conference_report::{ConferenceReport, ConferencesReport, EndedReport};
 use super::listener::Listener;
 use super::report::{ContactsReport, PresenceReport, WatchersReport};
 use super::server::{Admin, Sources};
@@ -46,7 +47,7 @@ impl Connected<IncomingStream<'_, Listener>> for Ends {
 
 /// Lets requests of this machine pass, but none that a proxy on it passes on, nor one of a page in
 /// its browser: that would name the server by another name than its address.
-struct FromHere;
+pub struct FromHere;
 
 impl<S: Send + Sync> FromRequestParts<S> for FromHere {
     type Rejection = Response;
@@ -79,7 +80,7 @@ async fn contacts<S: Sources>(
     State(admin): State<Arc<Admin<S>>>,
     Path(user): Path<String>,
 ) -> Response {
-    ask(&admin, address(&user).map(Question::Contacts)).await
+    ask_address(&admin, address(&user).map(Question::Contacts)).await
 }
 
 async fn presence<S: Sources>(
@@ -88,7 +89,7 @@ async fn presence<S: Sources>(
     Path(user): Path<String>,
 ) -> Response {
     let question = address(&user).map(|user| Question::Presence { user, watcher: None });
-    ask(&admin, question).await
+    ask_address(&admin, question).await
 }
 
 async fn presence_as<S: Sources>(
@@ -100,7 +101,7 @@ async fn presence_as<S: Sources>(
         let watcher = address(&watcher)?;
         Ok(Question::Presence { user, watcher: Some(watcher) })
     });
-    ask(&admin, question).await
+    ask_address(&admin, question).await
 }
 
 async fn watchers<S: Sources>(
@@ -108,29 +109,37 @@ async fn watchers<S: Sources>(
     State(admin): State<Arc<Admin<S>>>,
     Path(user): Path<String>,
 ) -> Response {
-    ask(&admin, address(&user).map(Question::Watchers)).await
+    ask_address(&admin, address(&user).map(Question::Watchers)).await
 }
 
 fn address(text: &str) -> Result<Aor, AddressError> {
     Address::parse(text).map(|address| Aor::new(address.as_str()))
 }
 
-async fn ask<S: Sources>(admin: &Admin<S>, question: Result<Question, AddressError>) -> Response {
-    let question = match question {
-        Ok(question) => question,
-        Err(error) => return refused(StatusCode::BAD_REQUEST, &error.to_string()),
-    };
+async fn ask_address<S: Sources>(
+    admin: &Admin<S>,
+    question: Result<Question, AddressError>,
+) -> Response {
+    match question {
+        Ok(question) => ask(admin, question).await,
+        Err(error) => refused(StatusCode::BAD_REQUEST, &error.to_string()),
+    }
+}
+
+/// Asks, and answers in JSON.
+pub async fn ask<S: Sources>(admin: &Admin<S>, question: Question) -> Response {
     let answer = tokio::time::timeout(admin.answer_timeout, admin.sources.ask(question));
     match answer.await.ok().flatten() {
-        Some(Answer::Conference(_) | Answer::Conferences(_) | Answer::ConferenceEnded) => {
-            refused(StatusCode::NOT_FOUND, "no such conference")
-        }
+        Some(Answer::Conference(standing)) => good(&ConferenceReport::from(&*standing)),
+        Some(Answer::ConferenceEnded) => good(&EndedReport { kept: false }),
+        Some(Answer::ConferenceStays) => good(&EndedReport { kept: true }),
+        Some(Answer::Conferences(list)) => good(&ConferencesReport::from(&list)),
+        Some(Answer::Contacts(list)) => good(&ContactsReport::from(&list)),
+        Some(Answer::Presence(presence)) => good(&PresenceReport::from(&*presence)),
+        Some(Answer::Watchers(watchers)) => good(&WatchersReport::from(&*watchers)),
         Some(Answer::NoSuchConference) => refused(StatusCode::NOT_FOUND, "no such conference"),
-        Some(Answer::Contacts(list)) => json(StatusCode::OK, &ContactsReport::from(&list)),
-        Some(Answer::Presence(presence)) => json(StatusCode::OK, &PresenceReport::from(&*presence)),
-        Some(Answer::Watchers(watchers)) => json(StatusCode::OK, &WatchersReport::from(&*watchers)),
         Some(Answer::NoSuchUser) => refused(StatusCode::NOT_FOUND, "no such user"),
-        None => refused(StatusCode::SERVICE_UNAVAILABLE, "the core of the user does not answer"),
+        None => refused(StatusCode::SERVICE_UNAVAILABLE, "a core that was asked does not answer"),
     }
 }
 
@@ -139,8 +148,13 @@ struct Refusal<'a> {
     error: &'a str,
 }
 
-fn refused(status: StatusCode, error: &str) -> Response {
+/// An answer that says why there is no other.
+pub fn refused(status: StatusCode, error: &str) -> Response {
     json(status, &Refusal { error })
+}
+
+fn good(report: &impl Serialize) -> Response {
+    json(StatusCode::OK, report)
 }
 
 fn json(status: StatusCode, body: &impl Serialize) -> Response {

@@ -14,6 +14,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::net::TcpListener;
 
+use super::conferences;
 use super::health::Health;
 use super::listener::Listener;
 use super::page::{CONTENT_TYPE, Page};
@@ -33,7 +34,8 @@ pub trait Sources: Send + Sync + 'static {
     /// source that leaves out a stuck core by itself tells more.
     fn counters(&self) -> impl Future<Output = Vec<(ShardId, Counters)>> + Send;
 
-    /// What the home of a user answers; `None` when it cannot be asked. Waiting is bounded by
+    /// What the shard or the shards that a question is for answer; `None` when one cannot be asked.
+    /// Waiting is bounded by
     /// `admin_answer_timeout`.
     fn ask(&self, question: Question) -> impl Future<Output = Option<Answer>> + Send;
 
@@ -80,6 +82,7 @@ pub async fn serve<S: Sources>(
         .route("/healthz", get(healthz::<S>))
         .route("/custom-states/{file}", get(states::<S>))
         .merge(questions::router())
+        .merge(conferences::router())
         .with_state(admin);
     let service = router.into_make_service_with_connect_info::<Ends>();
     axum::serve(listener, service).with_graceful_shutdown(end).await

@@ -1,8 +1,10 @@
-//! What the parts of a presence document are called when an operator reads of them.
+//! What the parts of a presence document and of a conference are called when an operator reads of
+//! them.
 
 use super::report::utc;
 use crate::base::ids::Dialect;
 use crate::base::transport::Transport;
+use crate::immcu::conference::{Admission, LegKind, Role};
 use crate::presence::card::{Card, PhoneKind};
 use crate::presence::container::{ContainerId, Member, Relation};
 use crate::presence::publication::{Life, Meaning};
@@ -40,6 +42,28 @@ pub fn relation(relation: Relation) -> &'static str {
         Relation::SameEnterprise => "same_enterprise",
         Relation::Federated => "federated",
         Relation::PublicCloud => "public_cloud",
+    }
+}
+
+pub fn admission(admission: Admission) -> &'static str {
+    match admission {
+        Admission::ClosedAuthenticated => "closed_authenticated",
+        Admission::OpenAuthenticated => "open_authenticated",
+        Admission::Anonymous => "anonymous",
+    }
+}
+
+pub fn role(role: Role) -> &'static str {
+    match role {
+        Role::Attendee => "attendee",
+        Role::Presenter => "presenter",
+    }
+}
+
+pub fn leg(kind: LegKind) -> &'static str {
+    match kind {
+        LegKind::Focus => "focus",
+        LegKind::Chat => "chat",
     }
 }
 

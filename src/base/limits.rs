@@ -162,6 +162,8 @@ limits! {
     PagerIdleTime, pager_idle_timeout: Duration = Duration::from_secs(600);
     /// Pager-mode conversations a shard accounts for.
     PagerConversations, pager_conversations_per_shard_max: usize = 500_000;
+    /// Links of one message, where the policy of its sender looks for them: the bound of the product.
+    LinksPerMessage, links_per_message_max: usize = 1_000;
     /// Text messages that wait in the bridge while the session to the other side is set up.
     BridgeMessages, bridge_messages_max: usize = 32;
 

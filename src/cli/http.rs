@@ -1,4 +1,4 @@
-//! One GET to the admin listener: enough HTTP for pages of our own.
+//! One request to the admin listener: enough HTTP for pages of our own.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -8,8 +8,8 @@ use anyhow::{Context, Result, anyhow, bail};
 
 /// For the connection, and for each read of the answer.
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// Longest answer; a page of 128 cores has half of it.
-const ANSWER_LEN_MAX: u64 = 4 << 20;
+/// Longest answer: the largest of conferences, with names as long as may be, has half of it.
+const ANSWER_LEN_MAX: u64 = 16 << 20;
 
 /// No connection can be made.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
@@ -18,13 +18,23 @@ pub struct NothingAnswers(SocketAddr);
 
 /// Status and body of `path`.
 pub fn get(address: SocketAddr, path: &str) -> Result<(u16, String)> {
+    request(address, "GET", path)
+}
+
+/// Status and body of the answer to the order that `path` is.
+pub fn post(address: SocketAddr, path: &str) -> Result<(u16, String)> {
+    request(address, "POST", path)
+}
+
+fn request(address: SocketAddr, method: &str, path: &str) -> Result<(u16, String)> {
     let mut stream =
         TcpStream::connect_timeout(&address, TIMEOUT).context(NothingAnswers(address))?;
     let context = || format!("http://{address}{path}");
     stream.set_read_timeout(Some(TIMEOUT)).with_context(context)?;
     stream.set_write_timeout(Some(TIMEOUT)).with_context(context)?;
     // Version 1.0: the answer ends with the connection and comes in one piece.
-    let request = format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n");
+    let request =
+        format!("{method} {path} HTTP/1.0\r\nHost: {address}\r\nContent-Length: 0\r\n\r\n");
     stream.write_all(request.as_bytes()).with_context(context)?;
     let mut answer = Vec::new();
     stream.take(ANSWER_LEN_MAX + 1).read_to_end(&mut answer).with_context(context)?;

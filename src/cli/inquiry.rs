@@ -1,6 +1,7 @@
-//! A question about one user to the running server.
+//! A question to the running server, most often about one user.
 
 use std::io::{self, Write};
+use std::net::SocketAddr;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -39,13 +40,10 @@ impl Inquiry {
             Err(error) if !given && error.is::<NothingAnswers>() => return Ok(None),
             answer => answer?,
         };
-        match status {
-            200 => serde_json::from_str(&body)
-                .map(Some)
-                .with_context(|| format!("http://{address}{path}: a server of another version?")),
-            404 => Err(StoreError::NoSuchUser(self.user.to_string()).into()),
-            _ => bail!("http://{address}{path}: {}", reason(status, &body)),
+        if status == 404 {
+            return Err(StoreError::NoSuchUser(self.user.to_string()).into());
         }
+        read(address, path, status, &body).map(Some)
     }
 
     /// The database in the data folder, for want of a server; says so beside the answer. The user
@@ -62,15 +60,34 @@ impl Inquiry {
 
     /// Prints `report`, as a table by `table`.
     pub fn print<R: Serialize>(&self, report: &R, table: impl FnOnce(&R) -> String) -> Result<()> {
-        let mut out = io::stdout().lock();
-        if self.json {
-            serde_json::to_writer_pretty(&mut out, report)?;
-            writeln!(out)?;
-        } else {
-            write!(out, "{}", table(report))?;
-        }
-        Ok(out.flush()?)
+        print(self.json, report, table)
     }
+}
+
+/// Prints `report` as JSON, or as a table by `table`.
+pub fn print<R: Serialize>(json: bool, report: &R, table: impl FnOnce(&R) -> String) -> Result<()> {
+    let mut out = io::stdout().lock();
+    if json {
+        serde_json::to_writer_pretty(&mut out, report)?;
+        writeln!(out)?;
+    } else {
+        write!(out, "{}", table(report))?;
+    }
+    Ok(out.flush()?)
+}
+
+/// Reads the answer of the server at `address` to `path`.
+pub fn read<R: DeserializeOwned>(
+    address: SocketAddr,
+    path: &str,
+    status: u16,
+    body: &str,
+) -> Result<R> {
+    if status != 200 {
+        bail!("http://{address}{path}: {}", reason(status, body));
+    }
+    serde_json::from_str(body)
+        .with_context(|| format!("http://{address}{path}: a server of another version?"))
 }
 
 #[derive(Deserialize)]

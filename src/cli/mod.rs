@@ -3,6 +3,7 @@
 
 mod cdr;
 mod certificate;
+mod conference;
 mod config;
 mod config_file;
 mod contacts;
@@ -39,6 +40,9 @@ struct CommandLine {
 enum Command {
     /// List call detail records: who spoke with whom, when, how much, and how it ended
     Cdr(cdr::Cdr),
+    /// Show the conferences that go on, and end them
+    #[command(subcommand)]
+    Conference(conference::Conference),
     /// Look at the configuration file
     #[command(subcommand)]
     Config(config::Config),
@@ -63,6 +67,7 @@ enum Command {
 pub fn run() -> ExitCode {
     let outcome = match CommandLine::parse().command {
         Command::Cdr(command) => command.run(),
+        Command::Conference(command) => command.run(),
         Command::Config(command) => command.run(),
         Command::Contacts(command) => command.run(),
         Command::Demo(command) => command.run(),

@@ -87,6 +87,18 @@ pub enum Problem {
     /// A custom state without a name.
     #[error("name the state in some language, as in text = {{ 1033 = \"In the lab\" }}")]
     NoCustomStateText,
+    /// `im_filter.action` warns and there is no `warn_message`.
+    #[error("a warning needs a text: write one, as in warn_message = \"Be careful with links.\"")]
+    NoWarning,
+    /// `im_filter.prefixes` is empty.
+    #[error("name at least one prefix, as in prefixes = [\"https:\"], or leave the key out")]
+    NoPrefix,
+    /// A list that is longer than what is held against each message may be.
+    #[error("at most {most} may stand here: remove some")]
+    ListTooLong {
+        /// Longest list.
+        most: usize,
+    },
     /// Two limits that contradict each other.
     #[error("`{low}` may not exceed `{high}`: raise `{high}` or lower `{low}`")]
     LimitOrder {

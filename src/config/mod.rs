@@ -5,6 +5,7 @@
 //! between keys; `tuning/mynah.toml` shows every key with its default.
 
 pub mod error;
+pub mod filter;
 mod limits;
 mod parse;
 pub mod policy;
@@ -16,6 +17,9 @@ pub mod settings;
 mod tests;
 
 pub use error::{Error, Problem};
+pub use filter::{
+    ClientAction, ClientFilter, ClientRule, FileAction, FileFilter, ImFilter, LinkAction, Operator,
+};
 pub use parse::parse;
 pub use policy::{Availability, CustomState, Policies, Policy};
 pub use reload::{Setting, changes};

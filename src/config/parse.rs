@@ -128,7 +128,7 @@ fn distinct<T>(
 }
 
 /// The elements of a list that may not hold the same element twice.
-fn once<T>(elements: Vec<Spanned<T>>, key: fn(&T) -> String) -> Result<Vec<T>, Located> {
+pub(super) fn once<T>(elements: Vec<Spanned<T>>, key: fn(&T) -> String) -> Result<Vec<T>, Located> {
     let mut seen = std::collections::BTreeSet::new();
     for element in &elements {
         let key = key(element.get_ref());

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use toml::Spanned;
 
 use super::error::Problem;
+use super::filter::{self, ClientFilter, FileFilter, ImFilter};
 use super::limits::Located;
 use super::schema;
 use crate::base::limits::{Limit, Limits};
@@ -35,6 +36,12 @@ pub struct Policy {
     pub contact_groups_max: usize,
     /// States to choose from besides those of the product, in the order of the menu.
     pub custom_states: Vec<CustomState>,
+    /// What is done with links in their messages.
+    pub im_filter: ImFilter,
+    /// What is done with files they offer or link to.
+    pub file_filter: FileFilter,
+    /// Which clients they may use.
+    pub client_filter: ClientFilter,
 }
 
 /// A state with a text of its own.
@@ -80,6 +87,9 @@ impl Policy {
             contacts_max: limits.contacts_per_user_max,
             contact_groups_max: limits.contact_groups_per_user_max,
             custom_states: Vec::new(),
+            im_filter: ImFilter::default(),
+            file_filter: FileFilter::default(),
+            client_filter: ClientFilter::default(),
         }
     }
 }
@@ -139,6 +149,9 @@ fn policy(written: schema::Policy, limits: &Limits) -> Result<Policy, Located> {
             Limit::ContactGroups,
         )?,
         custom_states: written.custom_states.map_or(Ok(Vec::new()), custom_states)?,
+        im_filter: filter::im_filter(written.im_filter)?,
+        file_filter: filter::file_filter(written.file_filter)?,
+        client_filter: filter::client_filter(written.client_filter)?,
     })
 }
 

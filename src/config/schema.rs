@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error, Unexpected, Visitor};
 use toml::Spanned;
 
+use super::filter::{WrittenClientFilter, WrittenFileFilter, WrittenImFilter};
 use super::policy::{Availability, CUSTOM_STATE_TEXT_MAX};
 use super::settings::{AuthMethod, DigestAlgorithm, LogFormat, NtlmVersion};
 use crate::base::host_name::is_host_name;
@@ -103,6 +104,9 @@ pub struct Policy {
     pub contacts_max: Option<Spanned<i64>>,
     pub contact_groups_max: Option<Spanned<i64>>,
     pub custom_states: Option<Spanned<Vec<Spanned<CustomState>>>>,
+    pub im_filter: WrittenImFilter,
+    pub file_filter: WrittenFileFilter,
+    pub client_filter: WrittenClientFilter,
 }
 
 /// An element of `custom_states`.
@@ -138,6 +142,7 @@ macro_rules! text {
         }
     };
 }
+pub(super) use text;
 
 /// A domain or the name of a host, lower case.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -45,7 +45,26 @@ fn the_shipped_file_has_every_key_and_no_other() {
     }
     let policy = table["policy"]["default"].as_table().unwrap();
     let keys: Vec<&str> = policy.keys().map(String::as_str).collect();
-    assert_eq!(keys, ["contact_groups_max", "contacts_max", "custom_states", "privacy"]);
+    assert_eq!(
+        keys,
+        [
+            "client_filter",
+            "contact_groups_max",
+            "contacts_max",
+            "custom_states",
+            "file_filter",
+            "im_filter",
+            "privacy"
+        ]
+    );
+    for (filter, keys) in [
+        ("client_filter", &["default", "default_text", "rules"][..]),
+        ("file_filter", &["action", "extensions"]),
+        ("im_filter", &["action", "allow_message", "ignore_local", "prefixes", "warn_message"]),
+    ] {
+        let written: Vec<&String> = policy[filter].as_table().unwrap().keys().collect();
+        assert_eq!(written, keys, "{filter}");
+    }
     written.sort_unstable();
     known.sort_unstable();
     assert_eq!(written, known);

@@ -2,9 +2,12 @@
 //! `simple` what standard SIP clients speak; both end in the same commands and notices.
 
 pub mod address;
+pub mod conference_info;
+pub mod conference_uri;
 pub mod ms;
 pub mod person;
 pub mod reject;
 pub mod resources;
 pub mod simple;
+pub mod speech;
 pub mod text;

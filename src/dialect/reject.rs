@@ -1,6 +1,7 @@
 //! Every refusal of the server: status, diagnostic and what the user is told, in one table.
 
 use crate::base::limits::Limit;
+use crate::immcu::conference;
 
 /// Declares the refusals: variant, status, diagnostic code, reason.
 macro_rules! rejects {
@@ -149,6 +150,79 @@ rejects! {
     ContactTooLong 413 52078 "The contact or group is too long";
     /// A provisioning request that cannot be read.
     BadProvisioning 400 52079 "The provisioning request cannot be read";
+
+    /// An operation in the name of somebody else (MS-OCER, as those that follow with such a code).
+    NotYourRequest 403 3000 "The request is from somebody else than its sender";
+    /// An operation on another conference than the one it was sent to.
+    NotThisConference 400 3001 "The request is for another conference than it was sent to";
+    /// An operation that is not known.
+    UnknownConferenceOperation 501 3004 "The conference operation is not supported";
+    /// An operation that cannot be read, or lacks something.
+    BadConferenceRequest 400 3006 "The conference request cannot be read";
+    /// No such conference, or it is over.
+    UnknownConference 404 52080 "The conference does not exist";
+    /// The conference is over.
+    ConferenceEnded 481 52081 "The conference is over";
+    /// Only presenters may.
+    NotPresenter 403 52082 "Only presenters may do this";
+    /// The organiser stays, as a presenter.
+    OrganiserStays 403 52083 "The organiser can be neither removed nor lose his role";
+    /// The member is not in the conference.
+    UnknownMember 404 52084 "There is no such member in the conference";
+    /// Only who was invited may join.
+    NotInvited 403 52085 "Only invited users may join the conference";
+    /// The conference is locked.
+    ConferenceLocked 403 52086 "The conference is locked";
+    /// Guests may not join.
+    GuestsNotAllowed 403 52087 "The conference does not admit guests";
+    /// Who waits in the lobby gets and sends no messages.
+    InLobby 403 52088 "You are waiting in the lobby of the conference";
+    /// The conference has all the members it may have.
+    ConferenceFull 486 52089 "The conference is full";
+    /// A member has all the connections to a conference he may have.
+    TooManyLegs 403 52090 "You are in the conference on too many endpoints";
+    /// A conference has all the invited users it may have.
+    TooManyInvited 413 52091 "Too many users are invited to the conference";
+    /// Who is not in the conference cannot speak there.
+    NotMember 403 52092 "You are not in the conference";
+    /// A message longer than may be.
+    MessageTooLong 413 52093 "The message is too long";
+    /// A subject or the name of an endpoint that is longer than may be.
+    LabelTooLong 413 52107 "A subject or a name is too long";
+    /// A member says more than he may in the time.
+    MessagesTooFast 503 52094 "You send messages too fast";
+    /// An organiser or the server has all the conferences there may be.
+    TooManyConferences 403 52095 "There are too many conferences";
+    /// A conference of that name exists.
+    ConferenceExists 409 52096 "A conference of that name exists already";
+    /// A conference that would end in the past.
+    BadConferenceExpiry 400 52097 "The conference would end in the past";
+    /// A conference has all the subscriptions it may have.
+    TooManyConferenceWatchers 403 52099 "The conference is watched too often";
+    /// REFER to something that cannot be invited.
+    BadReferTo 400 52098 "Refer-To names no user that can be invited";
+    /// A link that the policy of the sender does not allow.
+    LinkBlocked 606 52101 "The message contains a link, which is not allowed";
+    /// A file that the policy of the sender does not allow.
+    FileBlocked 606 52102 "The message names a file of a kind that is not allowed";
+    /// More links than a message may have.
+    TooManyLinks 606 52103 "The message contains too many links";
+    /// A message that cannot be looked through for what the policy does not allow.
+    Unfilterable 606 52104 "The message is of a form that is not allowed";
+    /// A message that is too long with what the policy puts before it.
+    FilteredTooLong 413 52105 "The message is too long for the notice it must carry";
+    /// A client that the policy of the user does not let in.
+    ClientBlocked 403 52106 "This client or its version is not allowed";
+}
+
+impl Reject {
+    /// True for what is refused because of what a message says.
+    pub const fn is_content_policy(self) -> bool {
+        matches!(
+            self,
+            Reject::FileBlocked | Reject::LinkBlocked | Reject::TooManyLinks | Reject::Unfilterable
+        )
+    }
 }
 
 /// A refusal, and the bound that was hit if it was for one.
@@ -163,6 +237,30 @@ pub struct Refusal {
 impl From<Reject> for Refusal {
     fn from(reject: Reject) -> Self {
         Refusal { reject, limit: None }
+    }
+}
+
+impl From<conference::Refusal> for Reject {
+    fn from(refusal: conference::Refusal) -> Self {
+        use conference::Refusal;
+        match refusal {
+            Refusal::NotPresenter => Reject::NotPresenter,
+            Refusal::Organiser => Reject::OrganiserStays,
+            Refusal::NoSuchMember => Reject::UnknownMember,
+            Refusal::NotInvited => Reject::NotInvited,
+            Refusal::Locked => Reject::ConferenceLocked,
+            Refusal::GuestsNotAllowed => Reject::GuestsNotAllowed,
+            Refusal::InLobby => Reject::InLobby,
+            Refusal::Full => Reject::ConferenceFull,
+            Refusal::TooManyLegs => Reject::TooManyLegs,
+            Refusal::TooManyWatchers => Reject::TooManyConferenceWatchers,
+            Refusal::TooManyInvited => Reject::TooManyInvited,
+            Refusal::NotMember => Reject::NotMember,
+            Refusal::TooLong => Reject::MessageTooLong,
+            Refusal::LabelTooLong => Reject::LabelTooLong,
+            Refusal::TooFast => Reject::MessagesTooFast,
+            Refusal::Ended => Reject::ConferenceEnded,
+        }
     }
 }
 

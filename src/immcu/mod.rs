@@ -2,5 +2,6 @@
 //! that each one is counted, recorded and can be filtered.
 
 pub mod conference;
+pub mod filter;
 pub mod pager;
 pub mod session;

@@ -101,6 +101,11 @@ impl Session {
         self.idle = idle;
     }
 
+    /// The session ends after `idle` of silence.
+    pub fn hold_for(&mut self, idle: Duration) {
+        self.idle = idle;
+    }
+
     /// Takes one input. Inputs after the end change nothing.
     pub fn handle(&mut self, now: Now, input: Input) {
         match (self.state, input) {

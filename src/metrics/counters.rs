@@ -155,6 +155,22 @@ label_set! {
         Search = "search",
         /// Its answer.
         Found = "found",
+        /// Somebody joins a conference.
+        Join = "join",
+        /// A conference is to be made.
+        Convene = "convene",
+        /// A word for a conference.
+        ToConference = "to_conference",
+        /// A member says something.
+        Say = "say",
+        /// What was said, to the members of a core.
+        Carry = "carry",
+        /// Somebody types.
+        Typing = "typing",
+        /// A word for a leg.
+        ToLeg = "to_leg",
+        /// A changed roster.
+        Roster = "roster",
     }
 }
 

@@ -72,6 +72,7 @@ series! {
     UsersCurrent Gauge "mynah_users_current" "Users known to the directory.";
     SignIns Counter "mynah_sign_ins_total" "Successful sign-ins.";
     SignOuts Counter "mynah_sign_outs_total" "Endpoints removed: de-registered, expired or lost.";
+    ClientsRefused Counter "mynah_clients_refused_total" "Sign-ins refused because the policy does not let the client in.";
     Challenges Counter "mynah_auth_challenges_total" "Challenges sent.";
 
     SessionsStarted Counter "mynah_im_sessions_started_total" "Two-party IM sessions established.";
@@ -79,12 +80,15 @@ series! {
     SessionMessages Counter "mynah_im_session_messages_total" "MESSAGE requests relayed inside a session.";
     PagerMessages Counter "mynah_im_pager_messages_total" "Pager-mode MESSAGE requests relayed.";
     BridgeMessages Counter "mynah_im_bridge_messages_total" "Messages carried between a session and pager mode.";
+    MessagesBlocked Counter "mynah_im_messages_blocked_total" "Messages refused by the filter of a policy.";
+    MessagesChanged Counter "mynah_im_messages_changed_total" "Messages changed by the filter of a policy: links made text, or a warning put before them.";
     RelaysCurrent Gauge "mynah_relays_current" "Requests in flight.";
     RelayTimeouts Counter "mynah_relay_timeouts_total" "Forwarded requests that got no answer in time.";
     ResponsesStray Counter "mynah_responses_stray_total" "Responses that matched no request in flight and were dropped.";
     RecordsWritten Counter "mynah_call_detail_records_total" "Call detail records handed to the store.";
 
     ConferencesCurrent Gauge "mynah_conferences_current" "Conferences known now, the scheduled ones included.";
+    LegsCurrent Gauge "mynah_conference_legs_current" "Members' dialogs with conferences, two for each endpoint of a Lync client.";
     ConferenceMembersCurrent Gauge "mynah_conference_members_current" "Members of conferences.";
     ConferencesStarted Counter "mynah_conferences_started_total" "Conferences whose first member came in.";
     ConferenceJoinsRefused Counter "mynah_conference_joins_refused_total" "Joins refused: locked, not invited, full.";

@@ -11,6 +11,7 @@ use crate::base::time::Now;
 use crate::dialect::reject::Reject;
 use crate::dialect::{ms, simple};
 use crate::sip::fork;
+use crate::sip::subscription::Content;
 use crate::wire::sip::write::{Writer, response};
 use crate::wire::sip::{HeaderName, HeaderSet, Message, Method, Rewrite};
 
@@ -66,12 +67,36 @@ impl Shard {
         self.refusal_bytes_saying(conn, request, reject, reject.reason())
     }
 
+    /// Refuses a request with a body of its own, in which the client reads why.
+    pub(super) fn reject_with(
+        &mut self,
+        conn: ConnId,
+        request: Message<'_>,
+        reject: Reject,
+        content: &Content,
+    ) {
+        let bytes = self.refusal_bytes_with(conn, request, reject, reject.reason(), Some(content));
+        self.counters.response(reject.status());
+        self.deliver(conn, bytes, Cargo::Plain);
+    }
+
     fn refusal_bytes_saying(
         &mut self,
         conn: ConnId,
         request: Message<'_>,
         reject: Reject,
         reason: &str,
+    ) -> Bytes {
+        self.refusal_bytes_with(conn, request, reject, reason, None)
+    }
+
+    fn refusal_bytes_with(
+        &mut self,
+        conn: ConnId,
+        request: Message<'_>,
+        reject: Reject,
+        reason: &str,
+        content: Option<&Content>,
     ) -> Bytes {
         let source = self.settings.name.clone();
         let retry = self.retry_after();
@@ -85,6 +110,7 @@ impl Shard {
                 Some(Dialect::Ms) | None => ms::diagnostics(writer, reject, reason, &source),
             };
             let writer = match dialect {
+                _ if reject.is_content_policy() => simple::content_warning(writer, reason, &source),
                 Some(Dialect::Ms) => writer,
                 Some(Dialect::Simple) | None => simple::warning(writer, reason, &source),
             };
@@ -114,7 +140,10 @@ impl Shard {
                 }
                 _ => writer,
             };
-            writer.finish();
+            match content {
+                Some(content) => writer.body(&content.media_type, &content.body),
+                None => writer.finish(),
+            }
         })
     }
 
@@ -162,6 +191,14 @@ impl Shard {
             Purpose::Notification { subscription } => {
                 self.relays.remove(slot);
                 self.notification_answered(now, subscription, None);
+            }
+            Purpose::Carried { leg, number } => {
+                self.relays.remove(slot);
+                self.carried(leg, slot, number, None);
+            }
+            Purpose::Paged { conference, member, number } => {
+                self.relays.remove(slot);
+                self.paged(now, conference, member, number, reject.status());
             }
             Purpose::Own => {
                 self.relays.remove(slot);

@@ -1,6 +1,7 @@
 //! The connections of a shard, as far as SIP knows them.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::frame::Leg;
@@ -10,7 +11,9 @@ use crate::base::aor::Aor;
 use crate::base::ids::{ConnId, Dialect, SessionId, ShardId, Slot};
 use crate::base::time::Deadline;
 use crate::base::transport::Transport;
+use crate::immcu::filter::Filter;
 use crate::sip::Kind;
+use crate::sip::dialog::DialogHash;
 use crate::sip::server_transaction::ServerTransaction;
 use crate::sip::transaction_key::TransactionKey;
 
@@ -23,6 +26,8 @@ pub struct Connection {
     pub transport: Transport,
     /// Who proved to be at the other end. Every request's From must be this user.
     pub user: Option<Aor>,
+    /// What his policy wants done with his messages.
+    pub filter: Option<Arc<Filter>>,
     /// What the other end speaks; known from its first REGISTER.
     pub dialect: Dialect,
     /// Its attempts to sign in.
@@ -31,6 +36,8 @@ pub struct Connection {
     pub signing: Option<Box<Signing>>,
     /// The sessions it is a leg of.
     pub legs: Vec<Leg>,
+    /// Its legs in conferences, by their dialog.
+    pub conference_legs: Vec<(DialogHash, Slot)>,
     /// Pager-mode messages from it that have no final answer.
     pub pagers: usize,
     /// Invitations from it that have no final answer, or whose final answer is not acknowledged.
@@ -46,18 +53,27 @@ pub struct Connection {
 pub struct Invite {
     /// What requests belong to it.
     pub key: TransactionKey,
-    /// The session it asked for.
-    pub session: SessionId,
+    /// What it asked for.
+    pub asked: Asked,
     /// The transaction.
     pub transaction: ServerTransaction,
 }
 
 impl Invite {
     /// An INVITE that just came.
-    pub fn new(key: TransactionKey, session: SessionId) -> Self {
+    pub fn new(key: TransactionKey, asked: Asked) -> Self {
         let transaction = ServerTransaction::new(Kind::Invite, Duration::ZERO);
-        Invite { key, session, transaction }
+        Invite { key, asked, transaction }
     }
+}
+
+/// What an INVITE asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// A leg in a conference.
+    Leg(Slot),
+    /// A session.
+    Session(SessionId),
 }
 
 impl Connection {
@@ -67,10 +83,12 @@ impl Connection {
             peer,
             transport,
             user: None,
+            filter: None,
             dialect: Dialect::Simple,
             gate: Gate::default(),
             signing: None,
             legs: Vec::new(),
+            conference_legs: Vec::new(),
             pagers: 0,
             invites: Vec::new(),
             subscriptions: Vec::new(),
@@ -81,6 +99,14 @@ impl Connection {
     /// The session this connection is a leg of under the hashed Call-ID `call`.
     pub fn session_of_call(&self, call: u64) -> Option<SessionId> {
         self.legs.iter().find(|leg| leg.call == call).map(|leg| leg.session)
+    }
+
+    /// Forgets a leg in a conference.
+    pub fn leave_conference(&mut self, slot: Slot) {
+        self.conference_legs.retain(|(_, known)| *known != slot);
+        if self.conference_legs.is_empty() {
+            self.conference_legs = Vec::new();
+        }
     }
 
     /// Forgets a session.

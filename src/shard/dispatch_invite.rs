@@ -5,17 +5,19 @@ use bytes::Bytes;
 
 use super::NEVER;
 use super::Shard;
-use super::connection::Invite;
+use super::connection::{Asked, Invite};
 use super::forward;
 use super::frame::{self, Frame, Locate, Located};
 use super::home::Endpoint;
 use super::invitation::{Branch, Invitation};
 use super::relay::Purpose;
 use super::session::Leg;
+use super::summons::Summons;
 use crate::base::aor::Aor;
 use crate::base::ids::{ConnId, Dialect, RelayId, SessionId, Slot};
 use crate::base::limits::Limit;
 use crate::base::time::Now;
+use crate::dialect::conference_uri::ConferenceUri;
 use crate::dialect::ms;
 use crate::dialect::reject::Reject;
 use crate::sip::Kind;
@@ -33,13 +35,16 @@ impl Shard {
         if self.is_repetition(now, conn, message, key) {
             return;
         }
+        if let Some(uri) = ConferenceUri::parse(message.uri()) {
+            return self.join_received(conn, message, key, uri);
+        }
         let Some(connection) = self.connections.get(conn) else { return };
         let Some(from) = connection.user.clone() else { return };
         let max = self.settings.limits.sessions_per_connection_max;
         let room = connection.legs.len() < max && connection.invites.len() < max;
         let transport = connection.transport;
-        let to = match self.may_invite(message) {
-            Ok(to) => to,
+        let (to, summons) = match self.may_invite(message) {
+            Ok(callee) => callee,
             Err(reject) => return self.reject(conn, message, reject),
         };
         if !room {
@@ -52,18 +57,21 @@ impl Shard {
         let Some(slot) = self.new_session(now, from, to, legs, invitation) else {
             return self.reject(conn, message, Reject::Overloaded);
         };
+        if let Some(summons) = summons {
+            self.mark_summons(slot, summons);
+        }
         self.respond(conn, message, 100, |writer| writer.finish());
         let session = self.session_id(slot);
         let call = message.call_id().map_or(0, |call_id| self.hash_call(call_id));
         if let Some(connection) = self.connections.get_mut(conn) {
             connection.legs.push(frame::Leg { session, call });
-            connection.invites.push(Invite::new(key, session));
+            connection.invites.push(Invite::new(key, Asked::Session(session)));
         }
         self.find_callee(slot);
     }
 
-    /// Whom an INVITE invites, if it may.
-    fn may_invite(&self, message: Message<'_>) -> Result<Aor, Reject> {
+    /// Whom an INVITE invites, if it may, and to what conference, if it is to one.
+    fn may_invite(&self, message: Message<'_>) -> Result<(Aor, Option<Summons>), Reject> {
         let to = self.local_user(message.uri())?;
         if ms::is_room_service(&to) {
             // Nobody's conversation: refused before there is anything to record.
@@ -73,6 +81,9 @@ impl Shard {
             return Err(Reject::BadExtension);
         }
         forward::hops_left(message).ok_or(Reject::TooManyHops)?;
+        if let Some(summons) = Summons::of(message, &self.settings.limits) {
+            return Ok((to, Some(summons?)));
+        }
         let content_type = message.content_type().map(ContentType::parse);
         if !content_type.is_some_and(|content_type| content_type.is("application/sdp")) {
             return Err(Reject::UnsupportedMedia);
@@ -80,7 +91,7 @@ impl Shard {
         if !sdp::offers_message(message.body()) {
             return Err(Reject::NotAcceptable);
         }
-        Ok(to)
+        Ok((to, None))
     }
 
     /// Asks the callee's home where he is.
@@ -117,7 +128,13 @@ impl Shard {
         // A standard client may hold sessions too, so what it sends is offered to all; what a
         // Lync client sends, a pager-mode client gets over the bridge.
         let dialect = caller.and_then(|conn| self.connections.get(conn)).map(|c| c.dialect);
-        if dialect != Some(Dialect::Simple) {
+        let is_summons = self.sessions.get(session).is_some_and(|entry| entry.summons.is_some());
+        if is_summons {
+            endpoints.retain(|endpoint| endpoint.dialect == Dialect::Ms);
+            if endpoints.is_empty() {
+                return self.take_summons(now, slot);
+            }
+        } else if dialect != Some(Dialect::Simple) {
             endpoints.retain(|endpoint| endpoint.dialect == Dialect::Ms);
             if endpoints.is_empty() {
                 return match caller {
@@ -206,14 +223,16 @@ impl Shard {
     /// Takes a CANCEL: 200 for itself, 487 in the end for the invitation (RFC 3261 section 9.2).
     pub(super) fn cancel(&mut self, now: Now, conn: ConnId, message: Message<'_>) {
         let key = self.transaction_key(conn, message, true);
-        let session = self.connections.get(conn).and_then(|connection| {
+        let asked = self.connections.get(conn).and_then(|connection| {
             let invite = connection.invites.iter().find(|invite| Some(invite.key) == key);
-            invite.map(|invite| invite.session)
+            invite.map(|invite| invite.asked)
         });
-        let Some(session) = session else {
+        let Some(asked) = asked else {
             return self.reject(conn, message, Reject::NothingToCancel);
         };
         self.respond(conn, message, 200, |writer| writer.finish());
+        // A conference answers without asking anybody: too late to take that back.
+        let Asked::Session(session) = asked else { return };
         let Some(slot) = self.sessions.get(session.slot).and_then(|entry| entry.invitation) else {
             return;
         };

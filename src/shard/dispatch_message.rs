@@ -12,6 +12,7 @@ use crate::base::aor::{Aor, home};
 use crate::base::ids::{ConnId, Dialect, RelayId, Slot};
 use crate::base::limits::Limit;
 use crate::base::time::Now;
+use crate::dialect::conference_uri::ConferenceUri;
 use crate::dialect::reject::Reject;
 use crate::immcu::pager::{self, Conversation, Output as Notice, Talk};
 use crate::metrics::names::Series;
@@ -48,6 +49,9 @@ impl PagerFork {
 impl Shard {
     /// Takes a MESSAGE outside any dialog from the user signed in on `conn`.
     pub(super) fn pager_received(&mut self, conn: ConnId, message: Message<'_>) {
+        if let Some(uri) = ConferenceUri::parse(message.uri()) {
+            return self.page_received(conn, message, uri);
+        }
         let to = match self.local_user(message.uri()) {
             Ok(to) => to,
             Err(reject) => return self.reject(conn, message, reject),

@@ -156,12 +156,15 @@ impl Shard {
         let mut association = None;
         let outcome = self.judged(now, &aor, proof.as_ref(), &request).and_then(|made| {
             association = made;
+            self.welcome(&aor, conn, &request)?;
             self.admit(&aor, conn)?;
             let Some(register) = register else { return Ok(Registered { bindings: None }) };
             self.bind(now, &aor, &register).map_err(SignInError::Register)
         });
         let proof = proof.map(|proof| proof.scheme());
-        let signed_in = SignedIn { aor, conn, request, proof, association, outcome };
+        let user = self.users.slot(&aor).and_then(|slot| self.users.get(slot));
+        let policy = user.map(|entry| entry.user.policy.as_str()).unwrap_or_default().into();
+        let signed_in = SignedIn { aor, conn, request, policy, proof, association, outcome };
         self.send_frame(conn.shard, Frame::SignedIn(Box::new(signed_in)));
     }
 
@@ -243,8 +246,9 @@ impl Shard {
 
     /// Takes the home's word on a sign-in.
     pub(super) fn signed_in(&mut self, now: Now, signed_in: SignedIn) {
-        let SignedIn { aor, conn, request, proof, association, outcome } = signed_in;
+        let SignedIn { aor, conn, request, policy, proof, association, outcome } = signed_in;
         let limits = self.settings.limits.clone();
+        let filter = self.filter_of(&policy);
         let mut refusal = None;
         self.note_failure(conn, &outcome);
         let Some(connection) = self.connections.get_mut(conn) else {
@@ -254,7 +258,12 @@ impl Shard {
         if proof.is_some() {
             let verdict = match &outcome {
                 Err(SignInError::Auth(cause)) => Err(*cause),
-                Ok(_) | Err(SignInError::Register(_) | SignInError::TooManyConnections) => Ok(()),
+                Ok(_)
+                | Err(
+                    SignInError::ClientBlocked
+                    | SignInError::Register(_)
+                    | SignInError::TooManyConnections,
+                ) => Ok(()),
             };
             refusal = connection.gate.settle(verdict, &limits).err();
         } else if let Err(SignInError::Auth(cause)) = &outcome {
@@ -269,9 +278,11 @@ impl Shard {
             });
             return self.release(conn);
         }
-        let full = matches!(outcome, Err(SignInError::TooManyConnections));
-        if refusal.is_none() && !full {
+        let turned_away =
+            matches!(outcome, Err(SignInError::ClientBlocked | SignInError::TooManyConnections));
+        if refusal.is_none() && !turned_away {
             connection.user = Some(aor.clone());
+            connection.filter = filter;
         }
         if proof.is_some() {
             self.settle_keys(conn, association.map(|association| *association));
@@ -280,11 +291,15 @@ impl Shard {
         self.with_message(&request, |shard, message| match (refusal, outcome) {
             (Some(refusal), _) => shard.refuse_sign_in(now, conn, message, &aor, scheme, refusal),
             (None, Ok(Registered { bindings: Some(bindings) })) => {
-                shard.accept_registration(now, conn, &aor, message, &bindings);
+                let words = shard.words_to_client(&policy, message);
+                shard.accept_registration(now, conn, &aor, message, &bindings, words.as_deref());
             }
             (None, Ok(Registered { bindings: None })) => shard.request(now, conn, message),
             (None, Err(SignInError::Register(error))) => {
                 shard.reject(conn, message, refused_registration(error));
+            }
+            (None, Err(SignInError::ClientBlocked)) => {
+                shard.refuse_client(conn, message, &policy);
             }
             (None, Err(SignInError::TooManyConnections)) => {
                 shard.reject(conn, message, Reject::TooManyConnections);
@@ -308,7 +323,7 @@ impl Shard {
         }
     }
 
-    /// Answers a successful REGISTER in the client's dialect.
+    /// Answers a successful REGISTER in the client's dialect, with `words` to the client.
     fn accept_registration(
         &mut self,
         now: Now,
@@ -316,15 +331,21 @@ impl Shard {
         aor: &Aor,
         message: Message<'_>,
         bindings: &[Binding],
+        words: Option<&str>,
     ) {
+        let source = self.settings.name.clone();
         let dialect = self.connections.get(conn).map_or(Dialect::Simple, |c| c.dialect);
         let keep_alive = self.settings.limits.idle_timeout;
-        self.respond(conn, message, 200, |writer| match dialect {
-            Dialect::Ms => {
-                let own = bindings.iter().find(|binding| binding.conn == conn);
-                ms::register::accept(writer, now, aor.as_str(), own, bindings, keep_alive);
+        self.respond(conn, message, 200, |writer| {
+            let writer =
+                words.into_iter().fold(writer, |w, text| simple::warning(w, text, &source));
+            match dialect {
+                Dialect::Ms => {
+                    let own = bindings.iter().find(|binding| binding.conn == conn);
+                    ms::register::accept(writer, now, aor.as_str(), own, bindings, keep_alive);
+                }
+                Dialect::Simple => simple::register::accept(writer, now, aor.as_str(), bindings),
             }
-            Dialect::Simple => simple::register::accept(writer, now, aor.as_str(), bindings),
         });
     }
 

@@ -45,17 +45,28 @@ impl Shard {
         if self.draining && matches!(method, Method::Invite | Method::Message) {
             return self.reject(conn, message, Reject::GoingDown);
         }
-        match method {
+        if !self.is_filtered(now, conn, message) {
+            self.dispatch(now, conn, message);
+        }
+    }
+
+    /// Takes a request that its sender may send.
+    pub(super) fn dispatch(&mut self, now: Now, conn: ConnId, message: Message<'_>) {
+        match message.method() {
             Method::Ack if self.acknowledged(now, conn, message) => {}
             Method::Cancel => self.cancel(now, conn, message),
             Method::Subscribe => self.subscribe(now, conn, message),
-            _ if message.to_tag().is_some() => self.in_dialog(conn, message),
+            _ if message.to_tag().is_some() => match self.leg_of(conn, message) {
+                Some(leg) => self.leg_request(conn, leg, message),
+                None => self.in_dialog(conn, message),
+            },
             Method::Invite => self.invite(now, conn, message),
             Method::Message => self.pager_received(conn, message),
             Method::Ack => {}
             Method::Publish => self.send_home(conn, message),
             Method::Service => self.service_received(now, conn, message),
-            Method::Bye | Method::Info | Method::Notify | Method::Refer => {
+            Method::Refer => self.refer_received(conn, message),
+            Method::Bye | Method::Info | Method::Notify => {
                 self.reject(conn, message, Reject::UnknownDialog);
             }
             Method::Benotify | Method::Negotiate | Method::Other => {

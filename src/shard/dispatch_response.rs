@@ -4,7 +4,7 @@ use super::Shard;
 use super::forward::{STRIPPED_FROM_ANSWERS, relay_of_branch};
 use super::frame::{AnsweringEnd, Frame, Reply};
 use super::relay::{Purpose, Relay};
-use crate::base::ids::{ConnId, RelayId, Slot};
+use crate::base::ids::{ConnId, RelayId};
 use crate::base::time::Now;
 use crate::dialect::reject::Reject;
 use crate::metrics::names::Series;
@@ -22,8 +22,8 @@ impl Shard {
         let Some(relay) = relay else {
             return self.counters.count(Series::ResponsesStray);
         };
-        if self.notification_of(relay).is_some() {
-            return self.notification_reply(now, relay, conn, message);
+        if self.ends_here(relay) {
+            return self.own_reply(now, relay, conn, message);
         }
         let end = (message.method() == Method::Invite).then(|| {
             let contact = message.contacts().next().and_then(Result::ok);
@@ -42,26 +42,32 @@ impl Shard {
         self.send_frame(relay.shard, Frame::Reply(reply));
     }
 
-    /// The subscription whose notification a request in flight is.
-    fn notification_of(&self, relay: RelayId) -> Option<Slot> {
+    /// True for a request in flight that this shard made itself for a connection of its own.
+    fn ends_here(&self, relay: RelayId) -> bool {
         let own = (relay.shard == self.id).then(|| self.relays.get(relay.slot)).flatten();
-        match own?.purpose {
-            Purpose::Notification { subscription } => Some(subscription),
-            _ => None,
-        }
+        own.is_some_and(|own| {
+            matches!(own.purpose, Purpose::Notification { .. } | Purpose::Carried { .. })
+        })
     }
 
-    /// Takes the answer to a notification. It ends here, so nothing of it is copied.
-    fn notification_reply(&mut self, now: Now, id: RelayId, conn: ConnId, message: Message<'_>) {
+    /// Takes the answer to such a request. It ends here, so nothing of it is copied.
+    fn own_reply(&mut self, now: Now, id: RelayId, conn: ConnId, message: Message<'_>) {
         let stamp = self.stamp(message);
-        let expected = |relay: &Relay| relay.to == Some(conn) && relay.stamp == stamp;
-        let Some(subscription) = self.notification_of(id) else { return };
-        if !self.relays.get(id.slot).is_some_and(expected) {
+        let expected = |relay: &&Relay| relay.to == Some(conn) && relay.stamp == stamp;
+        let Some(relay) = self.relays.get(id.slot).filter(expected) else {
             return self.counters.count(Series::ResponsesStray);
+        };
+        let (purpose, status) = (relay.purpose.clone(), message.status());
+        if status < 200 {
+            return;
         }
-        if message.status() >= 200 {
-            self.relays.remove(id.slot);
-            self.notification_answered(now, subscription, Some(message.status()));
+        self.relays.remove(id.slot);
+        match purpose {
+            Purpose::Notification { subscription } => {
+                self.notification_answered(now, subscription, Some(status));
+            }
+            Purpose::Carried { leg, number } => self.carried(leg, id.slot, number, Some(status)),
+            _ => {}
         }
     }
 
@@ -94,7 +100,15 @@ impl Shard {
                 }
             }
             // Its answer comes where it went out from, and is taken there.
-            Some(Purpose::Notification { .. }) => self.counters.count(Series::ResponsesStray),
+            Some(Purpose::Notification { .. } | Purpose::Carried { .. }) => {
+                self.counters.count(Series::ResponsesStray);
+            }
+            Some(Purpose::Paged { conference, member, number }) => {
+                if reply.status >= 200 {
+                    self.relays.remove(relay.slot);
+                    self.paged(now, conference, member, number, reply.status);
+                }
+            }
             Some(Purpose::Own) => {
                 if reply.status >= 200 {
                     self.relays.remove(relay.slot);

@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use super::Shard;
 use super::frame::Frame;
+use super::frame::conference::ToConference;
 use super::frame::watch::{OwnPackage, Resource, Subscribe, View, Watch};
 use super::subscription::{Opening, Presence, SubscriptionEntry, Topic, contact};
 use crate::base::aor::Aor;
 use crate::base::grouped::grouped;
-use crate::base::ids::{ConnId, ShardId, Slot, SubscriptionId};
+use crate::base::ids::{ConferenceId, ConnId, ShardId, Slot, SubscriptionId};
 use crate::base::limits::Limit;
 use crate::base::time::Now;
+use crate::dialect::conference_uri::ConferenceUri;
 use crate::dialect::reject::Reject;
 use crate::dialect::resources::Batch;
 use crate::dialect::{ms, simple};
@@ -27,8 +29,11 @@ use crate::wire::sip::{HeaderName, Message};
 const EXTENSIONS: [&str; 5] =
     ["adhoclist", "categoryList", "eventlist", "ms-benotify", "recipient-list-subscribe"];
 
+/// What a client supports that takes the first notification with the answer.
+const PIGGYBACK: &str = "ms-piggyback-first-notify";
+
 /// The event packages served, for Allow-Events.
-pub(super) const PACKAGES: &str = "presence,presence.winfo";
+pub(super) const PACKAGES: &str = "conference,presence,presence.winfo";
 
 /// What a SUBSCRIBE to presence asks for.
 struct Asked {
@@ -145,6 +150,18 @@ impl Shard {
                 asked = Some(what);
                 Topic::Presence(Presence { format, categories, list, homes: Vec::new() })
             }
+            None if package(message) == b"conference" => {
+                let Some(ConferenceUri::Focus(organiser, id)) = ConferenceUri::parse(message.uri())
+                else {
+                    return Err(Reject::UnknownConference);
+                };
+                if expires == 0 && self.leave_roster(conn, id) {
+                    let piggyback = message.has_token(HeaderName::Supported, PIGGYBACK);
+                    self.confirm_end(conn, message, piggyback);
+                    return Ok(());
+                }
+                Topic::Conference(id, organiser)
+            }
             None => return Err(Reject::BadEvent),
         };
         if held >= self.settings.limits.subscriptions_per_connection_max {
@@ -158,7 +175,7 @@ impl Shard {
             .map_err(|_| Reject::BadContact)?;
         let list = match &topic {
             Topic::Presence(Presence { list: Some(list), .. }) => list.len(),
-            Topic::Presence(_) | Topic::Own(..) => 0,
+            Topic::Presence(_) | Topic::Own(..) | Topic::Conference(..) => 0,
         };
         if dialog.octets().saturating_add(list) > self.settings.limits.subscription_bytes_max {
             self.counters.hit(Limit::SubscriptionBytes);
@@ -169,7 +186,7 @@ impl Shard {
             dialog,
             topic,
             unanswered: message.has_token(HeaderName::Supported, "ms-benotify"),
-            piggyback: message.has_token(HeaderName::Supported, "ms-piggyback-first-notify"),
+            piggyback: message.has_token(HeaderName::Supported, PIGGYBACK),
             in_flight: None,
             pending: Vec::new(),
             opening: None,
@@ -212,7 +229,7 @@ impl Shard {
             return Err(Reject::TooManyRequests);
         }
         let asked = match &entry.topic {
-            Topic::Own(..) => None,
+            Topic::Own(..) | Topic::Conference(..) => None,
             Topic::Presence(_) if message.body().is_empty() => Some(Asked::without_list(None)),
             Topic::Presence(_) => Some(self.resources(message)?),
         };
@@ -236,6 +253,14 @@ impl Shard {
     fn unsubscribe(&mut self, now: Now, conn: ConnId, slot: Slot, message: Message<'_>) {
         let Some(entry) = self.subscriptions.get(slot) else { return };
         let piggyback = entry.piggyback;
+        self.confirm_end(conn, message, piggyback);
+        if !piggyback {
+            self.send_notification(now, slot, Standing::Terminated("timeout"), None);
+        }
+        self.forget_subscription(slot);
+    }
+
+    fn confirm_end(&mut self, conn: ConnId, message: Message<'_>, piggyback: bool) {
         let event = message.header(HeaderName::Event).unwrap_or_default();
         self.respond(conn, message, 200, |writer| {
             let writer = writer.line("Expires", "0");
@@ -245,10 +270,20 @@ impl Shard {
                 writer.finish();
             }
         });
-        if !piggyback {
-            self.send_notification(now, slot, Standing::Terminated("timeout"), None);
-        }
-        self.forget_subscription(slot);
+    }
+
+    /// A Lync client that leaves a conference asks once more, outside the dialog: it wants the end
+    /// of its subscription, and takes one more roster for a reason to join again. False if it has
+    /// none.
+    fn leave_roster(&mut self, conn: ConnId, id: ConferenceId) -> bool {
+        let Some(connection) = self.connections.get(conn) else { return false };
+        let is_of = |slot: &Slot| {
+            let entry = self.subscriptions.get(*slot);
+            entry.is_some_and(|entry| matches!(entry.topic, Topic::Conference(of, _) if of == id))
+        };
+        let held: Vec<Slot> = connection.subscriptions.iter().copied().filter(is_of).collect();
+        held.iter().for_each(|slot| self.forget_subscription(*slot));
+        !held.is_empty()
     }
 
     /// Asks the homes of what is subscribed to; the answer waits for theirs.
@@ -282,6 +317,14 @@ impl Shard {
                 let request = request_kept;
                 let subscribe = Subscribe { aor, conn, subscription, package, poll, request };
                 frames.push((home, Frame::Subscribe(Box::new(subscribe))));
+            }
+            (Topic::Conference(id, organiser), _) => {
+                opening.homes = 1;
+                let (organiser, by, poll) = (organiser.clone(), watcher, expires == 0);
+                let word = ToConference::Watch { subscription, organiser, by, poll };
+                let (conference, word) = (*id, Box::new(word));
+                let home = conference.home(self.shards);
+                frames.push((home, Frame::ToConference { conference, word }));
             }
             (Topic::Presence(presence), Some(asked)) => {
                 opening.apart = asked.apart;
@@ -392,6 +435,7 @@ impl Topic {
         match self {
             Topic::Own(own, _) => own_package(message) == Some(*own),
             Topic::Presence(_) => package(message) == b"presence",
+            Topic::Conference(..) => package(message) == b"conference",
         }
     }
 }

@@ -23,6 +23,7 @@ impl Shard {
             }
             self.close_if_settled(now, slot);
         }
+        self.drain_conferences(now);
         self.conversations.drain();
         self.note_conversations();
     }

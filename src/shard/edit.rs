@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use super::Shard;
 use super::durable::{NotWritten, Rows, Write};
 use super::frame::watch::Service;
+use super::operation::ConferenceEdit;
 use super::output::Output;
 use crate::base::aor::Aor;
 use crate::base::ids::Slot;
@@ -19,7 +20,16 @@ use crate::presence::category::Category;
 use crate::presence::row::Row;
 use crate::sip::subscription::Content;
 
-/// A change that the store is writing.
+/// What the store is writing.
+#[derive(Debug)]
+pub(super) enum Pending {
+    /// A change of a conference that is kept.
+    Conference(ConferenceEdit),
+    /// A change of a user's data.
+    User(Edit),
+}
+
+/// A change of a user's data that the store is writing.
 #[derive(Debug)]
 pub(super) struct Edit {
     /// Whose data it changes.
@@ -120,12 +130,13 @@ impl Shard {
         let published = change.is_published();
         let Some(entry) = self.users.get_mut(user) else { return };
         let aor = Aor::new(&entry.user.aor);
-        let ticket = match self.edits.insert(Edit { user, service, change }) {
+        let ticket = match self.edits.insert(Pending::User(Edit { user, service, change })) {
             Ok(ticket) => ticket,
-            Err(Edit { service, change, .. }) => {
+            Err(Pending::User(Edit { service, change, .. })) => {
                 self.counters.hit(Limit::WritesInFlight);
                 return self.not_written(now, user, service.as_ref(), change);
             }
+            Err(Pending::Conference(_)) => return,
         };
         if exclusive {
             entry.edits.get_or_insert_default().writing = true;
@@ -140,7 +151,11 @@ impl Shard {
 
     /// The store has answered.
     pub(super) fn written(&mut self, now: Now, ticket: Slot, result: Result<(), NotWritten>) {
-        let Some(Edit { user, service, change }) = self.edits.remove(ticket) else { return };
+        let Edit { user, service, change } = match self.edits.remove(ticket) {
+            Some(Pending::User(edit)) => edit,
+            Some(Pending::Conference(edit)) => return self.conference_written(now, edit, result),
+            None => return,
+        };
         if let Some(entry) = self.users.get_mut(user) {
             entry.writes = entry.writes.saturating_sub(1);
         }

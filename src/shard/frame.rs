@@ -1,6 +1,7 @@
 //! The envelope between shards: one concrete enum, with what it costs if a frame is lost. A frame
 //! is lost only when the overflow beside a full queue is full too, which is counted.
 
+pub mod conference;
 pub mod watch;
 
 use std::net::IpAddr;
@@ -11,7 +12,7 @@ use super::home::Endpoint;
 use crate::auth::proof::{Proof, Scheme};
 use crate::auth::security_association::SecurityAssociation;
 use crate::base::aor::Aor;
-use crate::base::ids::{ConnId, RelayId, SessionId, ShardId, Slot, SubscriptionId};
+use crate::base::ids::{ConferenceId, ConnId, RelayId, SessionId, ShardId, Slot, SubscriptionId};
 use crate::immcu::pager::Talk;
 use crate::metrics::counters::{AuthFailure, FrameKind};
 use crate::registrar::{Binding, Register, RegisterError};
@@ -166,6 +167,36 @@ pub enum Frame {
     Search(Box<watch::Search>),
     /// Back to the shard that asked. Lost: the same.
     Found(Box<watch::SearchFound>),
+    /// To the home of who wants to join a conference, and from there to the conference's owner.
+    /// Lost: the client's timer.
+    Join(Box<conference::Join>),
+    /// To the home of an organiser, and from there to the owner of the conference he makes. Lost:
+    /// the client's timer F.
+    Convene(Box<conference::Convene>),
+    /// To the owner of a conference. Lost: a member who left stays until a message does not reach
+    /// him; a client's request runs into its timer.
+    ToConference {
+        /// Which.
+        conference: ConferenceId,
+        /// What.
+        word: Box<conference::ToConference>,
+    },
+    /// To the owner of a conference: a member says something. Lost: the author's timer F.
+    Say(conference::Say),
+    /// To the shard of legs: something was said. Lost: the members there miss it.
+    Carry(conference::Carry),
+    /// To the shard of legs: somebody types. Lost: nobody minds.
+    Typing(Box<conference::Typing>),
+    /// To the shard of a leg. Lost: an answer runs into the client's timer; who was let go stays
+    /// until he leaves.
+    ToLeg {
+        /// Which.
+        leg: Slot,
+        /// What.
+        word: Box<conference::ToLeg>,
+    },
+    /// To the shard of subscriptions to a roster. Lost: they see the old until the next change.
+    Roster(Box<conference::Roster>),
 }
 
 impl Frame {
@@ -203,6 +234,14 @@ impl Frame {
             Frame::Service(_) => FrameKind::Service,
             Frame::Search(_) => FrameKind::Search,
             Frame::Found(_) => FrameKind::Found,
+            Frame::Join(_) => FrameKind::Join,
+            Frame::Convene(_) => FrameKind::Convene,
+            Frame::ToConference { .. } => FrameKind::ToConference,
+            Frame::Say(_) => FrameKind::Say,
+            Frame::Carry(_) => FrameKind::Carry,
+            Frame::Typing(_) => FrameKind::Typing,
+            Frame::ToLeg { .. } => FrameKind::ToLeg,
+            Frame::Roster(_) => FrameKind::Roster,
         }
     }
 }
@@ -306,6 +345,8 @@ pub struct SignedIn {
     pub conn: ConnId,
     /// The request that asked.
     pub request: Bytes,
+    /// The name of his policy; empty for the default one.
+    pub policy: Box<str>,
     /// It came with a proof of this scheme, whose verdict the connection's gate waits for.
     pub proof: Option<Scheme>,
     /// What signs the connection's messages from now on, if the proof held and makes one.
@@ -328,6 +369,8 @@ pub enum SignInError {
     Auth(AuthFailure),
     /// The identity holds, the registration does not.
     Register(RegisterError),
+    /// The identity holds, but the policy does not let this client in.
+    ClientBlocked,
     /// The identity holds, but the user has all the connections he may have.
     TooManyConnections,
 }

@@ -1,8 +1,10 @@
 //! What operators ask of a user whose home this is.
 
 use super::Shard;
+use super::conference_standing::{ConferenceList, ConferenceStanding};
 use super::question::{Answer, Contacts, Endpoint, Presence, Question, Seen, Watcher};
 use crate::base::aor::Aor;
+use crate::base::limits::Limit;
 use crate::base::time::Now;
 use crate::presence::container::Relation;
 
@@ -44,6 +46,28 @@ impl Shard {
                 });
                 Answer::Presence(Box::new(Presence::new(presentity, endpoints, seen)))
             }
+        }
+    }
+
+    /// Answers a question about conferences.
+    fn inspect_conferences(&mut self, question: &Question) -> Answer {
+        match question {
+            Question::Conferences => {
+                let machines = self.conferences.iter().map(|(_, entry)| &entry.machine);
+                let max = self.settings.limits.conferences_listed_max;
+                let list = ConferenceList::of(machines, max);
+                if list.total > max {
+                    self.counters.hit(Limit::ConferencesListed);
+                }
+                Answer::Conferences(list)
+            }
+            Question::Conference(id) => match self.conferences.get(*id) {
+                Some(entry) => {
+                    Answer::Conference(Box::new(ConferenceStanding::from(&entry.machine)))
+                }
+                None => Answer::NoSuchConference,
+            },
+            _ => Answer::NoSuchConference,
         }
     }
 }

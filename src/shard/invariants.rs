@@ -7,9 +7,10 @@ use super::frame::{Origin, Pager};
 use super::relay::{Purpose, Relay};
 use super::session::Leg;
 use super::{Shard, TICK_MS};
-use crate::base::ids::{ConnId, SessionId, SubscriptionId};
+use crate::base::ids::{ConnId, LegId, SessionId, SubscriptionId};
 use crate::base::side::Side;
 use crate::base::time::{Deadline, Now};
+use crate::immcu::conference::Reach;
 use crate::sip::fork::Fork;
 
 impl Shard {
@@ -24,6 +25,7 @@ impl Shard {
             }
             self.users.check_invariants(self.id, self.shards);
             self.check_subscriptions();
+            self.check_conferences();
             for relay in self.users.all_in_flight() {
                 let purpose = self.relays.get(relay).map(|relay| &relay.purpose);
                 debug_assert!(matches!(purpose, Some(Purpose::Pager { .. })), "{purpose:?}");
@@ -61,6 +63,28 @@ impl Shard {
                 debug_assert_eq!(conn.shard, self.id, "the caller's shard owns the session");
             }
         }
+    }
+
+    fn check_conferences(&self) {
+        for (slot, entry) in self.legs.iter() {
+            let connection = self.connections.get(entry.conn);
+            let known = connection.is_some_and(|connection| {
+                connection.conference_legs.contains(&(entry.dialog.id(), slot))
+            });
+            debug_assert!(known, "a leg that its connection does not know");
+        }
+        for (_, connection) in self.connections.iter() {
+            let legs = &connection.conference_legs;
+            debug_assert!(legs.iter().all(|(_, slot)| self.legs.get(*slot).is_some()));
+        }
+        for (id, entry) in self.conferences.iter() {
+            debug_assert_eq!(id.home(self.shards), self.id, "a conference is at home");
+            debug_assert_eq!(entry.visits.len(), entry.machine.members().count());
+            entry.machine.check_invariants(&self.settings.limits);
+        }
+        let members: u64 =
+            self.conferences.iter().map(|(_, entry)| entry.visits.len() as u64).sum();
+        debug_assert_eq!(self.conference_members, members);
     }
 
     fn check_invitations(&self) {
@@ -129,7 +153,11 @@ impl Shard {
                     let entry = self.subscriptions.get(*subscription);
                     entry.is_some_and(|entry| entry.in_flight == Some(slot))
                 }
-                Purpose::Own => true,
+                Purpose::Carried { leg, number } => {
+                    let entry = self.legs.get(*leg);
+                    entry.is_some_and(|entry| entry.in_flight.contains(&(slot, *number)))
+                }
+                Purpose::Paged { .. } | Purpose::Own => true,
             };
             debug_assert!(waits, "nobody waits for {:?}", relay.purpose);
         }
@@ -150,6 +178,7 @@ impl Shard {
                 fork.is_some_and(Fork::is_waiting)
             }
             Purpose::Pager { fork, .. } => self.pagers.get(fork).is_some_and(PagerFork::waits),
+            Purpose::Carried { .. } | Purpose::Paged { .. } => true,
             Purpose::Notification { .. } | Purpose::Own => false,
         }
     }
@@ -175,6 +204,7 @@ pub fn check_together(now: Now, shards: &[Shard]) {
             check_legs(shards, shard);
             check_users(now, shards, shard);
             check_watches(shards, shard);
+            check_members(shards, shard);
             // What is in flight when the server goes down outlives its session.
             let awaited = |relay: &Relay| !shard.draining && shard.is_awaited(relay);
             for (_, relay) in shard.relays.iter().filter(|(_, relay)| awaited(relay)) {
@@ -207,6 +237,26 @@ fn check_legs(shards: &[Shard], shard: &Shard) {
             let owner = shards.get(usize::from(leg.session.shard.0));
             let session = owner.and_then(|owner| owner.sessions.get(leg.session.slot));
             debug_assert!(session.is_some(), "{conn:?} is a leg of no session");
+        }
+    }
+}
+
+/// Conferences and the legs of their members know of one another.
+fn check_members(shards: &[Shard], shard: &Shard) {
+    for (slot, entry) in shard.legs.iter().filter(|(_, entry)| !entry.is_joining()) {
+        let reach = Reach::Leg(LegId::new(shard.id, slot));
+        let owner = shards.get(usize::from(entry.conference.home(shard.shards).0));
+        let conference = owner.and_then(|owner| owner.conferences.get(entry.conference));
+        let who = conference.and_then(|conference| conference.machine.who(&reach));
+        debug_assert_eq!(who, Some(&entry.who), "a leg of nobody");
+    }
+    for (_, entry) in shard.conferences.iter() {
+        for member in entry.machine.members().chain(entry.machine.waiting()) {
+            for leg in &member.legs {
+                let Reach::Leg(id) = leg.reach else { continue };
+                let there = shards.get(usize::from(id.shard.0)).and_then(|s| s.legs.get(id.slot));
+                debug_assert!(there.is_some(), "{} has a leg that is over", member.aor);
+            }
         }
     }
 }

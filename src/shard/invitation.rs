@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 
+use super::connection::Asked;
 use super::dispatch_message::unanswered;
 use super::frame::{AnsweringEnd, Cargo, Frame, Pager, Reply};
 use super::home::Endpoint;
@@ -242,6 +243,7 @@ impl Shard {
             None => {
                 self.send_ack(slot, branch, reply, true);
                 self.deliver_waiting(now, slot, session);
+                self.end_if_summons(now, session);
             }
         }
     }
@@ -339,7 +341,7 @@ impl Shard {
         let limits = &self.settings.limits;
         if let Some(connection) = self.connections.get_mut(caller) {
             connection.invites.retain_mut(|invite| {
-                if invite.session == id {
+                if invite.asked == Asked::Session(id) {
                     invite.transaction.handle(now, server::Input::Answer(status), limits);
                 }
                 !invite.transaction.is_ended()

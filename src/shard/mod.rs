@@ -6,6 +6,7 @@
 //! | file | what of a message's way it holds |
 //! |---|---|
 //! | `dispatch_request` | the first look at a request: identity, hops, method |
+//! | `filter` | what users write and the clients they use, held against their policies |
 //! | `dispatch_register` | sign-in, at the edge and at the user's home |
 //! | `challenge`, `credentials` | what is asked of who signs in, and what he shows |
 //! | `dispatch_ntlm` | its steps by NTLM |
@@ -17,6 +18,16 @@
 //! | `dispatch_response` | answers |
 //! | `signing` | signatures of clients that signed in by NTLM, verified and made |
 //! | `timers` | what happens by itself |
+//!
+//! | file | what of conferences it holds |
+//! |---|---|
+//! | `leg` | a member's dialogs, at the edge |
+//! | `conference` | the conference at its owner: what happens to it, what it wants done |
+//! | `operation` | what is asked of it by SERVICE, INFO and REFER, and the answers |
+//! | `fanout` | what is said, at the edge of each member |
+//! | `conference_pager` | members in pager mode |
+//! | `summons` | invitations to it |
+//! | `conference_records` | its call detail record |
 //!
 //! | file | what of presence it holds |
 //! |---|---|
@@ -32,8 +43,9 @@
 mod answer;
 mod bridge;
 mod challenge;
-pub mod conference_records;
-mod conference_rows;
+mod conference;
+mod conference_pager;
+mod conference_records;
 pub mod conference_standing;
 pub mod connection;
 mod credentials;
@@ -48,6 +60,8 @@ mod dispatch_subscribe;
 mod drain;
 pub mod durable;
 mod edit;
+mod fanout;
+mod filter;
 mod forward;
 pub mod frame;
 pub mod home;
@@ -55,8 +69,10 @@ pub mod input;
 mod inspect;
 pub mod invariants;
 mod invitation;
+mod leg;
 mod notify;
 pub mod occupancy;
+mod operation;
 pub mod output;
 mod publish;
 pub mod question;
@@ -67,6 +83,7 @@ mod service;
 mod session;
 mod signing;
 mod subscription;
+mod summons;
 mod timers;
 mod watching;
 
@@ -87,6 +104,7 @@ use crate::base::time::{Deadline, Now};
 use crate::base::wheel::Wheel;
 use crate::config::{DigestAlgorithm, Settings};
 use crate::dialect::reject::Reject;
+use crate::immcu::conference::Leaving;
 use crate::immcu::pager::Conversations;
 use crate::metrics::counters::{CloseReason, Counters};
 use crate::metrics::names::Series;
@@ -94,14 +112,18 @@ use crate::records::Record;
 use crate::sip::transaction_key::TransactionKeys;
 use crate::wire::sip::head::HEADERS_MAX;
 use crate::wire::sip::{Head, Message};
+use conference::Conferences;
 use connection::{Connection, Connections};
 use dispatch_message::PagerFork;
-use edit::Edit;
+use edit::Pending;
+use filter::Filters;
 use frame::{Cargo, Frame, Stamp};
 use home::Users;
 use input::{Control, Input};
 use invitation::Invitation;
+use leg::LegEntry;
 use output::Output;
+use question::Question;
 use relay::Relays;
 use search::SearchEntry;
 use session::SessionEntry;
@@ -178,9 +200,17 @@ pub struct Shard {
     subscriptions: Slab<SubscriptionEntry>,
     /// Whom each subscription watches, of the users whose home this is.
     watches: Watches,
+    /// Conferences that this shard owns.
+    conferences: Conferences,
+    /// Members of them all.
+    conference_members: u64,
+    /// Members' dialogs with conferences, of our connections.
+    legs: Slab<LegEntry>,
     /// Changes that the store is writing.
-    edits: Slab<Edit>,
+    edits: Slab<Pending>,
     searches: Slab<SearchEntry>,
+    /// What the policies want looked at.
+    filters: Filters,
     /// Failed sign-ins by user, for the users whose home this is.
     failed_users: Lockout,
     /// Failed sign-ins by address, for the addresses this shard watches.
@@ -225,14 +255,17 @@ impl Machine for Shard {
                 self.frame(now, frame);
             }
             Input::Control(Control::Drain) => self.drain(now),
-            Input::Control(Control::PutConference(description)) => {
-                self.put_conference(now, description);
-            }
             Input::Control(Control::PutUser(user)) => self.put_user(now, user),
             Input::Control(Control::RemoveUser(aor)) => self.remove_user(now, &aor),
             Input::Control(Control::PutRows(aor, rows)) => self.restore(now, &aor, rows),
             Input::Control(Control::Written { ticket, result }) => {
                 self.written(now, ticket, result);
+            }
+            Input::Control(Control::PutConference(description)) => {
+                self.put_conference(now, *description);
+            }
+            Input::Control(Control::Ask { ticket, question: Question::EndConference(id) }) => {
+                self.end_conference(now, ticket, id);
             }
             Input::Control(Control::Ask { ticket, question }) => {
                 let answer = self.inspect(now, &question);
@@ -292,8 +325,12 @@ impl Shard {
             ),
             subscriptions: Slab::new(limits.subscriptions_per_shard_max),
             watches: Watches::with_hasher(hasher.clone()),
+            conferences: Conferences::new(hasher.clone()),
+            conference_members: 0,
+            legs: Slab::new(limits.legs_per_shard_max),
             edits: Slab::new(limits.writes_in_flight_per_shard_max),
             searches: Slab::new(limits.searches_per_shard_max),
+            filters: Filters::new(&options.settings.policies),
             failed_users: lockout(limits.auth_failures_per_user_max),
             failed_addresses: lockout(limits.auth_failures_per_address_max),
             // One word of the shard that counts is enough.
@@ -367,6 +404,16 @@ impl Shard {
             Frame::Service(service) => self.serve(now, *service),
             Frame::Search(search) => self.search(*search),
             Frame::Found(found) => self.found(*found),
+            Frame::Join(join) => self.join(now, *join),
+            Frame::Convene(convene) => self.convene(now, *convene),
+            Frame::ToConference { conference, word } => {
+                self.conference_told(now, conference, *word);
+            }
+            Frame::Say(say) => self.say(now, say),
+            Frame::Carry(carry) => self.carry(now, &carry),
+            Frame::Typing(typing) => self.tell_typing(now, &typing),
+            Frame::ToLeg { leg, word } => self.leg_told(now, leg, *word),
+            Frame::Roster(roster) => self.roster_changed(now, *roster),
         }
     }
 
@@ -423,6 +470,9 @@ impl Shard {
         let Some(connection) = self.connections.remove(conn) else { return };
         for subscription in connection.subscriptions {
             self.forget_subscription(subscription);
+        }
+        for (_, slot) in connection.conference_legs {
+            self.leave(slot, Leaving::ConnectionLost);
         }
         for leg in connection.legs {
             let session = leg.session;

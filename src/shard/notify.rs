@@ -4,6 +4,7 @@
 use bytes::Bytes;
 
 use super::forward::fill_via;
+use super::frame::conference::Roster;
 use super::frame::watch::{Notice, View};
 use super::frame::{Cargo, Frame};
 use super::relay::Purpose;
@@ -79,6 +80,25 @@ impl Shard {
     /// Something of the subscriber's own has changed.
     pub(super) fn own_noticed(&mut self, now: Now, slot: Slot, content: Content) {
         self.tell_later(now, slot, None, content);
+    }
+
+    /// The roster of a conference has changed, or is not to be seen any more: then a Lync client is
+    /// told nothing, since one more word would make it join again.
+    pub(super) fn roster_changed(&mut self, now: Now, roster: Roster) {
+        for slot in roster.subscriptions {
+            let Some(entry) = self.subscriptions.get(slot) else { continue };
+            let is_answered = !entry.unanswered && entry.opening.is_none();
+            match &roster.content {
+                Some(content) => self.tell_later(now, slot, None, content.clone()),
+                None => {
+                    if is_answered {
+                        let standing = Standing::Terminated("noresource");
+                        self.send_notification(now, slot, standing, None);
+                    }
+                    self.forget_subscription(slot);
+                }
+            }
+        }
     }
 
     /// Puts what is to be told in the line. A line that grows too long ends the subscription: the

@@ -35,6 +35,10 @@ pub struct Occupancy {
     pub watches: usize,
     /// What of their own is told to endpoints.
     pub own: usize,
+    /// Conferences that this shard owns.
+    pub conferences: usize,
+    /// Members' dialogs with conferences.
+    pub conference_legs: usize,
     /// Changes that the store is writing.
     pub edits: usize,
     /// Searches in progress.
@@ -65,6 +69,8 @@ impl Shard {
                 presence.map_or(0, |presence| presence.presentity.watches().count())
             }),
             own: self.users.sum(|entry| entry.own.len()),
+            conferences: self.conferences.len(),
+            conference_legs: self.legs.len(),
             edits: self.edits.len(),
             searches: self.searches.len(),
             timers: self.wheel.len(),

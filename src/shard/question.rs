@@ -68,6 +68,9 @@ pub enum Answer {
     Conference(Box<ConferenceStanding>),
     /// To [`Question::EndConference`]: it is over.
     ConferenceEnded,
+    /// To the same: it is over, but the store cannot forget it now, so that it is there again after
+    /// the next start.
+    ConferenceStays,
     /// To [`Question::Conferences`].
     Conferences(ConferenceList),
     /// To [`Question::Contacts`].

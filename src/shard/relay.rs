@@ -3,7 +3,8 @@
 use bytes::Bytes;
 
 use super::frame::{Origin, Stamp};
-use crate::base::ids::{ConnId, Slot};
+use crate::base::aor::Aor;
+use crate::base::ids::{ConferenceId, ConnId, Slot};
 use crate::base::side::Side;
 use crate::base::slab::Slab;
 use crate::base::time::{Deadline, Now};
@@ -82,6 +83,22 @@ pub enum Purpose {
     Notification {
         /// The subscription; may be over by the time of the answer.
         subscription: Slot,
+    },
+    /// What was said in a conference, on its way to a member.
+    Carried {
+        /// His leg; may be over by the time of the answer.
+        leg: Slot,
+        /// The number of what was said.
+        number: u64,
+    },
+    /// The same to a member in pager mode.
+    Paged {
+        /// The conference.
+        conference: ConferenceId,
+        /// Who.
+        member: Aor,
+        /// The number of what was said.
+        number: u64,
     },
     /// A request of our own whose answer nobody waits for.
     Own,

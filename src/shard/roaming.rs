@@ -117,7 +117,7 @@ impl Shard {
                     Ok(groups) => groups,
                     Err(refusal) => return Err(self.counted(refusal)),
                 };
-                let answer = ms::provisioning::answer(&groups, &entry.user.policy, &settings);
+                let answer = ms::provisioning::answer(&groups, &entry.user, &settings);
                 content(ms::provisioning::CONTENT_TYPE, answer)
             }
             OwnPackage::PendingWatchers => {

@@ -53,6 +53,9 @@ impl Wish {
 impl Shard {
     /// Takes a SERVICE from the user signed in on `conn`.
     pub(super) fn service_received(&mut self, now: Now, conn: ConnId, message: Message<'_>) {
+        if message.is_media_type(ms::conference::request::CONTENT_TYPE) {
+            return self.operation_received(conn, message);
+        }
         let Some(wish) = Wish::of(message) else {
             return self.reject(conn, message, Reject::UnsupportedMedia);
         };

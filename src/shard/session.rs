@@ -6,6 +6,7 @@ use super::forward;
 use super::frame::{Cargo, Frame, InDialog, Reply, Stamp};
 use super::invitation::Invitation;
 use super::relay::{Purpose, Relay};
+use super::summons::Summons;
 use super::{Shard, Timer, stamp};
 use crate::base::aor::Aor;
 use crate::base::ids::{ConnId, RelayId, SessionId, Slot};
@@ -42,6 +43,8 @@ pub(super) struct SessionEntry {
     pub(super) record: RecordId,
     /// Where caller and callee are.
     pub(super) legs: [Leg; 2],
+    /// It is an invitation to a conference.
+    pub(super) summons: Option<Box<Summons>>,
     /// The dialog, once there is one.
     pub(super) dialog: Option<Dialog>,
     /// The number of the INVITE whose 2xx the caller has not acknowledged.
@@ -85,7 +88,7 @@ impl Shard {
             return self.refuse_in_dialog(request, Reject::UnknownDialog);
         };
         if request.method == Method::Ack {
-            return self.relay_ack(slot, side, request);
+            return self.relay_ack(now, slot, side, request);
         }
         if entry.closing.is_some() {
             // Both ends said goodbye at once, or one writes to a conversation that is over.
@@ -279,6 +282,9 @@ impl Shard {
         let Some(notice) = entry.session.next_output() else { return };
         let session = &entry.session;
         let (id, bridged) = (entry.record, session.is_bridged());
+        if entry.summons.is_some() {
+            return self.summons_noted(slot, &notice);
+        }
         match notice {
             Notice::Started => {
                 let started = started(id, session);
@@ -304,7 +310,7 @@ impl Shard {
 
     /// Passes the ACK of the 2xx on; it has no answer and no transaction. Any other ACK is of an
     /// answer of our own, or none at all.
-    fn relay_ack(&mut self, slot: Slot, side: Side, mut request: InDialog) {
+    fn relay_ack(&mut self, now: Now, slot: Slot, side: Side, mut request: InDialog) {
         let Some(entry) = self.sessions.get_mut(slot) else { return };
         if side != Side::Caller || entry.ack != Some(request.cseq) {
             return;
@@ -315,6 +321,7 @@ impl Shard {
             forward::fill_via(&mut request.bytes, request.via_at, &self.sent_by, transport, relay);
             self.deliver(to, request.bytes.freeze(), Cargo::Plain);
         }
+        self.end_if_summons(now, slot);
     }
 
     /// Sends BYE to one end on behalf of the other (RFC 3261 section 15.1.1).
@@ -428,6 +435,7 @@ impl Shard {
             session: Session::new(now, caller, callee, idle),
             record: RecordId::new(now.unix_ms, &mut self.seed),
             legs,
+            summons: None,
             dialog: None,
             ack: None,
             invitation: None,

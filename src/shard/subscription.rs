@@ -4,11 +4,12 @@
 
 use bytes::Bytes;
 
+use super::frame::conference::ToConference;
 use super::frame::watch::{OwnPackage, Subscribed, View, Watched};
 use super::frame::{Cargo, Frame};
 use super::{LOOK_AHEAD, Shard, Timer};
 use crate::base::aor::Aor;
-use crate::base::ids::{ConnId, ShardId, Slot, SubscriptionId};
+use crate::base::ids::{ConferenceId, ConnId, ShardId, Slot, SubscriptionId};
 use crate::base::limits::Limit;
 use crate::base::time::{Deadline, Now};
 use crate::base::transport::Transport;
@@ -51,6 +52,8 @@ pub(super) enum Topic {
     Presence(Presence),
     /// Something of the subscriber's own.
     Own(OwnPackage, Aor),
+    /// The roster of a conference, and whose that is.
+    Conference(ConferenceId, Aor),
 }
 
 /// What a subscription to presence asks for.
@@ -145,8 +148,10 @@ impl Shard {
         let is_full = homes == 0;
         let mut is_list = false;
         let first = match &entry.topic {
-            Topic::Own(..) if entry.pending.is_empty() => Err(Reject::Overloaded),
-            Topic::Own(..) => Ok(entry.pending.remove(0).1),
+            Topic::Own(..) | Topic::Conference(..) if entry.pending.is_empty() => {
+                Err(Reject::Overloaded)
+            }
+            Topic::Own(..) | Topic::Conference(..) => Ok(entry.pending.remove(0).1),
             Topic::Presence(presence) => {
                 let octets_max = self.settings.limits.outgoing_bytes_per_connection_max / 2;
                 if presence.list.is_some() && cut(&mut views, &mut apart, octets_max) {
@@ -293,7 +298,9 @@ impl Shard {
         match &entry.opening {
             Some(opening) if now.reached(opening.deadline) => match entry.topic {
                 Topic::Presence(_) => self.answer_subscribe(now, slot),
-                Topic::Own(..) => self.refuse_subscribe(now, slot, Reject::Overloaded),
+                Topic::Own(..) | Topic::Conference(..) => {
+                    self.refuse_subscribe(now, slot, Reject::Overloaded);
+                }
             },
             None if now.reached(entry.dialog.expires_at()) => {
                 let standing = Standing::Terminated("timeout");
@@ -329,6 +336,9 @@ impl Shard {
             }
             Topic::Own(_, aor) => {
                 self.send_frame(aor.home(self.shards), Frame::Unsubscribe { subscription, aor });
+            }
+            Topic::Conference(id, _) => {
+                self.tell_conference(id, ToConference::Unwatch { subscription });
             }
         }
         self.counters.set(Series::SubscriptionsCurrent, self.subscriptions.len() as u64);

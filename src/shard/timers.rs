@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Shard;
 use super::connection::Connection;
-use crate::base::ids::{ConnId, Slot};
+use crate::base::ids::{ConferenceId, ConnId, Slot};
 use crate::base::limits::Limit;
 use crate::base::time::Now;
 use crate::metrics::counters::CloseReason;
@@ -27,6 +27,8 @@ pub(super) enum Timer {
     Presence(Slot),
     /// A search may have waited for too long.
     Search(Slot),
+    /// The time of a conference may be up.
+    Conference(ConferenceId),
 }
 
 /// Width of a slot of the timer wheel: one tick of the core.
@@ -56,6 +58,7 @@ impl Shard {
                 Timer::Subscriptions(conn) => self.subscriptions_due(now, conn),
                 Timer::Presence(slot) => self.presence_due(now, slot),
                 Timer::Search(slot) => self.answer_search(slot),
+                Timer::Conference(id) => self.conference_due(now, id),
             }
         }
         self.due = due;

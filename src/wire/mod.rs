@@ -1,5 +1,7 @@
 //! Layer 1: bytes to values and back, no memory of earlier messages.
 
+mod body;
+pub mod conference;
 pub mod mime;
 pub mod ntlm;
 pub mod presence;

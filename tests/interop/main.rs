@@ -13,6 +13,7 @@ mod pidgin_access_levels;
 mod pidgin_contacts;
 mod pidgin_directory;
 mod pidgin_endpoints;
+mod pidgin_filter;
 mod pidgin_presence;
 mod pidgin_restart;
 mod pidgin_sipe;

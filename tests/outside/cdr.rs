@@ -1,6 +1,7 @@
 //! Call detail records as `mynah cdr --format json` lists them.
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 /// One record.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
@@ -60,8 +61,50 @@ impl Record {
     }
 }
 
-/// Reads a listing.
+/// The record of a conference.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct Conference {
+    pub id: String,
+    pub kind: String,
+    pub conference: String,
+    pub organiser: String,
+    pub subject: String,
+    pub scheduled: bool,
+    pub start: String,
+    pub end: Option<String>,
+    pub messages: Option<u64>,
+    pub peak: Option<u32>,
+    pub ending: Option<String>,
+    pub visits: Vec<Visit>,
+}
+
+/// One time that a member was in.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct Visit {
+    pub id: String,
+    pub member: String,
+    pub role: String,
+    pub start: String,
+    pub end: Option<String>,
+    pub messages: Option<u64>,
+    pub parting: Option<String>,
+}
+
+/// Reads the conversations of a listing.
 pub fn read(json: &[u8]) -> Vec<Record> {
-    serde_json::from_slice(json)
-        .unwrap_or_else(|error| panic!("{error} in {}", String::from_utf8_lossy(json)))
+    listed(json, |kind| kind != "conference")
+}
+
+/// Reads the conferences of a listing.
+pub fn conferences(json: &[u8]) -> Vec<Conference> {
+    listed(json, |kind| kind == "conference")
+}
+
+fn listed<T: DeserializeOwned>(json: &[u8], wanted: impl Fn(&str) -> bool) -> Vec<T> {
+    let all: Vec<serde_json::Value> = serde_json::from_slice(json)
+        .unwrap_or_else(|error| panic!("{error} in {}", String::from_utf8_lossy(json)));
+    let wanted = all.into_iter().filter(|one| one["kind"].as_str().is_some_and(&wanted));
+    wanted.map(|one| serde_json::from_value(one).unwrap()).collect()
 }

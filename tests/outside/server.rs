@@ -10,7 +10,7 @@ use rustix::process::Signal;
 use serde::Deserialize;
 use tempfile::TempDir;
 
-use super::cdr::{self, Record};
+use super::cdr::{self, Conference, Record};
 use super::metrics::Metrics;
 use super::program::Program;
 use super::{cdr::Ending, eventually};
@@ -131,6 +131,11 @@ impl Server {
         self.place.records()
     }
 
+    /// Its records of conferences now.
+    pub fn conference_records(&self) -> Vec<Conference> {
+        self.place.conference_records()
+    }
+
     /// Waits until there are `count` records and all have ended; fails if there are more.
     pub fn wait_ended(&self, count: usize) -> Vec<Record> {
         let records = eventually(&format!("{count} records that ended"), || {
@@ -180,6 +185,11 @@ impl Stopped {
     /// Its call detail records.
     pub fn records(&self) -> Vec<Record> {
         self.place.records()
+    }
+
+    /// Its records of conferences.
+    pub fn conference_records(&self) -> Vec<Conference> {
+        self.place.conference_records()
     }
 }
 
@@ -232,9 +242,17 @@ impl Place {
     }
 
     fn records(&self) -> Vec<Record> {
+        cdr::read(&self.listing())
+    }
+
+    fn conference_records(&self) -> Vec<Conference> {
+        cdr::conferences(&self.listing())
+    }
+
+    fn listing(&self) -> Vec<u8> {
         let output = self.command(&["cdr", "--format", "json"]);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        cdr::read(&output.stdout)
+        output.stdout
     }
 }
 

@@ -4,8 +4,11 @@
 mod harness;
 
 mod bridge;
+mod conference_joining;
+mod conference_saying;
 mod contact_list;
 mod drain;
+mod filter;
 mod forking;
 mod identity;
 mod limits;

@@ -278,7 +278,7 @@ fn users_who_are_not_there_are_told_apart() {
     let refused = net.ask(carol.conn, &stranger);
     assert_eq!(
         (refused.status(), refused.header("Allow-Events")),
-        (489, "presence,presence.winfo")
+        (489, "conference,presence,presence.winfo")
     );
     let brief = carol.subscribe("bob", 10);
     let refused = net.ask(carol.conn, &brief);

@@ -32,10 +32,14 @@ pub(super) enum Request {
     Ack,
     AckOfRefusal,
     Bye,
+    Chat,
     Invite,
+    Join,
     Message,
     Subscribe,
     Unsubscribe,
+    Unwatch,
+    Watch,
 }
 
 impl Env {
@@ -141,10 +145,14 @@ impl Endpoint {
         let Env { templates, text, benotify, .. } = env;
         let (template, kind) = match request {
             Request::Invite => (&templates.invite, b'i'),
+            Request::Join => (&templates.conference.join, b'i'),
+            Request::Chat => (&templates.conference.chat, b'i'),
             Request::Message => (&templates.message, b'm'),
             Request::Bye => (&templates.bye, b'b'),
             Request::Subscribe => (&templates.subscribe, b'w'),
             Request::Unsubscribe => (&templates.unsubscribe, b'w'),
+            Request::Watch => (&templates.conference.watch, b'w'),
+            Request::Unwatch => (&templates.conference.unwatch, b'w'),
             Request::Ack => (&templates.ack, b'a'),
             // Part of the INVITE's own transaction: same branch.
             Request::AckOfRefusal => (&templates.ack, b'i'),
@@ -168,12 +176,7 @@ impl Endpoint {
     pub(super) fn send_pager(&self, env: &mut Env, link: &mut Link, peer: &str, number: u32) {
         let transport = env.transport();
         let Env { templates, text, .. } = env;
-        text.begin(number, &self.stem, b'm');
-        text.call_id.clear();
-        text.call_id.push(b'm');
-        push_number(&mut text.call_id, u64::from(number));
-        text.call_id.push(b'.');
-        text.call_id.extend_from_slice(&self.stem);
+        text.begin_alone(number, &self.stem, b'm');
         text.uri.clear();
         text.uri.extend_from_slice(b"sip:");
         text.uri.extend_from_slice(peer.as_bytes());
@@ -199,12 +202,7 @@ impl Endpoint {
         let transport = env.transport();
         env.name_interval();
         let Env { templates, text, .. } = env;
-        text.begin(number, &self.stem, b'p');
-        text.call_id.clear();
-        text.call_id.push(b'p');
-        push_number(&mut text.call_id, u64::from(number));
-        text.call_id.push(b'.');
-        text.call_id.extend_from_slice(&self.stem);
+        text.begin_alone(number, &self.stem, b'p');
         let mut fields = self.fields(&link.place, text, transport);
         fields
             .set(Field::Tag, &self.stem)
@@ -214,6 +212,21 @@ impl Endpoint {
             .set(Field::Body, &text.body);
         let unpublish = templates.unpublish.as_ref().filter(|_| taken_back);
         unpublish.unwrap_or(&templates.publish).render(&fields, &mut link.out);
+    }
+
+    /// Asks for a conference; the URI of the service and the part of the document that differs
+    /// stand in the buffers.
+    pub(super) fn send_create(&self, env: &mut Env, link: &mut Link, number: u32) {
+        let transport = env.transport();
+        let Env { templates, text, .. } = env;
+        text.begin_alone(number, &self.stem, b'f');
+        let mut fields = self.fields(&link.place, text, transport);
+        fields
+            .set(Field::Uri, &text.uri)
+            .set(Field::Tag, &self.stem)
+            .set(Field::CallId, &text.call_id)
+            .set(Field::Body, &text.body);
+        templates.conference.create.render(&fields, &mut link.out);
     }
 
     fn fields<'a>(&'a self, place: &'a Place, text: &'a Text, transport: &'a [u8]) -> Fields<'a> {
@@ -234,6 +247,16 @@ impl Endpoint {
 }
 
 impl Text {
+    /// The same as [`Text::begin`] for a request outside dialogs, and its Call-ID.
+    fn begin_alone(&mut self, number: u32, stem: &[u8], kind: u8) {
+        self.begin(number, stem, kind);
+        self.call_id.clear();
+        self.call_id.push(kind);
+        self.call_id.extend_from_slice(&self.cseq);
+        self.call_id.push(b'.');
+        self.call_id.extend_from_slice(stem);
+    }
+
     /// Writes the CSeq number and a branch of its own.
     fn begin(&mut self, number: u32, stem: &[u8], kind: u8) {
         self.cseq.clear();

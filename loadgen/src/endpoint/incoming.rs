@@ -1,9 +1,10 @@
 //! What an endpoint does with what it receives.
 
 use super::compose::Request;
+use super::conference::{carried_out, is_attributed};
 use super::{DIALOGS_MAX, Endpoint, Env, Event};
 use crate::answer::{Extra, answer};
-use crate::dialog::{Dialog, State};
+use crate::dialog::{Dialog, Kind, State};
 use crate::link::Link;
 use crate::number::read_number;
 use crate::registration::Next;
@@ -38,6 +39,7 @@ impl Endpoint {
                 events.push(Event::Finished { pending, result: outcome(status) });
                 true
             }
+            Some(b'f') => self.create_answered(message, status, events),
             Some(b's') => self.dialog_answered(env, link, message, status, events),
             Some(b'p') => self.publish_answered(message, status, events),
             Some(b'w') => self.subscription_answered(env, message, status, events),
@@ -121,6 +123,9 @@ impl Endpoint {
         if result.is_ok() && dialog.state == State::Inviting && !dialog.establish(message) {
             result = Err(Cause::Protocol);
         }
+        if result.is_ok() && dialog.kind == Kind::Focus {
+            result = carried_out(message, events);
+        }
         if result.is_err()
             && let Some(tag) = param_of(message.value(Name::To), "tag")
         {
@@ -167,13 +172,22 @@ impl Endpoint {
         let ok = "200 OK";
         let gone = "481 Call/Transaction Does Not Exist";
         let status = match (message.method(), own_tag.is_some(), known) {
-            (b"ACK" | b"BENOTIFY", ..) => return,
+            (b"BENOTIFY", ..) => {
+                // Subscriptions have dialogs of their own: in a session it is a delivery report.
+                seen.reports += u64::from(known.is_some());
+                return;
+            }
+            (b"ACK", ..) => return,
             (b"INVITE", ..) => {
                 return self.invited(env, link, message, own_tag.is_some(), known, seen);
             }
             (b"MESSAGE", true, None) | (b"INFO" | b"BYE" | b"CANCEL", _, None) => gone,
             (b"MESSAGE", ..) => {
-                events.extend(Stamp::read(message.body()).map(Event::Arrived));
+                if let Some(stamp) = Stamp::read(message.body()) {
+                    let attributed = is_attributed(&env.settings, message, stamp.pair);
+                    let event = if attributed { Event::Arrived } else { Event::Misattributed };
+                    events.push(event(stamp));
+                }
                 ok
             }
             (b"BYE", _, Some(at)) => {

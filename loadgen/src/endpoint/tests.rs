@@ -3,6 +3,8 @@ use crate::clock::Moment;
 use crate::scan::{Index, Scanner, Step};
 use std::net::{Ipv4Addr, SocketAddr};
 
+mod conference;
+
 struct Client {
     env: Env,
     link: Link,
@@ -13,7 +15,10 @@ struct Client {
 impl Client {
     fn new(dialect: Dialect) -> Client {
         let target = SocketAddr::from((Ipv4Addr::LOCALHOST, 5061));
-        let settings = Settings { dialect, ..Settings::new(target) };
+        Client::with(Settings { dialect, ..Settings::new(target) })
+    }
+
+    fn with(settings: Settings) -> Client {
         let env = Env::new(Arc::new(settings), 7).unwrap();
         let mut link = Link::new();
         link.locate(SocketAddr::from(([127, 0, 0, 2], 4444)));

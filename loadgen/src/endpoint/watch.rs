@@ -3,6 +3,7 @@
 use super::compose::Request;
 use super::incoming::outcome;
 use super::{Endpoint, Env, Event, Wait};
+use crate::conference::chat;
 use crate::dialog::{Dialog, State};
 use crate::link::Link;
 use crate::number::read_number;
@@ -11,7 +12,7 @@ use crate::scan::{Message, Name, param_of};
 use crate::settings::Dialect;
 use crate::stamp::Stamp;
 use crate::stats::Cause;
-use crate::subscription::{Subscription, active};
+use crate::subscription::{Package, Subscription, active};
 use crate::transactions::Pending;
 
 impl Endpoint {
@@ -24,17 +25,12 @@ impl Endpoint {
         watched: &[u32],
         pending: Pending,
     ) -> Wait {
-        self.subscription_count += 1;
-        let id = self.subscription_count;
-        let call_id = [b"w", id.to_string().as_bytes(), b".", &self.stem].concat();
-        let tag = [self.stem.as_slice(), b"w", id.to_string().as_bytes()].concat();
-        let own = &self.identity.aor;
         env.text.body.clear();
-        let mut dialog = match (env.settings.dialect, watched.first()) {
+        let dialog = match (env.settings.dialect, watched.first()) {
             (Dialect::Simple, Some(first)) => {
-                Dialog::invite(id, call_id, tag, &address_of(&env.settings, *first))
+                self.subscription_dialog(&address_of(&env.settings, *first))
             }
-            _ => Dialog::invite(id, call_id, tag, own),
+            _ => self.subscription_dialog(&self.identity.aor.clone()),
         };
         if env.settings.dialect == Dialect::Ms {
             for number in watched {
@@ -43,11 +39,47 @@ impl Endpoint {
                 env.text.body.extend_from_slice(resource.as_bytes());
             }
         }
+        env.name_interval();
+        let package = Package::Presence;
+        let subscription = Subscription { dialog, package, watched: watched.to_vec() };
+        self.begin_subscription(env, link, subscription, Request::Subscribe, pending)
+    }
+
+    /// Subscribes to the roster of the conference with this focus (address without scheme).
+    pub fn watch_conference(
+        &mut self,
+        env: &mut Env,
+        link: &mut Link,
+        focus: &str,
+        pending: Pending,
+    ) -> Wait {
+        let (dialog, package) = (self.subscription_dialog(focus), Package::Conference);
+        let subscription = Subscription { dialog, package, watched: Vec::new() };
+        self.begin_subscription(env, link, subscription, Request::Watch, pending)
+    }
+
+    fn subscription_dialog(&mut self, peer: &str) -> Dialog {
+        self.subscription_count += 1;
+        let id = self.subscription_count;
+        let call_id = [b"w", id.to_string().as_bytes(), b".", &self.stem].concat();
+        let tag = [self.stem.as_slice(), b"w", id.to_string().as_bytes()].concat();
+        Dialog::invite(id, call_id, tag, peer)
+    }
+
+    fn begin_subscription(
+        &mut self,
+        env: &mut Env,
+        link: &mut Link,
+        mut subscription: Subscription,
+        request: Request,
+        pending: Pending,
+    ) -> Wait {
+        let dialog = &mut subscription.dialog;
         dialog.cseq = 1;
         dialog.transactions.begin(1, pending);
-        env.name_interval();
-        self.send_in_dialog(env, link, &dialog, Request::Subscribe, 1);
-        self.subscriptions.push(Subscription { dialog, watched: watched.to_vec() });
+        self.send_in_dialog(env, link, dialog, request, 1);
+        let id = dialog.id;
+        self.subscriptions.push(subscription);
         Wait::Subscription { id, number: 1 }
     }
 
@@ -60,12 +92,16 @@ impl Endpoint {
         waits: &mut Vec<Wait>,
     ) {
         let mut subscriptions = std::mem::take(&mut self.subscriptions);
-        for Subscription { dialog, .. } in &mut subscriptions {
+        for Subscription { dialog, package, .. } in &mut subscriptions {
             if dialog.state == State::Established {
                 dialog.cseq += 1;
                 dialog.state = State::Ending;
                 dialog.transactions.begin(dialog.cseq, pending);
-                self.send_in_dialog(env, link, dialog, Request::Unsubscribe, dialog.cseq);
+                let request = match package {
+                    Package::Presence => Request::Unsubscribe,
+                    Package::Conference => Request::Unwatch,
+                };
+                self.send_in_dialog(env, link, dialog, request, dialog.cseq);
                 waits.push(Wait::Subscription { id: dialog.id, number: dialog.cseq });
             }
         }
@@ -81,7 +117,7 @@ impl Endpoint {
         events: &mut Vec<Event>,
     ) -> bool {
         let Some(at) = self.subscription_of(message, Name::From) else { return false };
-        let Subscription { dialog, watched } = &mut self.subscriptions[at];
+        let Subscription { dialog, package, watched } = &mut self.subscriptions[at];
         if status < 200 {
             return dialog.transactions.peek(message.cseq()).is_some();
         }
@@ -90,6 +126,12 @@ impl Endpoint {
         if dialog.state == State::Inviting && result.is_ok() {
             if !dialog.establish(message) {
                 result = Err(Cause::Protocol);
+            } else if *package == Package::Conference {
+                // The first notification comes in the answer, as we said we understand.
+                match chat(message.body()) {
+                    Some(address) => events.push(Event::Chat(address)),
+                    None => result = Err(Cause::Protocol),
+                }
             } else if env.settings.dialect == Dialect::Ms {
                 let shown = active(&env.settings, message.body());
                 let asked = watched.len();
@@ -100,6 +142,7 @@ impl Endpoint {
             }
         }
         match dialog.state {
+            State::Established if *package == Package::Conference => {}
             State::Established => events.push(Event::Watching(watched.clone())),
             State::Inviting | State::Ending => {
                 self.subscriptions.remove(at);
@@ -120,7 +163,9 @@ impl Endpoint {
     /// Reads a notification of one of our subscriptions.
     pub(super) fn notified(&mut self, message: Message<'_>, events: &mut Vec<Event>) {
         let Some(at) = self.subscription_of(message, Name::To) else { return };
-        events.extend(Stamp::read_all(message.body()).map(Event::Noticed));
+        if self.subscriptions[at].package == Package::Presence {
+            events.extend(Stamp::read_all(message.body()).map(Event::Noticed));
+        }
         let state = message.value(Name::SubscriptionState);
         let ours = self.subscriptions[at].dialog.state == State::Established;
         if ours && state.to_ascii_lowercase().starts_with(b"terminated") {

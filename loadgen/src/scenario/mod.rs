@@ -1,6 +1,7 @@
 //! What the users do: one file a flow.
 
 mod circle;
+mod conference;
 mod connect;
 mod idle;
 mod im;
@@ -72,12 +73,13 @@ pub struct Share {
 }
 
 impl Share {
-    /// The share of thread `thread`: neighbours stay together in pairs.
+    /// The share of thread `thread`: neighbours stay together in pairs, or by conferences.
     pub fn new(settings: &Settings, thread: u32) -> Share {
-        let pairs = u64::from(settings.users.div_ceil(2));
+        let group = settings.group();
+        let groups = u64::from(settings.users.div_ceil(group));
         let bound = |thread: u32| {
-            let pair = pairs * u64::from(thread) / u64::from(settings.threads.max(1));
-            u32::try_from(pair * 2).unwrap_or(u32::MAX).min(settings.users)
+            let before = groups * u64::from(thread) / u64::from(settings.threads.max(1));
+            u32::try_from(before * u64::from(group)).unwrap_or(u32::MAX).min(settings.users)
         };
         let (first, end) = (bound(thread), bound(thread + 1));
         let count = end - first;
@@ -103,6 +105,7 @@ pub fn main_operation(flow: Flow) -> Operation {
 /// Operations of a flow that count only within the window, the main one first.
 pub fn measured(flow: Flow) -> &'static [Operation] {
     match flow {
+        Flow::Conference { .. } => &[Operation::Delivery, Operation::Message],
         Flow::Connect => &[Operation::Connect],
         Flow::Idle { .. } => &[Operation::Hold],
         Flow::Im { .. } => &[Operation::Message, Operation::Delivery],
@@ -115,6 +118,7 @@ pub fn measured(flow: Flow) -> &'static [Operation] {
 /// The scenario of a flow.
 pub fn scenario(settings: &Settings, share: Share) -> Box<dyn Scenario> {
     match settings.flow {
+        Flow::Conference { .. } => Box::new(conference::Conference::new(settings, share)),
         Flow::Connect => Box::new(connect::Connect::new(settings, share, Purpose::Connect)),
         Flow::Idle { contacts, .. } => Box::new(idle::Idle::new(settings, share, contacts)),
         Flow::Im { body } => Box::new(im::Im::new(settings, share, body)),

@@ -2,6 +2,7 @@
 
 use super::{Output, Slot, Timer, World};
 use crate::clock::Moment;
+use crate::endpoint::Wait;
 use crate::link::{Purpose, State, WAITING_MAX};
 use crate::settings::Dialect;
 use crate::stamp::Stamp;
@@ -65,15 +66,16 @@ impl World {
     /// Sends a text to another user of this thread: in the session (`ms`) or on its own
     /// (`simple`). What cannot be sent fails at once.
     pub fn message(&mut self, slot: Slot, peer: Slot, stamp: &Stamp, length: usize, now: Moment) {
+        if self.env.settings.dialect == Dialect::Ms {
+            self.say(slot, stamp, length, now);
+            return;
+        }
         let World { endpoints, links, env, .. } = self;
         let link = &mut links[slot];
         let result = if !link.is_up() {
             Err(Cause::NoSession)
         } else if link.out.len() > WAITING_MAX {
             Err(Cause::Overrun)
-        } else if env.settings.dialect == Dialect::Ms {
-            let sent = endpoints[slot].message_in_session(env, link, stamp, length);
-            sent.unwrap_or(Err(Cause::NoSession))
         } else {
             match endpoints.get_disjoint_mut([slot, peer]) {
                 Ok([sender, peer]) => {
@@ -82,6 +84,17 @@ impl World {
                 Err(_) => Err(Cause::NoSession),
             }
         };
+        self.message_sent(slot, stamp, result, now);
+    }
+
+    /// A text was sent, or could not be sent, which is false.
+    pub(super) fn message_sent(
+        &mut self,
+        slot: Slot,
+        stamp: &Stamp,
+        result: Result<Wait, Cause>,
+        now: Moment,
+    ) -> bool {
         match result {
             Ok(wait) => {
                 if self.window.is_some_and(|window| window.holds(stamp.intended)) {
@@ -91,6 +104,7 @@ impl World {
             }
             Err(cause) => self.fail(Operation::Message, stamp.intended, cause),
         }
+        result.is_ok()
     }
 
     /// Subscribes to the presence of other users: to all at once (`ms`) or to each on its own

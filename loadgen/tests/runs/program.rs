@@ -44,6 +44,9 @@ fn what_cannot_be_run_is_one_line_and_exit_code_2() {
         "presence --target 127.0.0.1:1 --rate 5 --dialect simple --notify benotify",
         "presence --target 127.0.0.1:1 --rate 5 --expires 5s --duration 10s",
         "idle --target 127.0.0.1:1 --users 40 --contacts 40",
+        "conference --target 127.0.0.1:1 --rate 5 --users 30",
+        "conference --target 127.0.0.1:1 --rate 5 --members 4 --silent 3",
+        "conference --target 127.0.0.1:1 --rate 5 --dialect simple",
     ] {
         let output = run(&arguments.split(' ').collect::<Vec<_>>());
         assert_eq!(output.status.code(), Some(2), "{arguments}: {output:?}");

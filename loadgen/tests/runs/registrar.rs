@@ -1,8 +1,10 @@
 //! A tiny SIP registrar and relay on loopback, with faults on demand. It reads messages in its
 //! own simple way, so that generator and server do not share mistakes.
 
+mod focus;
 pub mod tls;
 
+use focus::Conferences;
 use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -38,6 +40,8 @@ pub struct Faults {
 struct State {
     connections: HashMap<String, Arc<Mutex<Box<dyn Stream>>>>,
     log: Vec<String>,
+    /// Who answered a message of a conference.
+    answers: Vec<String>,
     first_message: Option<Instant>,
 }
 
@@ -50,6 +54,7 @@ impl<T: Write + Send + std::fmt::Debug> Stream for T {}
 pub struct Registrar {
     /// Where it listens.
     pub address: SocketAddr,
+    conferences: Arc<Mutex<Conferences>>,
     faults: Faults,
     messages: Arc<AtomicU64>,
     state: Arc<Mutex<State>>,
@@ -61,6 +66,7 @@ impl Registrar {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let registrar = Registrar {
             address: listener.local_addr().unwrap(),
+            conferences: Arc::default(),
             faults,
             messages: Arc::default(),
             state: Arc::default(),
@@ -78,6 +84,11 @@ impl Registrar {
     /// Start lines and Request-URIs seen, in order.
     pub fn log(&self) -> Vec<String> {
         self.state.lock().unwrap().log.clone()
+    }
+
+    /// Users who answered a message of a conference, in order.
+    pub fn answers(&self) -> Vec<String> {
+        self.state.lock().unwrap().answers.clone()
     }
 
     /// Users that are signed in.
@@ -113,6 +124,12 @@ impl Registrar {
         }
         self.state.lock().unwrap().log.push(message.to_owned());
         let method = start.split(' ').next().unwrap().to_owned();
+        let uri = start.split(' ').nth(1).unwrap();
+        if uri.contains(";opaque=app:conf:") {
+            let number = self.messages.fetch_add(1, Ordering::SeqCst) + 1;
+            self.confer(message, uri, out, number);
+            return true;
+        }
         match method.as_str() {
             "REGISTER" => self.register(message, out),
             "MESSAGE" => return self.message(message, &start, out),
@@ -205,6 +222,13 @@ impl Registrar {
     /// Passes an answer back to whom the top Via names.
     fn relay_answer(&self, answer: &str, start: &str) -> bool {
         let via = header(answer, "Via").unwrap();
+        if !via.contains(";to=") {
+            if header(answer, "CSeq").unwrap().ends_with("MESSAGE") {
+                let user = user_of(&header(answer, "To").unwrap());
+                self.state.lock().unwrap().answers.push(user);
+            }
+            return true;
+        }
         let user = via.rsplit(";to=").next().unwrap().to_owned();
         if header(answer, "CSeq").unwrap().ends_with("MESSAGE") {
             let number = self.messages.load(Ordering::SeqCst);

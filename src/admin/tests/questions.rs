@@ -133,7 +133,7 @@ async fn a_core_that_does_not_answer_in_time_is_said_to() {
     let address = start(fake, limits).await;
     let (status, answer) = ask_host(address, "GET /watchers/a@x.test", HOST).await;
     assert_eq!(status, "HTTP/1.1 503 Service Unavailable");
-    assert!(answer.ends_with(r#"{"error":"the core of the user does not answer"}"#), "{answer}");
+    assert!(answer.ends_with(r#"{"error":"a core that was asked does not answer"}"#), "{answer}");
     assert_eq!(get(Fake::default(), "/watchers/a@x.test").await.0, status);
 }
 

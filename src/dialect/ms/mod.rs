@@ -4,6 +4,7 @@ pub mod acl;
 pub mod batch;
 mod card;
 pub mod categories;
+pub mod conference;
 pub mod contacts;
 pub mod custom_states;
 pub mod fault;
@@ -54,8 +55,14 @@ pub fn diagnostics<'o>(
 /// Adds the reason of a refused sign-in, in the form that may leave the enterprise and that the
 /// client shows to its user.
 pub fn public_diagnostics<'o>(writer: Writer<'o>, reject: Reject) -> Writer<'o> {
-    writer.line_fmt(
-        "ms-diagnostics-public",
-        format_args!("{};reason=\"{}\"", reject.code(), reject.reason()),
-    )
+    public_diagnostics_saying(writer, reject, reject.reason())
+}
+
+/// The same in words more precise than those of the refusal.
+pub fn public_diagnostics_saying<'o>(
+    writer: Writer<'o>,
+    reject: Reject,
+    reason: &str,
+) -> Writer<'o> {
+    writer.line_fmt("ms-diagnostics-public", format_args!("{};reason=\"{reason}\"", reject.code()))
 }

@@ -2,9 +2,12 @@
 //! (`vnd-microsoft-provisioning-v2`, MS-SIPREGE section 2.2.2).
 
 use super::custom_states;
+use crate::base::aor::Aor;
 use crate::base::limits::Limits;
 use crate::config::{Policy, Settings};
+use crate::dialect::conference_uri;
 use crate::dialect::reject::{Refusal, Reject};
+use crate::directory::User;
 use crate::wire::xml::{Document, Writer};
 
 /// The content type of requests and answers.
@@ -92,9 +95,10 @@ pub fn read(body: &[u8], limits: &Limits) -> Result<Vec<Group>, Refusal> {
     Ok(groups)
 }
 
-/// The answer to a user under the policy of that name.
-pub fn answer(groups: &[Group], policy_name: &str, settings: &Settings) -> String {
+/// The answer to `user`, under his policy.
+pub fn answer(groups: &[Group], user: &User, settings: &Settings) -> String {
     let policies = &settings.policies;
+    let policy_name = &*user.policy;
     let policy = policies.of(policy_name);
     let mut writer = Writer::new();
     writer.start("provisionGroupList").attribute("xmlns", ANSWER);
@@ -113,8 +117,10 @@ pub fn answer(groups: &[Group], policy_name: &str, settings: &Settings) -> Strin
                 property_list(&mut writer, &[("EnablePersistentChat", "false")]);
             }
             Group::PresencePolicy => presence_policy(&mut writer, policy),
-            // Names services by where they are; of those that clients know none is here.
-            Group::ServerConfiguration => {}
+            // Names services by where they are. Without this one clients offer no conferences.
+            Group::ServerConfiguration => {
+                writer.leaf("focusFactoryUri", &conference_uri::factory(&Aor::new(&user.aor)));
+            }
             Group::UcPolicy => all_false(&mut writer, &TELEPHONY),
         }
         writer.end();
@@ -177,6 +183,12 @@ mod tests {
         r#"provisiongrouplist-notification">"#,
     );
 
+    fn answer(groups: &[Group], policy_name: &str, settings: &Settings) -> String {
+        let user = User::with_password("alice@example.test", None, "Alice", "r", "secret");
+        let user = User { policy: policy_name.into(), ..user.unwrap() };
+        super::answer(groups, &user, settings)
+    }
+
     fn asked(body: &str) -> Result<Vec<Group>, Reject> {
         read(body.as_bytes(), &Limits::default()).map_err(Reject::from)
     }
@@ -209,9 +221,12 @@ mod tests {
         let text = answer(&groups, "", &Settings::default());
         let names: Vec<&str> = text.split("<provisionGroup name=\"").skip(1).collect();
         assert_eq!(names.len(), 4);
-        assert!(
-            text.starts_with(&format!("{START}<provisionGroup name=\"ServerConfiguration\"/>"))
+        let server = concat!(
+            r#"<provisionGroup name="ServerConfiguration"><focusFactoryUri>"#,
+            r#"sip:alice@example.test;gruu;opaque=app:conf:focusfactory</focusFactoryUri>"#,
+            r#"</provisionGroup>"#
         );
+        assert!(text.starts_with(&format!("{START}{server}")), "{text}");
         let chat = concat!(
             r#"<provisionGroup name="persistentChatConfiguration"><propertyEntryList>"#,
             r#"<property name="EnablePersistentChat">false</property></propertyEntryList>"#,

@@ -40,6 +40,8 @@ pub enum Output {
     Seen {
         /// The subscription.
         subscription: SubscriptionId,
+        /// Whose it is.
+        by: Aor,
     },
     /// Answer a watch: no.
     Unseen {

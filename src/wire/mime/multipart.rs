@@ -1,5 +1,7 @@
 //! Bodies of several parts (RFC 2046 section 5.1, RFC 2387).
 
+use std::ops::Range;
+
 use memchr::memmem;
 
 use super::content_type::ContentType;
@@ -15,6 +17,17 @@ pub struct Part<'a> {
     pub content_id: &'a [u8],
     /// What it carries.
     pub body: &'a [u8],
+}
+
+/// A part, and where it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Section<'a> {
+    /// The part.
+    pub part: Part<'a>,
+    /// Content-Transfer-Encoding; empty when it says none.
+    pub transfer_encoding: &'a [u8],
+    /// Where the part's body stands in the body of all.
+    pub body: Range<usize>,
 }
 
 /// A body that has been written, and the Content-Type under which it travels.
@@ -117,12 +130,22 @@ pub fn parts<'a>(
     body: &'a [u8],
     limits: &Limits,
 ) -> Result<Vec<Part<'a>>, Error> {
+    let sections = sections(content_type, body, limits)?;
+    Ok(sections.into_iter().map(|section| section.part).collect())
+}
+
+/// Like [`parts`], and where each stands.
+pub fn sections<'a>(
+    content_type: ContentType<'_>,
+    body: &'a [u8],
+    limits: &Limits,
+) -> Result<Vec<Section<'a>>, Error> {
     let boundary = content_type.param("boundary").ok_or(Error::Boundary)?;
     if boundary.is_empty() || boundary.len() > 70 {
         return Err(Error::Boundary);
     }
     let delimiter = [b"--", boundary].concat();
-    let mut parts = Vec::new();
+    let mut sections = Vec::new();
     let mut start = None;
     for at in memmem::find_iter(body, &delimiter) {
         let (before, from) = body.split_at_checked(at).ok_or(Error::Unterminated)?;
@@ -136,14 +159,17 @@ pub fn parts<'a>(
         };
         let Some(line_end) = end_of_line(after, last) else { continue };
         if let Some(start) = start {
-            if parts.len() >= limits.mime_parts_max {
+            if sections.len() >= limits.mime_parts_max {
                 return Err(Error::TooManyParts);
             }
-            let part = before.get(start..).unwrap_or_default();
-            parts.push(read(without_line_end(part))?);
+            let text = without_line_end(before.get(start..).unwrap_or_default());
+            let (part, transfer_encoding) = read(text)?;
+            let end = start.saturating_add(text.len());
+            let body = end.saturating_sub(part.body.len())..end;
+            sections.push(Section { part, transfer_encoding, body });
         }
         if last {
-            return Ok(parts);
+            return Ok(sections);
         }
         start = Some(body.len() - after.len() + line_end);
     }
@@ -168,34 +194,58 @@ fn without_line_end(part: &[u8]) -> &[u8] {
     part.strip_suffix(b"\r").unwrap_or(part)
 }
 
-fn read(part: &[u8]) -> Result<Part<'_>, Error> {
-    let mut read = Part { content_type: b"", content_id: b"", body: b"" };
+/// A part, and its Content-Transfer-Encoding. The folds inside of values are left.
+fn read(part: &[u8]) -> Result<(Part<'_>, &[u8]), Error> {
+    let (mut content_type, mut content_id, mut transfer_encoding) = (None, None, None);
     let mut rest = part;
-    loop {
-        let Some(end) = memchr::memchr(b'\n', rest) else {
-            // A part may end with its head.
-            let empty = rest.is_empty() || rest == b"\r";
-            return if empty { Ok(read) } else { Err(Error::Head) };
-        };
-        let (line, after) = rest.split_at_checked(end).ok_or(Error::Head)?;
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        rest = after.strip_prefix(b"\n").unwrap_or(after);
-        if line.is_empty() {
-            read.body = rest;
-            return Ok(read);
+    let body = loop {
+        if let Some(body) = rest.strip_prefix(b"\r\n").or(rest.strip_prefix(b"\n")) {
+            break body;
         }
-        if line.starts_with(b" ") || line.starts_with(b"\t") {
+        let Some(end) = end_of_field(rest) else {
+            // A part may end with its head.
+            match rest {
+                b"" | b"\r" => break b"",
+                _ => return Err(Error::Head),
+            }
+        };
+        let (field, after) = rest.split_at_checked(end).ok_or(Error::Head)?;
+        rest = after;
+        if field.starts_with(b" ") || field.starts_with(b"\t") {
             continue;
         }
-        let colon = memchr::memchr(b':', line).ok_or(Error::Head)?;
-        let (name, value) = line.split_at_checked(colon).ok_or(Error::Head)?;
-        let value = value.strip_prefix(b":").unwrap_or(value).trim_ascii();
-        if name.eq_ignore_ascii_case(b"Content-Type") {
-            read.content_type = value;
+        let colon = memchr::memchr(b':', field).ok_or(Error::Head)?;
+        let (name, value) = field.split_at_checked(colon).ok_or(Error::Head)?;
+        let place = if name.eq_ignore_ascii_case(b"Content-Type") {
+            &mut content_type
+        } else if name.eq_ignore_ascii_case(b"Content-Transfer-Encoding") {
+            &mut transfer_encoding
         } else if name.eq_ignore_ascii_case(b"Content-ID") {
-            let id = value.strip_prefix(b"<").and_then(|id| id.strip_suffix(b">"));
-            read.content_id = id.unwrap_or(value);
+            &mut content_id
+        } else {
+            continue;
+        };
+        // Of two, some readers would take the first and some the last.
+        if place.replace(value.strip_prefix(b":").unwrap_or(value).trim_ascii()).is_some() {
+            return Err(Error::Head);
         }
+    };
+    let id = content_id.unwrap_or_default();
+    let bare = id.strip_prefix(b"<").and_then(|id| id.strip_suffix(b">"));
+    let content_type = content_type.unwrap_or_default();
+    let read = Part { content_type, content_id: bare.unwrap_or(id), body };
+    Ok((read, transfer_encoding.unwrap_or_default()))
+}
+
+/// Where a header ends, its continuation lines and line end included.
+fn end_of_field(rest: &[u8]) -> Option<usize> {
+    let mut from = 0;
+    loop {
+        let end = from + memchr::memchr(b'\n', rest.get(from..)?)? + 1;
+        if !matches!(rest.get(end), Some(b' ' | b'\t')) {
+            return Some(end);
+        }
+        from = end;
     }
 }
 
@@ -247,10 +297,21 @@ mod tests {
             one --x\r\n--xy\r\n--x \t\r\n\r\n\r\n--x--\r\nepilogue --x";
         let read = read("multipart/mixed; boundary=\"x\"", body).unwrap();
         assert_eq!(read.len(), 2);
-        assert_eq!(read[0].content_type, b"text/plain;");
+        assert_eq!(read[0].content_type, b"text/plain;\r\n a=b");
         assert_eq!(read[0].content_id, b"1");
         assert_eq!(read[0].body, b"one --x\r\n--xy");
         assert_eq!(read[1], Part { content_type: b"", content_id: b"", body: b"" });
+    }
+
+    #[test]
+    fn sections_tell_where_the_body_of_each_part_is() {
+        let body = b"--x\r\nContent-Transfer-Encoding: 8bit\r\n\r\none\r\n--x\r\n\r\n--x--";
+        let content_type = ContentType::parse(b"multipart/mixed; boundary=x");
+        let read = sections(content_type, body, &Limits::default()).unwrap();
+        assert_eq!(read[0].transfer_encoding, b"8bit");
+        assert_eq!((read[0].part.body, &body[read[0].body.clone()]), (&b"one"[..], &b"one"[..]));
+        assert_eq!((read[1].transfer_encoding, read[1].body.len()), (&b""[..], 0));
+        assert!(body[read[1].body.start..].starts_with(b"\r\n--x--"));
     }
 
     #[test]
@@ -265,6 +326,11 @@ mod tests {
             ("a/b; boundary=x", "a--x--", Error::Unterminated),
             ("a/b; boundary=x", "--x\r\nno head\r\n\r\n--x--", Error::Head),
             ("a/b; boundary=x", "--x\r\na: b\r\n--x--", Error::Head),
+            (
+                "a/b; boundary=x",
+                "--x\r\nContent-Type: a/b\r\nContent-type: c/d\r\n\r\n--x--",
+                Error::Head,
+            ),
             ("a/b; boundary=x", &"--x\r\n\r\n\r\n".repeat(5), Error::TooManyParts),
         ] {
             assert_eq!(read(content_type, body).err(), Some(error), "{content_type} {body}");

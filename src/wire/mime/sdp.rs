@@ -30,9 +30,19 @@ pub fn accepts(body: &[u8], media_type: &str) -> bool {
 /// The description of an IM session in which we are one end: no media of its own, the messages
 /// come in the dialog; only plain text is accepted.
 pub fn message_session(host: &str) -> String {
+    described(host, "text/plain")
+}
+
+/// The description of a member's session with the IMMCU: what it takes, it carries in the form each
+/// of the others accepts.
+pub fn conference(host: &str) -> String {
+    described(host, "text/plain text/html multipart/alternative application/im-iscomposing+xml")
+}
+
+fn described(host: &str, types: &str) -> String {
     format!(
         "v=0\r\no=- 0 0 IN IP4 {host}\r\ns=session\r\nc=IN IP4 {host}\r\nt=0 0\r\n\
-         m=message 5061 sip null\r\na=accept-types:text/plain\r\n"
+         m=message 5061 sip null\r\na=accept-types:{types}\r\n"
     )
 }
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::base::limits::Limits;
+use crate::wire::xml::Document;
 
 /// Any octets are read or refused, as whatever they may be taken for; and what is written from
 /// what was read is read again.

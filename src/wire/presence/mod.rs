@@ -19,7 +19,6 @@
 pub mod batch_sub;
 pub mod categories;
 pub mod containers;
-mod error;
 pub mod fault;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
@@ -35,32 +34,6 @@ mod tests;
 pub mod time;
 pub mod watcherinfo;
 
-pub use error::Error;
+pub use super::body::Error;
 
-use super::xml::{Document, Element};
-
-/// The root of the document, if it is `name` of `namespace`.
-fn root<'t>(document: &'t Document<'t>, namespace: &str, name: &str) -> Result<Element<'t>, Error> {
-    let root = document.root();
-    root.is(namespace, name).then_some(root).ok_or(Error::Root)
-}
-
-/// An attribute that has to be there and say something.
-fn required<'t>(element: Element<'t>, name: &str) -> Result<&'t str, Error> {
-    element.attribute(name).filter(|value| !value.is_empty()).ok_or(Error::Missing)
-}
-
-/// A number in decimal digits, without sign.
-fn number<N: std::str::FromStr>(text: &str) -> Result<N, Error> {
-    let digits = !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_digit());
-    if digits { text.parse().map_err(|_| Error::Number) } else { Err(Error::Number) }
-}
-
-/// A truth value (XML Schema part 2 section 3.2.2).
-fn boolean(text: &str) -> Result<bool, Error> {
-    match text {
-        "true" | "1" => Ok(true),
-        "false" | "0" => Ok(false),
-        _ => Err(Error::Value),
-    }
-}
+use super::body::{boolean, number, required, root};

@@ -2,7 +2,7 @@ use super::containers::{Member, MemberType};
 use super::publish::ExpireType;
 use super::*;
 use crate::base::limits::Limits;
-use crate::wire::xml::{self, Writer};
+use crate::wire::xml::{self, Document, Writer};
 
 fn parse(xml: &str) -> Document<'_> {
     Document::parse(xml.as_bytes(), &Limits::default()).unwrap()

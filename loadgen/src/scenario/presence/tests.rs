@@ -78,6 +78,7 @@ impl Run {
                     let octets = std::mem::take(self.driver.world().waiting(slot));
                     self.server.take(slot, &String::from_utf8(octets).unwrap(), self.now);
                 }
+                Output::Deafen(_) | Output::Hear(_) => {}
                 Output::Close(slot) => {
                     let generation = self.driver.world().generation(slot);
                     self.driver.down(slot, generation, Cause::Disconnected, String::new, self.now);

@@ -24,9 +24,9 @@ impl Conference {
             self.watchers.remove(subscription);
         } else {
             let waits = self.waiting.get(&by).is_some();
-            self.watchers.insert(subscription, by, waits);
+            self.watchers.insert(subscription, by.clone(), waits);
         }
-        self.outputs.push_back(Output::Seen { subscription });
+        self.outputs.push_back(Output::Seen { subscription, by });
     }
 
     fn may_watch(

@@ -368,7 +368,7 @@ impl Model {
         match refusal {
             Some(refusal) => self.put(Output::Unseen { subscription, refusal }),
             None => {
-                self.put(Output::Seen { subscription });
+                self.put(Output::Seen { subscription, by: by.clone() });
                 if !poll {
                     self.watchers.insert(subscription, by);
                 }

@@ -135,7 +135,7 @@ impl Drive {
             }
             Output::Page { to, speech } => self.reach(Reach::Pager(to.clone()), speech)?,
             Output::Recall { reach, speech } => self.reach(reach.clone(), speech)?,
-            Output::Seen { subscription } => {
+            Output::Seen { subscription, .. } => {
                 if let Some(watcher) = watcher {
                     let view = self.view(watcher);
                     self.views.insert(*subscription, (watcher.clone(), view));

@@ -195,7 +195,7 @@ pub fn words(output: &Output) -> String {
         Output::Refused { reach, refusal } => format!("refused {} {refusal:?}", place(reach)),
         Output::Done => "done".into(),
         Output::Forbidden(refusal) => format!("forbidden {refusal:?}"),
-        Output::Seen { subscription } => format!("seen {}", id(*subscription)),
+        Output::Seen { subscription, .. } => format!("seen {}", id(*subscription)),
         Output::Unseen { subscription, refusal } => {
             format!("unseen {} {refusal:?}", id(*subscription))
         }

@@ -1,7 +1,7 @@
-//! What can be wrong with a body that speaks of presence.
+//! What bodies in XML have in common: what can be wrong with one, and how values are read.
 
+use super::xml::{self, Document, Element};
 use crate::base::limits::Limit;
-use crate::wire::xml;
 
 /// Why a body is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -45,5 +45,35 @@ impl Error {
 impl From<xml::Error> for Error {
     fn from(error: xml::Error) -> Self {
         Error::Xml(error)
+    }
+}
+
+/// The root of the document, if it is `name` of `namespace`.
+pub(super) fn root<'t>(
+    document: &'t Document<'t>,
+    namespace: &str,
+    name: &str,
+) -> Result<Element<'t>, Error> {
+    let root = document.root();
+    root.is(namespace, name).then_some(root).ok_or(Error::Root)
+}
+
+/// An attribute that has to be there and say something.
+pub(super) fn required<'t>(element: Element<'t>, name: &str) -> Result<&'t str, Error> {
+    element.attribute(name).filter(|value| !value.is_empty()).ok_or(Error::Missing)
+}
+
+/// A number in decimal digits, without sign.
+pub(super) fn number<N: std::str::FromStr>(text: &str) -> Result<N, Error> {
+    let digits = !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_digit());
+    if digits { text.parse().map_err(|_| Error::Number) } else { Err(Error::Number) }
+}
+
+/// A truth value (XML Schema part 2 section 3.2.2).
+pub(super) fn boolean(text: &str) -> Result<bool, Error> {
+    match text {
+        "true" | "1" => Ok(true),
+        "false" | "0" => Ok(false),
+        _ => Err(Error::Value),
     }
 }

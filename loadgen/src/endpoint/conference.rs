@@ -1,0 +1,94 @@
+//! How an endpoint makes conferences and comes into them. Addresses are without scheme.
+
+use super::compose::Request;
+use super::incoming::outcome;
+use super::{Endpoint, Env, Event, Wait};
+use crate::conference::{accepted, focus};
+use crate::dialog::Kind;
+use crate::link::Link;
+use crate::number::read_number;
+use crate::population::{mix, number_of};
+use crate::scan::{Message, Name, uri_of};
+use crate::settings::{Flow, Settings};
+use crate::stats::Cause;
+use crate::transactions::Pending;
+
+impl Endpoint {
+    /// Asks for a conference of the user's own.
+    pub fn create_conference(&mut self, env: &mut Env, link: &mut Link, pending: Pending) -> Wait {
+        self.pager_count += 1;
+        let number = self.pager_count;
+        self.pager.begin(number, pending);
+        env.text.uri.clear();
+        for part in ["sip:", &self.identity.aor, ";gruu;opaque=app:conf:focusfactory"] {
+            env.text.uri.extend_from_slice(part.as_bytes());
+        }
+        let document = format!(
+            "<msci:conference-id>{}{:016X}</msci:conference-id>\
+             <msci:expiry-time>{}</msci:expiry-time>",
+            String::from_utf8_lossy(&self.stem).to_ascii_uppercase(),
+            mix(env.run ^ u64::from(number)),
+            env.expiry
+        );
+        env.text.body.clear();
+        env.text.body.extend_from_slice(document.as_bytes());
+        self.send_create(env, link, number);
+        Wait::Pager { number }
+    }
+
+    /// Takes the answer to that; false when it answers nothing.
+    pub(super) fn create_answered(
+        &mut self,
+        message: Message<'_>,
+        status: u16,
+        events: &mut Vec<Event>,
+    ) -> bool {
+        let call_id = message.value(Name::CallId);
+        let own = call_id.strip_suffix(self.stem.as_slice()).unwrap_or_default();
+        let number = own.get(1..own.len().saturating_sub(1)).and_then(read_number);
+        if number != Some(u64::from(message.cseq())) {
+            return false;
+        }
+        if status < 200 {
+            return self.pager.peek(message.cseq()).is_some();
+        }
+        let Some(pending) = self.pager.finish(message.cseq()) else { return false };
+        let mut result = outcome(status).and_then(|()| carried_out(message, events));
+        if result.is_ok() {
+            match focus(message.body()) {
+                Some(address) => events.push(Event::Created(address)),
+                None => result = Err(Cause::Protocol),
+            }
+        }
+        events.push(Event::Finished { pending, result });
+        true
+    }
+
+    /// Comes into the conference with this focus.
+    pub fn join(&mut self, env: &mut Env, link: &mut Link, focus: &str, pending: Pending) -> Wait {
+        self.begin_dialog(env, link, focus, (Kind::Focus, Request::Join), pending)
+    }
+
+    /// Takes up the instant messages of a conference.
+    pub fn chat(&mut self, env: &mut Env, link: &mut Link, chat: &str, pending: Pending) -> Wait {
+        self.begin_dialog(env, link, chat, (Kind::Session, Request::Chat), pending)
+    }
+}
+
+/// Whether an answer says that its request was carried out.
+pub(super) fn carried_out(message: Message<'_>, events: &mut Vec<Event>) -> Result<(), Cause> {
+    accepted(message.body()).map_err(|reason| {
+        events.push(Event::Refused(reason));
+        Cause::Refused
+    })
+}
+
+/// Whether a message names this user as its author, in a flow in which messages do.
+pub(super) fn is_attributed(settings: &Settings, message: Message<'_>, author: u32) -> bool {
+    let in_conference = matches!(settings.flow, Flow::Conference { .. });
+    let named = || {
+        let uri = std::str::from_utf8(uri_of(message.value(Name::MsSender))).ok()?;
+        number_of(settings, uri.strip_prefix("sip:")?)
+    };
+    !in_conference || named() == Some(author)
+}

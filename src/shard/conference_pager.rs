@@ -1,0 +1,134 @@
+//! Members of conferences who speak pager mode: what they say comes as a MESSAGE outside any dialog
+//! to the conference's URI, and by saying something they join. What is for them goes through their
+//! home, as any pager-mode message does.
+
+use super::Shard;
+use super::forward;
+use super::frame::conference::{Join, Page};
+use super::frame::{Frame, Origin, Pager};
+use super::operation::Asker;
+use super::relay::Purpose;
+use crate::base::aor::Aor;
+use crate::base::ids::{ConferenceId, ConnId};
+use crate::base::limits::Limit;
+use crate::base::time::Now;
+use crate::dialect::conference_uri::{self, ConferenceUri};
+use crate::dialect::reject::Reject;
+use crate::dialect::{speech, text};
+use crate::immcu::conference::{Accepts, Input, Leaving, LegKind, Reach, Speech};
+use crate::metrics::names::Series;
+use crate::wire::sip::Message;
+use crate::wire::sip::write::request;
+
+impl Shard {
+    /// Takes a MESSAGE to a conference outside any dialog from the user signed in on `conn`.
+    pub(super) fn page_received(&mut self, conn: ConnId, message: Message<'_>, uri: ConferenceUri) {
+        let (ConferenceUri::Focus(organiser, conference)
+        | ConferenceUri::Chat(organiser, conference)) = uri
+        else {
+            return self.reject(conn, message, Reject::MethodNotAllowed);
+        };
+        if !self.serves(&organiser) {
+            return self.reject(conn, message, Reject::UnknownDomain);
+        }
+        if self.requires_more(message) {
+            return self.reject(conn, message, Reject::BadExtension);
+        }
+        if forward::hops_left(message).is_none() {
+            return self.reject(conn, message, Reject::TooManyHops);
+        }
+        if text::is_signal(message.content_type()) {
+            return self.respond(conn, message, 200, |writer| writer.finish());
+        }
+        let max = self.settings.limits.relays_per_connection_max;
+        let Some(connection) = self.connections.get_mut(conn) else { return };
+        let Some(who) = connection.user.clone() else { return };
+        if connection.pagers >= max {
+            self.counters.hit(Limit::RelaysPerConnection);
+            return self.reject(conn, message, Reject::TooManyRequests);
+        }
+        connection.pagers += 1;
+        let first = Some(Page { conn, request: self.keep(message) });
+        self.join_pager(conference, organiser, who, first);
+    }
+
+    /// A user whose clients speak pager mode joins.
+    pub(super) fn join_pager(
+        &mut self,
+        conference: ConferenceId,
+        organiser: Aor,
+        who: Aor,
+        first: Option<Page>,
+    ) {
+        let home = who.home(self.shards);
+        let join = Join {
+            conference,
+            organiser,
+            reach: Reach::Pager(who.clone()),
+            who,
+            name: None,
+            kind: LegKind::Chat,
+            endpoint: Box::default(),
+            accepts: Accepts::default(),
+            first,
+        };
+        self.send_frame(home, Frame::Join(Box::new(join)));
+    }
+
+    /// Carries what was said to a member in pager mode.
+    pub(super) fn page_member(&mut self, now: Now, id: ConferenceId, to: Aor, speech: &Speech) {
+        let number = speech.number;
+        let limits = &self.settings.limits;
+        let Some(written) = speech::render(speech, Accepts::default(), limits) else {
+            return self.paged(now, id, to, number, 415);
+        };
+        let Some(organiser) =
+            self.conferences.get(id).map(|entry| entry.machine.description().organiser.clone())
+        else {
+            return;
+        };
+        let purpose = Purpose::Paged { conference: id, member: to.clone(), number };
+        let Some(relay) = self.reserve_relay(now, None, None, purpose) else {
+            return self.paged(now, id, to, number, 503);
+        };
+        let chat = conference_uri::chat(&organiser, id);
+        let (tag, call) = (self.seed.token(), self.seed.token());
+        self.write_via(relay.token());
+        self.arena.reserve(written.body.len() + 1024);
+        request(&mut self.arena, "MESSAGE", format!("sip:{to}").as_bytes())
+            .raw(&self.lines)
+            .line("Max-Forwards", "70")
+            .line_fmt("From", format_args!("<{chat}>;tag={}", tag.escape_ascii()))
+            .line_fmt("To", format_args!("<sip:{to}>"))
+            .line_fmt("Call-ID", format_args!("{}@{}", call.escape_ascii(), self.settings.name))
+            .line("CSeq", "1 MESSAGE")
+            .content(&written.content_type, &written.body);
+        let request = self.arena.split().freeze();
+        self.counters.count(Series::ConferenceDeliveries);
+        let (home, from) = (to.home(self.shards), speech.author.clone());
+        let pager = Pager { from, to, origin: Origin::Relay(relay), request };
+        self.send_frame(home, Frame::Pager(Box::new(pager)));
+    }
+
+    /// What became of a message for a member in pager mode. Who has no endpoint any more has gone.
+    pub(super) fn paged(
+        &mut self,
+        now: Now,
+        id: ConferenceId,
+        member: Aor,
+        number: u64,
+        status: u16,
+    ) {
+        if (200..300).contains(&status) {
+            return;
+        }
+        self.counters.count(Series::ConferenceUndelivered);
+        let reach = Reach::Pager(member);
+        let input = Input::Undelivered { reach: reach.clone(), number, status };
+        self.conference(now, id, input, Asker::Nobody);
+        if matches!(status, 404 | 480) {
+            let how = Leaving::Gone;
+            self.conference(now, id, Input::Left { reach, how }, Asker::Nobody);
+        }
+    }
+}
