@@ -54,12 +54,7 @@ impl Conference {
     }
 
     /// As what somebody comes in who is not in yet.
-    pub(super) fn admit(
-        &self,
-        who: &Aor,
-        relation: Relation,
-        limits: &Limits,
-    ) -> Result<Role, Refusal> {
+    fn admit(&self, who: &Aor, relation: Relation, limits: &Limits) -> Result<Role, Refusal> {
         let is_organiser = *who == self.description.organiser && relation != Relation::Anonymous;
         if !is_organiser && self.members.len() >= limits.conference_members_max {
             return Err(Refusal::Full);
@@ -89,17 +84,18 @@ impl Conference {
 
     /// Lets somebody in; he may have waited on other legs until now.
     fn enter(&mut self, now: Now, join: Join, role: Role, limits: &Limits) {
-        let waited = self.waiting.get(&join.who).map(|waiting| waiting.legs.len());
-        if waited.is_some_and(|legs| legs >= limits.conference_legs_per_member_max) {
-            return self.refuse(join.reach, Refusal::TooManyLegs);
-        }
-        self.outputs.push_back(Output::Joined { reach: join.reach.clone() });
-        if waited.is_some() {
+        let leg = self.leg(&join);
+        if let Some(waiting) = self.waiting.get(&join.who) {
+            let is_new = waiting.leg(&join.reach).is_none();
+            if is_new && waiting.legs.len() >= limits.conference_legs_per_member_max {
+                return self.refuse(join.reach, Refusal::TooManyLegs);
+            }
             let Some(mut member) = self.waiting.remove(&join.who) else { return };
-            member.legs.push(self.leg(&join));
+            member.legs.extend(is_new.then_some(leg));
+            self.outputs.push_back(Output::Joined { reach: join.reach });
             return self.let_in(now, member, role, limits);
         }
-        let leg = self.leg(&join);
+        self.outputs.push_back(Output::Joined { reach: join.reach.clone() });
         let member = self.newcomer(now, join, leg, limits);
         let who = member.aor.clone();
         self.come_in(now, member, role, limits);

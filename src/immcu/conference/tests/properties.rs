@@ -286,16 +286,14 @@ fn plain(outputs: &[Output]) -> Vec<String> {
     plain
 }
 
-fn people<'a>(
-    members: impl Iterator<Item = &'a Member>,
-) -> Vec<(Aor, Relation, Option<Role>, Vec<Reach>)> {
+fn people<'a>(members: impl Iterator<Item = &'a Member>) -> Vec<(Aor, Relation, Role, Vec<Reach>)> {
     let legs = |member: &Member| member.legs.iter().map(|leg| leg.reach.clone()).collect();
-    members.map(|one| (one.aor.clone(), one.relation, Some(one.role), legs(one))).collect()
+    members.map(|one| (one.aor.clone(), one.relation, one.role, legs(one))).collect()
 }
 
-fn modelled(people: &[Person]) -> Vec<(Aor, Relation, Option<Role>, Vec<Reach>)> {
+fn modelled(people: &[Person]) -> Vec<(Aor, Relation, Role, Vec<Reach>)> {
     let legs = |one: &Person| one.legs.iter().map(|(reach, _, _)| reach.clone()).collect();
-    people.iter().map(|one| (one.aor.clone(), one.relation, Some(one.role), legs(one))).collect()
+    people.iter().map(|one| (one.aor.clone(), one.relation, one.role, legs(one))).collect()
 }
 
 /// Takes one input beside the model.
