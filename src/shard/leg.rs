@@ -23,7 +23,7 @@ use crate::dialect::ms::conference as c3p;
 use crate::dialect::ms::conference::response::Success;
 use crate::dialect::reject::Reject;
 use crate::dialect::text;
-use crate::immcu::conference::{Accepts, Leaving, LegKind, Parting, Reach};
+use crate::immcu::conference::{Accepts, Leaving, LegKind, Reach};
 use crate::metrics::names::Series;
 use crate::sip::dialog::DialogHash;
 use crate::sip::own_dialog::OwnDialog;
@@ -214,7 +214,7 @@ impl Shard {
                 let content = Some((content.media_type.as_ref(), content.body.as_ref()));
                 self.send_on_leg(now, slot, method, &lines, content);
             }
-            ToLeg::Release(why) => self.release_leg(now, slot, why),
+            ToLeg::Release => self.release_leg(now, slot),
         }
     }
 
@@ -403,14 +403,25 @@ impl Shard {
         self.tell_conference(entry.conference, ToConference::Left { reach, how });
     }
 
-    /// The conference lets a leg go. The focus leg of a Lync client ends without a word: it ends
-    /// its own when it hears that the one with the IMMCU is over.
-    fn release_leg(&mut self, now: Now, slot: Slot, _why: Parting) {
+    /// The conference lets a leg go. The focus leg of a Lync client ends without a word if it has
+    /// one with the IMMCU: it ends its own when it hears that the other is over.
+    fn release_leg(&mut self, now: Now, slot: Slot) {
         let Some(entry) = self.legs.get(slot) else { return };
-        if entry.kind == LegKind::Chat && entry.invite.is_none() {
+        let is_told = entry.kind == LegKind::Chat || !self.has_chat_leg(entry);
+        if is_told && entry.invite.is_none() {
             self.send_on_leg(now, slot, Method::Bye, b"", None);
         }
         self.drop_leg(slot);
+    }
+
+    /// True if the client of a leg has one for messages in the same conference.
+    fn has_chat_leg(&self, of: &LegEntry) -> bool {
+        let Some(connection) = self.connections.get(of.conn) else { return false };
+        connection.conference_legs.iter().any(|(_, slot)| {
+            self.legs.get(*slot).is_some_and(|other| {
+                other.kind == LegKind::Chat && other.conference == of.conference
+            })
+        })
     }
 
     /// Forgets a leg here.

@@ -4,6 +4,8 @@
 mod harness;
 
 mod bridge;
+mod conference_joining;
+mod conference_saying;
 mod contact_list;
 mod drain;
 mod filter;

@@ -2,7 +2,8 @@
 //! interleaved, a clock that is moved by hand, and clients that sign in, chat and vanish as the
 //! seed says. After each step the shards' own rules are checked, at the end everybody's.
 //!
-//! There are two worlds: in one clients chat, in the other they publish and watch (`presence`).
+//! There are three worlds: in one clients chat, in one they publish and watch (`presence`), in one
+//! they meet (`conference`).
 //!
 //! A failure prints its seed and how to replay it: `MYNAH_SIM_SEED=n` with the name of the test
 //! runs that one and tells what happens; `MYNAH_SIM_SEEDS=n` runs as many seeds as that. A seed
@@ -12,6 +13,7 @@
 mod harness;
 
 mod agent;
+mod conference;
 mod oracle;
 mod presence;
 mod stage;
@@ -30,6 +32,11 @@ fn clients_chat_and_vanish_and_every_rule_holds() {
 #[test]
 fn every_watcher_converges_to_the_view_of_his_level() {
     each_seed("presence", |seed, told| presence::World::new(seed, told).run());
+}
+
+#[test]
+fn every_word_in_a_conference_reaches_all_who_stay_once() {
+    each_seed("conference", |seed, told| conference::World::new(seed, told).run());
 }
 
 /// Runs the seed that is asked for, or those of `seeds.txt` for this `world` and the ordinary ones.
@@ -62,7 +69,11 @@ impl Drop for Named {
     fn drop(&mut self) {
         if std::thread::panicking() {
             let Named(world, seed) = self;
-            let test = if *world == "chat" { "chat" } else { "watcher" };
+            let test = match *world {
+                "chat" => "chat",
+                "presence" => "watcher",
+                _ => "conference",
+            };
             eprintln!("failed: MYNAH_SIM_SEED={seed} cargo test --test sim {test}");
         }
     }

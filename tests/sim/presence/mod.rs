@@ -7,7 +7,7 @@ mod agent;
 mod book;
 mod levels;
 mod own;
-mod reading;
+pub mod reading;
 mod subscription;
 mod world;
 

@@ -1,0 +1,390 @@
+//! One run: who there is, what happens in which order, and how it ends.
+
+use std::time::Duration;
+
+use mynah::base::ids::ConferenceId;
+use mynah::base::limits::Limits;
+use mynah::base::seed::Seed;
+use mynah::shard::durable::NotWritten;
+use mynah::shard::input::{Control, Input};
+use mynah::shard::occupancy::Occupancy;
+use mynah::shard::question::{Answer, Question};
+
+use super::agent::{Agent, Phase};
+use super::book::Book;
+use super::ledger;
+use super::roster::Roster;
+use crate::harness::{Client, Device, Net};
+use crate::stage::{Stage, USERS, uri};
+
+/// Things that happen in one run.
+const STEPS: u32 = 1_500;
+
+/// Of 100 runs those in which the server goes down while everybody talks, and those with bounds so
+/// tight that they are hit.
+const ABRUPT_PERCENT: u64 = 12;
+const TIGHT_PERCENT: u64 = 25;
+
+/// Of 100 writes to the store those that fail.
+const STORE_FAILS_PERCENT: u64 = 10;
+
+/// A run.
+pub struct World {
+    stage: Stage,
+    book: Book,
+    /// Who owns each device, and whether it speaks the MS dialect.
+    devices: Vec<(usize, bool)>,
+    agents: Vec<Agent>,
+    tight: bool,
+    told_max: usize,
+    /// How many of 100 things are a frame or a write that arrives.
+    carries: u64,
+    /// The step at which the server goes down.
+    drain_at: Option<u32>,
+}
+
+impl World {
+    /// The run of a seed.
+    pub fn new(seed: u64, told: bool) -> Self {
+        let mut dice = Seed::from_u64(seed);
+        let shards = 1 + dice.below(4) as u16;
+        let users = 3 + dice.below(5) as usize;
+        let tight = dice.below(100) < TIGHT_PERCENT;
+        let mut told_max = usize::MAX;
+        let mut net = Net::seeded(shards, seed, |settings| {
+            if tight {
+                tighten(&mut settings.limits, &mut dice);
+            }
+            told_max = settings.limits.conference_roster_told_max;
+        });
+        for user in &USERS[..users] {
+            net.put_user(user, |_| {});
+        }
+        let mut book = Book::default();
+        let mut devices = Vec::new();
+        for user in 0..users {
+            // The first two can talk to one another and go on from there.
+            let ms = user < 2 || dice.below(100) < 60;
+            if !ms && dice.below(2) == 0 {
+                book.pagers.push(user);
+            }
+            devices.push((user, ms));
+            if dice.below(100) < 40 {
+                devices.push((user, ms && dice.below(100) < 75));
+            }
+        }
+        let drain_at = (dice.below(100) < ABRUPT_PERCENT).then(|| dice.below(STEPS.into()) as u32);
+        let carries = 20 + dice.below(30);
+        let stage = Stage::new(net, users, dice, told);
+        World { stage, book, devices, agents: Vec::new(), tight, told_max, carries, drain_at }
+    }
+
+    /// Everything from the first sign-in to the last record.
+    pub fn run(mut self) {
+        for step in 0..STEPS {
+            if self.drain_at == Some(step) {
+                self.drain();
+            }
+            self.step();
+        }
+        self.calm_down();
+        self.book.judge(self.tight);
+        if self.book.down.is_none() {
+            self.check_rosters();
+            if self.stage.chance(30) {
+                self.drain();
+                self.come_to_rest();
+            }
+        }
+        self.leave();
+        self.stage.oracle.check_records(&self.stage.net.records, self.book.down.is_some());
+        ledger::check(&self.book, &self.stage.net.records);
+        let ((said, heard), (written, delivered)) =
+            (self.book.counts(), self.stage.oracle.counts());
+        self.stage.tell(format_args!(
+            "{} conferences: {said} said, {heard} heard; {written} written, {delivered} delivered",
+            self.book.halls.len()
+        ));
+    }
+
+    fn step(&mut self) {
+        if self.stage.chance(self.carries) {
+            for _ in 0..=self.stage.below(3) {
+                self.carry();
+            }
+            return;
+        }
+        match self.stage.below(100) {
+            0..40 => self.read(),
+            40..46 => self.pass(),
+            46..54 => self.connect(),
+            54..88 => self.act(),
+            88..97 => self.with_somebody(|agent, stage, book| {
+                agent.catch_up(stage, book);
+            }),
+            _ => self.disturb(),
+        }
+    }
+
+    /// One frame arrives, in its turn on its link, or the store answers a write.
+    fn carry(&mut self) {
+        let busy: Vec<_> = self.stage.net.busy().collect();
+        let writes = usize::from(self.stage.net.shelf.waiting() > 0);
+        if busy.len() + writes == 0 {
+            return;
+        }
+        match busy.get(self.stage.index(busy.len() + writes)) {
+            Some(link) => self.stage.net.carry(*link),
+            None => {
+                let fails = self.stage.chance(STORE_FAILS_PERCENT);
+                self.stage.net.shelf.fails = fails.then_some(NotWritten::Failing);
+                self.stage.net.answer_write();
+                self.stage.net.shelf.fails = None;
+            }
+        }
+    }
+
+    /// A client reads some messages.
+    fn read(&mut self) {
+        let waiting = |agent: &Agent| self.stage.net.waiting(agent.conn()) > 0;
+        let readers: Vec<usize> =
+            (0..self.agents.len()).filter(|i| waiting(&self.agents[*i])).collect();
+        if !readers.is_empty() {
+            let reader = readers[self.stage.index(readers.len())];
+            for _ in 0..=self.stage.below(4) {
+                self.agents[reader].read(&mut self.stage, &mut self.book);
+            }
+        }
+    }
+
+    /// Time passes: mostly little, seldom so much that something runs out. A frame is not on its
+    /// way for that long.
+    fn pass(&mut self) {
+        let ms = match self.stage.below(100) {
+            0..92 => 20 + self.stage.below(200),
+            92..98 => 1_000 + self.stage.below(7_000),
+            _ => 15_000 + self.stage.below(30_000),
+        };
+        if ms > 10_000 {
+            self.stage.net.settle();
+        }
+        self.pass_ms(ms);
+        let net = &self.stage.net;
+        let (agents, gone): (Vec<Agent>, Vec<Agent>) =
+            std::mem::take(&mut self.agents).into_iter().partition(|a| net.is_open(a.conn()));
+        self.agents = agents;
+        for mut agent in gone {
+            agent.vanish(&mut self.stage, &mut self.book);
+        }
+    }
+
+    fn pass_ms(&mut self, ms: u64) {
+        self.stage.net.now = self.stage.net.now.plus(Duration::from_millis(ms));
+        self.stage.tell(format_args!("{ms} ms later"));
+        for shard in 0..self.stage.net.shards() {
+            self.stage.net.handle(shard, Input::Tick);
+        }
+    }
+
+    /// A device gets a connection, to whichever shard, and signs in; the one it had may still be
+    /// there.
+    fn connect(&mut self) {
+        let device = self.stage.index(self.devices.len());
+        let has = self.agents.iter().any(|agent| agent.device == device && !agent.asleep);
+        if has && !self.stage.chance(4) {
+            return;
+        }
+        let (user, ms) = self.devices[device];
+        let shard = self.stage.below(u64::from(self.stage.net.shards())) as u16;
+        let named = Device { user: USERS[user], ms, number: device as u32 };
+        let client = Client::on(&mut self.stage.net, shard, named);
+        let mut agent = Agent::new(client, user, device);
+        agent.register(&mut self.stage);
+        self.agents.push(agent);
+    }
+
+    fn act(&mut self) {
+        self.with_somebody(|agent, stage, book| match agent.phase {
+            Phase::In => agent.act(stage, book),
+            Phase::Out => agent.register(stage),
+            Phase::Knocking => {}
+        });
+    }
+
+    /// Something that is no client's ordinary course.
+    fn disturb(&mut self) {
+        match self.stage.below(100) {
+            0..50 => self.vanish(),
+            50..75 => self.with_somebody(|agent, _, _| agent.fall_asleep()),
+            _ => {}
+        }
+    }
+
+    /// A client's connection ends, whatever it was about to do.
+    fn vanish(&mut self) {
+        if self.agents.is_empty() {
+            return;
+        }
+        let index = self.stage.index(self.agents.len());
+        let mut agent = self.agents.swap_remove(index);
+        self.stage.tell(format_args!("{agent} vanishes"));
+        agent.vanish(&mut self.stage, &mut self.book);
+    }
+
+    /// Lets a client that is awake and connected do something.
+    fn with_somebody(&mut self, act: impl FnOnce(&mut Agent, &mut Stage, &mut Book)) {
+        let awake = |agent: &Agent| !agent.asleep && self.stage.net.is_open(agent.conn());
+        let awake: Vec<usize> =
+            (0..self.agents.len()).filter(|i| awake(&self.agents[*i])).collect();
+        if !awake.is_empty() {
+            let index = awake[self.stage.index(awake.len())];
+            act(&mut self.agents[index], &mut self.stage, &mut self.book);
+        }
+    }
+
+    /// The server is told to go down, one shard after the other.
+    fn drain(&mut self) {
+        self.stage.tell(format_args!("the server goes down"));
+        self.book.down = Some(self.book.now(self.stage.net.now.mono_ms).0);
+        for shard in 0..self.stage.net.shards() {
+            self.stage.net.handle(shard, Input::Control(Control::Drain));
+            for _ in 0..5 {
+                self.carry();
+                self.read();
+            }
+        }
+    }
+
+    /// Nobody begins anything new: all that is on its way arrives, and what nobody answers runs
+    /// out of time. Then every request has its answer.
+    fn calm_down(&mut self) {
+        self.stage.tell(format_args!("calm"));
+        self.come_to_rest();
+        for _ in 0..24 {
+            self.stage.net.pass_s(10);
+            self.come_to_rest();
+        }
+        for agent in &self.agents {
+            if self.stage.net.is_open(agent.conn()) {
+                assert!(agent.waiting.is_empty(), "{agent} got no answer to {:?}", agent.waiting);
+            }
+        }
+    }
+
+    fn come_to_rest(&mut self) {
+        loop {
+            self.stage.net.settle();
+            let mut idle = true;
+            for agent in &mut self.agents {
+                while agent.read(&mut self.stage, &mut self.book)
+                    || agent.catch_up(&mut self.stage, &mut self.book)
+                {
+                    idle = false;
+                }
+            }
+            if idle {
+                return;
+            }
+        }
+    }
+
+    /// Who takes what he is told has exactly who there is, and every leg is known at both ends.
+    fn check_rosters(&mut self) {
+        for hall in 0..self.book.halls.len() {
+            let id = ConferenceId::parse(self.book.halls[hall].id.as_bytes()).expect("an id");
+            let answer = self.stage.net.inquire_now(Question::Conference(id));
+            let Answer::Conference(standing) = answer else {
+                assert_eq!(answer, Answer::NoSuchConference);
+                continue;
+            };
+            let truth = Roster::of(&standing);
+            self.check_legs(hall, &truth);
+            if standing.members.len() > self.told_max {
+                continue;
+            }
+            let mut pictures = 0;
+            for agent in self.agents.iter().filter(|agent| !agent.asleep) {
+                let watch = agent.seats.get(&hall).and_then(|seat| seat.watch.as_ref());
+                let Some(watch) = watch.filter(|watch| watch.accepted && !watch.doubtful) else {
+                    continue;
+                };
+                let is_open = self.stage.net.is_open(agent.conn());
+                let was_out = self.book.was_out(hall, agent.user, watch.since);
+                if !is_open || was_out || self.stage.net.now.mono_ms > watch.until_ms {
+                    continue;
+                }
+                let mut seen = truth.clone();
+                let me = uri(agent.user);
+                if truth.people.get(&me).is_some_and(|seen| seen.waits) {
+                    seen.people.retain(|who, _| *who == me);
+                }
+                assert_eq!(watch.roster.unnumbered(), seen, "{agent} in {hall}");
+                pictures += 1;
+            }
+            self.stage.tell(format_args!("{pictures} pictures of {hall} are right: {truth:?}"));
+        }
+    }
+
+    fn check_legs(&self, hall: usize, truth: &Roster) {
+        for user in 0..self.stage.users {
+            let legs = self.book.open_legs(hall, user);
+            let held = truth.people.get(&uri(user)).map_or(0, |seen| seen.chat);
+            let pagers = usize::from(self.book.has_paged(hall, user));
+            let cut = self.book.first_cut(hall, user, 0).is_some();
+            assert!(held <= legs + pagers, "{} has {held} legs in {hall}", USERS[user]);
+            assert!(cut || held >= legs, "{} has only {held} legs in {hall}", USERS[user]);
+        }
+    }
+
+    /// Everybody leaves, in any order; then nothing is left, at once of connections and
+    /// requests, with time of the rest.
+    fn leave(&mut self) {
+        while !self.agents.is_empty() {
+            self.vanish();
+            self.carry();
+        }
+        self.stage.net.settle();
+        self.stage.net.pass_s(40);
+        for held in self.occupied() {
+            let empty = Occupancy {
+                users: held.users,
+                conferences: held.conferences,
+                conversations: held.conversations,
+                timers: held.timers,
+                ..Occupancy::default()
+            };
+            assert_eq!(held, empty, "after all have left");
+        }
+        self.stage.net.pass_s(700);
+        self.stage.net.pass_s(700);
+        for _ in 0..3 {
+            self.stage.net.pass_s(25 * 3600);
+        }
+        let mut users = 0;
+        for held in self.occupied() {
+            assert_eq!(held, Occupancy { users: held.users, ..Occupancy::default() }, "at the end");
+            users += held.users;
+        }
+        assert_eq!(users, self.stage.users, "everybody is at home once");
+    }
+
+    fn occupied(&self) -> Vec<Occupancy> {
+        self.stage.net.all().iter().map(|shard| shard.occupancy()).collect()
+    }
+}
+
+/// Bounds that a few clients hit.
+fn tighten(limits: &mut Limits, dice: &mut Seed) {
+    let mut few = |least: u64| (least + dice.below(6)) as usize;
+    limits.conference_members_max = few(2);
+    limits.conference_legs_per_member_max = few(2);
+    limits.conference_invited_max = few(1);
+    limits.conference_watchers_max = few(2);
+    limits.conference_roster_told_max = few(1);
+    limits.conference_recent_messages_max = few(1);
+    limits.conference_unanswered_max = few(1);
+    limits.conferences_per_organiser_max = few(1);
+    limits.legs_per_connection_max = few(2);
+    limits.relays_per_shard_max = 2 * few(4);
+    limits.subscriptions_per_connection_max = few(1);
+}
