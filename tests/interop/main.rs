@@ -10,6 +10,7 @@ mod baresip_presence;
 mod bridge;
 mod complaints;
 mod pidgin_access_levels;
+mod pidgin_conference;
 mod pidgin_contacts;
 mod pidgin_directory;
 mod pidgin_endpoints;
