@@ -25,7 +25,7 @@ use crate::dialect::simple::refer::{self, Refer};
 use crate::immcu::conference::{Admission, Command, Description, Input, Refusal, Role};
 use crate::metrics::names::Series;
 use crate::sip::subscription::Content;
-use crate::wire::sip::{Message, Method};
+use crate::wire::sip::{HeaderName, Message, Method};
 
 /// Who waits for an answer of a conference.
 #[derive(Clone, Debug)]
@@ -283,7 +283,7 @@ impl Shard {
 
     /// The command of a REFER: somebody is to be asked in, or removed.
     fn referred(&self, message: Message<'_>) -> Result<Vec<Command>, Reject> {
-        let value = message.other_headers("Refer-To").next().ok_or(Reject::BadReferTo)?;
+        let value = message.header(HeaderName::ReferTo).ok_or(Reject::BadReferTo)?;
         match refer::read(value).ok_or(Reject::BadReferTo)? {
             Refer::Invite(who) if !self.serves(&who) => Err(Reject::UnknownDomain),
             Refer::Invite(who) => Ok(vec![Command::Invite { who, role: Role::Attendee }]),
@@ -302,7 +302,8 @@ impl Shard {
             Asker::Nobody | Asker::Author(_) | Asker::Page(_) => return,
         };
         let Some(body) = self.success_body(id, operation) else {
-            return self.answer_operation(operation, 202, None);
+            self.answer_operation(operation, 202, None);
+            return self.refer_done(id, operation);
         };
         let content = Content { media_type: request::CONTENT_TYPE.into(), body: body.into() };
         match operation.leg {
