@@ -110,7 +110,7 @@ impl Shard {
         self.send_frame(home, Frame::Pager(Box::new(pager)));
     }
 
-    /// What became of a message for a member in pager mode. Who has no endpoint any more has gone.
+    /// What became of a message for a member in pager mode.
     pub(super) fn paged(
         &mut self,
         now: Now,
@@ -124,11 +124,13 @@ impl Shard {
         }
         self.counters.count(Series::ConferenceUndelivered);
         let reach = Reach::Pager(member);
-        let input = Input::Undelivered { reach: reach.clone(), number, status };
-        self.conference(now, id, input, Asker::Nobody);
-        if matches!(status, 404 | 480) {
-            let how = Leaving::Gone;
-            self.conference(now, id, Input::Left { reach, how }, Asker::Nobody);
-        }
+        self.conference(now, id, Input::Undelivered { reach, number, status }, Asker::Nobody);
+    }
+
+    /// A member in pager mode has no endpoint any more. One that was lost with a message on its
+    /// way, or that refuses it, says nothing about the others that he has.
+    pub(super) fn pager_gone(&mut self, now: Now, id: ConferenceId, member: Aor) {
+        let (reach, how) = (Reach::Pager(member), Leaving::Gone);
+        self.conference(now, id, Input::Left { reach, how }, Asker::Nobody);
     }
 }

@@ -235,7 +235,7 @@ impl Shard {
                 self.deliver(conn, bytes, Cargo::PagerAnswer);
                 self.talked(Talk { from, to, status });
             }
-            Origin::Relay(relay) => self.reply_to_bridge(relay, status),
+            Origin::Relay(relay) => self.reply_to_bridge(relay, status, false),
         }
     }
 
@@ -253,7 +253,9 @@ impl Shard {
         match pager.origin {
             Origin::Connection(conn) => self.answer_page(conn, &pager.request, answer),
             Origin::Relay(relay) => {
-                self.reply_to_bridge(relay, answer.map_or_else(Reject::status, |()| 200));
+                let nobody = matches!(answer, Err(Reject::NoEndpoint | Reject::UnknownUser));
+                let status = answer.map_or_else(Reject::status, |()| 200);
+                self.reply_to_bridge(relay, status, nobody);
             }
         }
     }
@@ -275,10 +277,10 @@ impl Shard {
         });
     }
 
-    /// Tells the owner of a bridged session what became of its message.
-    fn reply_to_bridge(&mut self, relay: RelayId, status: u16) {
+    /// Tells the owner of a bridged session, or of a conference, what became of its message.
+    fn reply_to_bridge(&mut self, relay: RelayId, status: u16, nobody: bool) {
         let bytes = Bytes::new();
-        let reply = Reply { relay, from: None, stamp: None, status, bytes, end: None };
+        let reply = Reply { relay, from: None, stamp: None, status, bytes, end: None, nobody };
         self.send_frame(relay.shard, Frame::Reply(reply));
     }
 

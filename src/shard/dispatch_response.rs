@@ -38,7 +38,8 @@ impl Shard {
         rewrite.write(message, &mut self.arena);
         let bytes = self.arena.split().freeze();
         let (from, stamp) = (Some(conn), self.stamp(message));
-        let reply = Reply { relay, from, stamp, status: message.status(), bytes, end };
+        let status = message.status();
+        let reply = Reply { relay, from, stamp, status, bytes, end, nobody: false };
         self.send_frame(relay.shard, Frame::Reply(reply));
     }
 
@@ -106,7 +107,11 @@ impl Shard {
             Some(Purpose::Paged { conference, member, number }) => {
                 if reply.status >= 200 {
                     self.relays.remove(relay.slot);
-                    self.paged(now, conference, member, number, reply.status);
+                    let Reply { status, nobody, .. } = reply;
+                    self.paged(now, conference, member.clone(), number, status);
+                    if nobody {
+                        self.pager_gone(now, conference, member);
+                    }
                 }
             }
             Some(Purpose::Own) => {

@@ -310,6 +310,8 @@ pub struct Reply {
     pub bytes: Bytes,
     /// What an answer to INVITE says of its end of the dialog.
     pub end: Option<Box<AnsweringEnd>>,
+    /// Nobody was asked: whom it is for has no endpoint that takes it.
+    pub nobody: bool,
 }
 
 /// The end of a dialog that an answer to INVITE makes.

@@ -6,14 +6,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::Shard;
 use super::answer::ALLOW;
 use super::connection::{Asked, Invite};
 use super::forward::{self, fill_via};
 use super::frame::conference::{Join, Operation, Say, Standing, ToConference, ToLeg};
 use super::frame::{Cargo, Frame};
 use super::relay::Purpose;
-use super::stamp;
+use super::{Shard, Timer, stamp};
 use crate::base::aor::Aor;
 use crate::base::ids::{ConferenceId, ConnId, Dialect, LegId, Slot};
 use crate::base::limits::Limit;
@@ -73,18 +72,20 @@ impl Shard {
     /// Takes an INVITE to a conference from the user signed in on `conn`.
     pub(super) fn join_received(
         &mut self,
+        now: Now,
         conn: ConnId,
         message: Message<'_>,
         key: TransactionKey,
         uri: ConferenceUri,
     ) {
-        if let Err(reject) = self.join_leg(conn, message, key, uri) {
+        if let Err(reject) = self.join_leg(now, conn, message, key, uri) {
             self.reject(conn, message, reject);
         }
     }
 
     fn join_leg(
         &mut self,
+        now: Now,
         conn: ConnId,
         message: Message<'_>,
         key: TransactionKey,
@@ -132,6 +133,8 @@ impl Shard {
             connection.invites.push(Invite::new(key, Asked::Leg(slot)));
         }
         self.counters.set(Series::LegsCurrent, self.legs.len() as u64);
+        let time = self.settings.limits.home_answer_time_max;
+        self.wheel.arm(now.after(time), Timer::Join(slot));
         let home = who.home(self.shards);
         let join = Join {
             conference: wish.conference,
@@ -216,6 +219,17 @@ impl Shard {
             }
             ToLeg::Release => self.release_leg(now, slot),
         }
+    }
+
+    /// A join has waited for so long that it, or its answer, must be lost.
+    pub(super) fn join_due(&mut self, now: Now, slot: Slot) {
+        let Some(entry) = self.legs.get(slot).filter(|entry| entry.is_joining()) else { return };
+        let conference = entry.conference;
+        self.join_answered(now, slot, conference, Err(Reject::Overloaded));
+        // Should he be in by now, he is not any more.
+        let reach = Reach::Leg(LegId::new(self.id, slot));
+        let how = Leaving::ConnectionLost;
+        self.tell_conference(conference, ToConference::Left { reach, how });
     }
 
     /// Answers the INVITE of a leg.
@@ -419,7 +433,8 @@ impl Shard {
         let Some(connection) = self.connections.get(of.conn) else { return false };
         connection.conference_legs.iter().any(|(_, slot)| {
             self.legs.get(*slot).is_some_and(|other| {
-                other.kind == LegKind::Chat && other.conference == of.conference
+                let is_chat = other.kind == LegKind::Chat && !other.is_joining();
+                is_chat && other.conference == of.conference
             })
         })
     }

@@ -302,7 +302,8 @@ impl Shard {
             Asker::Nobody | Asker::Author(_) | Asker::Page(_) => return,
         };
         let Some(body) = self.success_body(id, operation) else {
-            return self.answer_operation(operation, 202, None);
+            self.answer_operation(operation, 202, None);
+            return self.refer_done(id, operation);
         };
         let content = Content { media_type: request::CONTENT_TYPE.into(), body: body.into() };
         match operation.leg {

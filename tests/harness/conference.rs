@@ -42,6 +42,45 @@ pub struct Seat {
     pub chat: Dialog,
 }
 
+/// Alice's conference with alice, bob and carol in it, who have Lync clients on shards 0, 1 and 2
+/// or what there is of them. Nobody looks at the roster.
+pub struct Table {
+    pub net: Net,
+    pub meeting: Meeting,
+    pub alice: Client,
+    pub bob: Client,
+    pub carol: Client,
+    /// Of alice, bob and carol.
+    pub seats: [Seat; 3],
+}
+
+impl Table {
+    /// So many shards, one of which owns the conference.
+    #[track_caller]
+    pub fn new(shards: u16, owner: u16) -> Self {
+        Table::of(Net::new(shards), owner)
+    }
+
+    /// The same in a network there is.
+    #[track_caller]
+    pub fn of(net: Net, owner: u16) -> Self {
+        Table::with(net, owner, Wish::default())
+    }
+
+    /// The same of a conference like this.
+    #[track_caller]
+    pub fn with(mut net: Net, owner: u16, wish: Wish<'_>) -> Self {
+        let shards = net.shards();
+        let mut alice = lync_named(&mut net, 0, "alice", "Alice Ames");
+        let mut bob = lync_named(&mut net, 1 % shards, "bob", "Bob Boyle");
+        let mut carol = lync_named(&mut net, 2 % shards, "carol", "");
+        let meeting = convened(&mut net, &mut alice, &id_at(shards, owner, 1), wish);
+        let members = [&mut alice, &mut bob, &mut carol];
+        let seats = members.map(|client| seated(&mut net, client, &meeting));
+        Table { net, meeting, alice, bob, carol, seats }
+    }
+}
+
 impl Meeting {
     /// That of an organiser.
     pub fn of(organiser: &str, id: &str) -> Self {

@@ -2,7 +2,7 @@
 //! are locked out and thrown out.
 
 use crate::baresip::Baresip;
-use crate::outside::cdr::{Conference, Ending, Kind};
+use crate::outside::cdr::{Conference, ConferenceEnding, Ending, Kind, Parting};
 use crate::outside::server::{PASSWORD, Server};
 use crate::pidgin_sipe::Purple;
 
@@ -72,8 +72,10 @@ impl Member {
     pub fn heard_once(&self, texts: &[&str]) {
         for text in texts {
             let fields = [("text", *text)];
-            let (chats, conversations) =
-                (self.client.count("received-chat", &fields), self.client.count("received-im", &fields));
+            let (chats, conversations) = (
+                self.client.count("received-chat", &fields),
+                self.client.count("received-im", &fields),
+            );
             assert_eq!(chats + conversations, 1, "{}: {text}", self.user);
         }
     }
@@ -124,7 +126,7 @@ pub fn page_address(conference: &str) -> String {
 #[track_caller]
 pub fn only_conference(server: Server) -> Conference {
     let mut records = server.wait_conferences_ended(1);
-    assert_eq!(server.stop().conference_records(), records);
+    assert_eq!(server.stop_and_list().conferences, records);
     records.remove(0)
 }
 
@@ -190,18 +192,25 @@ fn two_who_talk_ask_others_in_and_all_hear_one_another() {
         // As it shows it; it writes the message itself as well.
         assert_eq!(dave.count(&format!("{text}\"")), 1, "{text}");
     }
+    // He says nothing when he goes: what is said next does not reach him.
+    dave.quit();
+    server.wait_metric("mynah_endpoints_current", |endpoints| endpoints == 3.0);
+    bob.say("where is dave");
+    bob.is_told("This message was not delivered to sip:dave@example.test because");
+    for member in [&mut alice, &mut bob, &mut carol] {
+        member.sees_leave("dave");
+    }
     for member in [alice, bob, carol] {
         member.client.leave();
     }
-    dave.quit();
     let conference = only_conference(server);
     assert_eq!((&*conference.organiser, conference.scheduled), ("alice@example.test", false));
-    assert_eq!(conference.summary(), (5, 4, "last_left"));
+    assert_eq!(conference.summary(), (6, 4, ConferenceEnding::LastLeft));
     let visits = [
-        ("alice", 2, "bye"),
-        ("bob", 1, "bye"),
-        ("carol", 1, "bye"),
-        ("dave", 1, "gone"),
+        ("alice", 2, Parting::Bye),
+        ("bob", 2, Parting::Bye),
+        ("carol", 1, Parting::Bye),
+        ("dave", 1, Parting::Gone),
     ];
     assert_eq!(conference.visits(), visits);
 }
@@ -224,10 +233,9 @@ fn leaders_lead_and_lock_and_remove() {
         member.is_told("This conference is locked.");
     }
     carol.join(&format!("meetingOrganizer=alice@example.test meetingID={conference}"));
-    carol.client.wait(
-        "notify",
-        &[("primary", "Failed to join the conference"), ("secondary", "locked")],
-    );
+    carol
+        .client
+        .wait("notify", &[("primary", "Failed to join the conference"), ("secondary", "locked")]);
     alice.choose_in_chat("Unlock");
     for member in [&mut alice, &mut bob] {
         member.is_told("This conference is no longer locked.");
@@ -253,9 +261,9 @@ fn leaders_lead_and_lock_and_remove() {
     }
     carol.client.leave_refused(&[403]);
     let conference = only_conference(server);
-    assert_eq!(conference.summary(), (1, 3, "last_left"));
+    assert_eq!(conference.summary(), (1, 3, ConferenceEnding::LastLeft));
     let visits =
-        [("alice", 1, "bye"), ("bob", 0, "bye"), ("carol", 0, "ejected")];
+        [("alice", 1, Parting::Bye), ("bob", 0, Parting::Bye), ("carol", 0, Parting::Ejected)];
     assert_eq!(conference.visits(), visits);
 }
 
@@ -285,13 +293,13 @@ fn who_left_comes_back_by_the_uri_of_the_focus() {
     bob.sees_leave("alice");
     bob.leave_chat();
     let conferences = server.wait_conferences_ended(1);
-    assert_eq!(conferences[0].summary(), (3, 2, "last_left"));
-    let visits = [("alice", 1, "bye"), ("bob", 1, "bye"), ("bob", 1, "bye")];
+    assert_eq!(conferences[0].summary(), (3, 2, ConferenceEnding::LastLeft));
+    let visits = [("alice", 1, Parting::Bye), ("bob", 1, Parting::Bye), ("bob", 1, Parting::Bye)];
     assert_eq!(conferences[0].visits(), visits);
     for member in [alice, bob] {
         member.client.leave();
     }
-    assert_eq!(server.stop().conference_records(), conferences);
+    assert_eq!(server.stop_and_list().conferences, conferences);
 }
 
 #[test]
@@ -315,9 +323,9 @@ fn who_was_removed_may_be_asked_in_again() {
     alice.client.leave();
     bob.client.quit();
     let conference = only_conference(server);
-    assert_eq!(conference.summary(), (3, 2, "last_left"));
+    assert_eq!(conference.summary(), (3, 2, ConferenceEnding::LastLeft));
     let visits = conference.visits();
-    assert_eq!(visits[..2], [("alice", 2, "bye"), ("bob", 0, "ejected")]);
+    assert_eq!(visits[..2], [("alice", 2, Parting::Bye), ("bob", 0, Parting::Ejected)]);
     let (who, messages, _) = visits[2];
     assert_eq!((who, messages), ("bob", 1));
 }

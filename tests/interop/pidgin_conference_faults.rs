@@ -1,8 +1,9 @@
 //! What pidgin-sipe shows of a conference whose members vanish or fall silent, which outlives the
 //! server, or which the operator ends.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::outside::cdr::{ConferenceEnding, Parting};
 use crate::outside::endpoint::Endpoint;
 use crate::outside::server::Server;
 use crate::pidgin_conference::{Member, conference_of, convened, only_conference};
@@ -39,9 +40,9 @@ fn the_others_go_on_when_the_organiser_vanishes() {
         member.client.leave();
     }
     let conference = only_conference(server);
-    assert_eq!(conference.summary(), (2, 3, "last_left"));
-    assert_eq!(conference.visits()[0], ("alice", 0, "connection_lost"));
-    assert_eq!(conference.visits()[3], ("alice", 0, "bye"));
+    assert_eq!(conference.summary(), (2, 3, ConferenceEnding::LastLeft));
+    assert_eq!(conference.visits()[0], ("alice", 0, Parting::ConnectionLost));
+    assert_eq!(conference.visits()[3], ("alice", 0, Parting::Bye));
 }
 
 /// Says something that Bob, who takes nothing any more, has got and not answered.
@@ -71,7 +72,7 @@ fn a_message_to_a_member_who_was_killed_is_reported() {
     assert_eq!(server.metrics().value("mynah_conference_undelivered_total"), 1.0);
     alice.client.leave();
     let conference = only_conference(server);
-    assert_eq!(conference.visits(), [("alice", 1, "bye"), ("bob", 0, "connection_lost")]);
+    assert_eq!(conference.visits(), [("alice", 1, Parting::Bye), ("bob", 0, Parting::ConnectionLost)]);
 }
 
 #[test]
@@ -145,17 +146,27 @@ fn the_operator_lists_shows_and_ends_it() {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         serde_json::from_slice(&output.stdout).unwrap()
     };
-    println!("{:#}", ask(&["list"]));
-    println!("{:#}", ask(&["show", &conference]));
-    println!("{:#}", ask(&["end", &conference]));
+    let list = ask(&["list"]);
+    assert_eq!((&list["total"], &list["conferences"][0]["members"]), (&json!(1), &json!(2)));
+    assert_eq!(list["conferences"][0]["id"], conference);
+    let show = ask(&["show", &conference]);
+    let member = |at: usize| {
+        let member = &show["members"][at];
+        let legs = member["legs"].as_array().unwrap().iter().map(|leg| leg["kind"].clone());
+        (member["address"].clone(), member["role"].clone(), legs.collect::<Vec<_>>())
+    };
+    let legs = vec![json!("focus"), json!("chat")];
+    assert_eq!(member(0), (json!("alice@example.test"), json!("presenter"), legs.clone()));
+    assert_eq!(member(1), (json!("bob@example.test"), json!("attendee"), legs));
+    ask(&["end", &conference]);
     for member in [&mut alice, &mut bob] {
         member.is_told("You have been disconnected from this conference.");
     }
-    println!("{:#}", ask(&["list"]));
+    assert_eq!(ask(&["list"])["total"], 0);
     for member in [alice, bob] {
         member.client.leave();
     }
     let record = only_conference(server);
-    assert_eq!(record.summary(), (1, 2, "operator"));
-    assert_eq!(record.visits(), [("alice", 1, "ended"), ("bob", 0, "ended")]);
+    assert_eq!(record.summary(), (1, 2, ConferenceEnding::Operator));
+    assert_eq!(record.visits(), [("alice", 1, Parting::Ended), ("bob", 0, Parting::Ended)]);
 }

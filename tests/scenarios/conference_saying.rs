@@ -5,40 +5,16 @@ use mynah::metrics::names::Series;
 
 use crate::harness::client::{LYNC_TEXT, SDP, TYPING};
 use crate::harness::conference::{
-    CHAT_SDP, IMDN, Meeting, Seat, Wish, convened, heard, hears, id_at, joined, left, lync_named,
+    CHAT_SDP, IMDN, Table, Wish, convened, heard, hears, id_at, joined, left, lync_named,
     nothing_left, pass_over, plainly, said, said_as, seated, version, watching,
 };
 use crate::harness::{Client, Device, Net};
 
-/// Alice's conference with alice, bob and carol in it, spread over the shards.
-struct Table {
-    net: Net,
-    meeting: Meeting,
-    alice: Client,
-    bob: Client,
-    carol: Client,
-    /// Of alice, bob and carol.
-    seats: [Seat; 3],
-}
-
-fn table(shards: u16, owner: u16) -> Table {
-    table_of(Net::new(shards), owner)
-}
-
-fn table_of(mut net: Net, owner: u16) -> Table {
-    let shards = net.shards();
-    let mut alice = lync_named(&mut net, 0, "alice", "Alice Ames");
-    let mut bob = lync_named(&mut net, 1 % shards, "bob", "Bob Boyle");
-    let mut carol = lync_named(&mut net, 2 % shards, "carol", "");
-    let meeting = convened(&mut net, &mut alice, &id_at(shards, owner, 1), Wish::default());
-    let seats = [&mut alice, &mut bob, &mut carol].map(|client| seated(&mut net, client, &meeting));
-    Table { net, meeting, alice, bob, carol, seats }
-}
-
 #[test]
 fn what_is_said_is_accepted_and_comes_to_all_others() {
     for (shards, owner) in [(1, 0), (2, 0), (2, 1), (4, 0), (4, 3)] {
-        let Table { mut net, meeting, mut alice, bob, carol, mut seats } = table(shards, owner);
+        let Table { mut net, meeting, mut alice, bob, carol, mut seats } =
+            Table::new(shards, owner);
         let message = alice.say(&mut seats[0].chat, "hi from alice");
         net.send(alice.conn, &message);
         let accepted = net.recv(alice.conn);
@@ -100,7 +76,7 @@ fn what_is_said_is_accepted_and_comes_to_all_others() {
 #[test]
 fn everybody_speaks_and_numbers_rise() {
     for shards in [1, 2, 4] {
-        let Table { mut net, mut alice, mut bob, mut carol, mut seats, .. } = table(shards, 1);
+        let Table { mut net, mut alice, mut bob, mut carol, mut seats, .. } = Table::new(shards, 1);
         assert_eq!(said(&mut net, &mut alice, &mut seats[0].chat, "a"), 1);
         hears(&mut net, &bob, &seats[1].chat, "alice", "a");
         assert_eq!(said(&mut net, &mut bob, &mut seats[1].chat, "b"), 2);
@@ -144,7 +120,7 @@ fn one_frame_goes_to_each_other_shard_however_many_legs_it_has() {
 #[test]
 fn what_one_author_says_comes_in_order() {
     for shards in [1, 2, 4] {
-        let Table { mut net, mut alice, bob, carol, mut seats, .. } = table(shards, 3);
+        let Table { mut net, mut alice, bob, carol, mut seats, .. } = Table::new(shards, 3);
         let messages: Vec<_> =
             (0..20).map(|n| alice.say(&mut seats[0].chat, &format!("{n}"))).collect();
         messages.iter().for_each(|message| net.post(alice.conn, message));
@@ -163,7 +139,7 @@ fn what_one_author_says_comes_in_order() {
 #[test]
 fn what_one_says_comes_to_his_other_endpoint_too() {
     for shards in [1, 2] {
-        let Table { mut net, meeting, mut alice, bob, carol, mut seats } = table(shards, 0);
+        let Table { mut net, meeting, mut alice, bob, carol, mut seats } = Table::new(shards, 0);
         let device = Device { user: "alice", ms: true, number: 1 };
         let mut second = Client::device(&mut net, 1 % shards, device);
         let mut seat = seated(&mut net, &mut second, &meeting);
@@ -255,7 +231,7 @@ fn a_standard_client_speaks_and_reads_who_spoke() {
 #[test]
 fn a_message_without_a_type_is_text() {
     for shards in [1, 2] {
-        let Table { mut net, mut alice, bob, mut seats, .. } = table(shards, 0);
+        let Table { mut net, mut alice, bob, mut seats, .. } = Table::new(shards, 0);
         let bare = alice.within(&mut seats[0].chat, "MESSAGE").body("x", "bare");
         let bare = bare.without("Content-Type");
         said_as(&mut net, alice.conn, &bare);
@@ -271,7 +247,7 @@ fn a_message_without_a_type_is_text() {
 fn a_message_is_so_long() {
     for shards in [1, 2] {
         let net = Net::limited(shards, |limits| limits.conference_message_bytes_max = 5);
-        let Table { mut net, mut alice, bob, carol, mut seats, .. } = table_of(net, 1);
+        let Table { mut net, mut alice, bob, carol, mut seats, .. } = Table::of(net, 1);
         let long = alice.say(&mut seats[0].chat, "sixsix");
         let refused = net.ask(alice.conn, &long);
         assert_eq!(refused.status(), 413);
@@ -290,7 +266,7 @@ fn a_member_says_so_much_in_the_time() {
             limits.conference_burst_max = 2;
             limits.conference_messages_per_second_max = 1;
         });
-        let Table { mut net, mut alice, mut bob, mut seats, .. } = table_of(net, 1);
+        let Table { mut net, mut alice, mut bob, mut seats, .. } = Table::of(net, 1);
         said(&mut net, &mut alice, &mut seats[0].chat, "1");
         said(&mut net, &mut alice, &mut seats[0].chat, "2");
         let fast = alice.say(&mut seats[0].chat, "3");
@@ -310,7 +286,7 @@ fn a_member_says_so_much_in_the_time() {
 
 #[test]
 fn nothing_is_said_at_the_focus() {
-    let Table { mut net, mut alice, bob, mut seats, .. } = table(2, 1);
+    let Table { mut net, mut alice, bob, mut seats, .. } = Table::new(2, 1);
     let message = alice.say(&mut seats[0].focus, "hello?");
     assert_eq!(net.ask(alice.conn, &message).status(), 405);
     net.silent(&[bob.conn]);
@@ -319,7 +295,7 @@ fn nothing_is_said_at_the_focus() {
 #[test]
 fn a_message_that_comes_twice_is_said_once() {
     for shards in [1, 2] {
-        let Table { mut net, mut alice, bob, carol, mut seats, .. } = table(shards, 1);
+        let Table { mut net, mut alice, bob, carol, mut seats, .. } = Table::new(shards, 1);
         let message = alice.say(&mut seats[0].chat, "once");
         said_as(&mut net, alice.conn, &message);
         assert_eq!(net.ask(alice.conn, &message).status(), 500, "out of order");
@@ -335,7 +311,7 @@ fn a_message_that_comes_twice_is_said_once() {
 fn a_member_who_answers_nothing_is_let_go_without_harm_to_the_others() {
     for shards in [1, 2] {
         let net = Net::limited(shards, |limits| limits.conference_unanswered_max = 3);
-        let Table { mut net, mut alice, bob, carol, mut seats, .. } = table_of(net, 0);
+        let Table { mut net, mut alice, bob, carol, mut seats, .. } = Table::of(net, 0);
         for n in 1..=4 {
             said(&mut net, &mut alice, &mut seats[0].chat, &format!("{n}"));
             assert_eq!(heard(&mut net, &bob).body(), format!("{n}"));
@@ -368,7 +344,7 @@ fn a_member_who_answers_nothing_is_let_go_without_harm_to_the_others() {
 #[test]
 fn a_client_whose_dialog_is_gone_loses_its_leg() {
     for shards in [1, 2] {
-        let Table { mut net, mut alice, bob, carol, mut seats, .. } = table(shards, 1);
+        let Table { mut net, mut alice, bob, carol, mut seats, .. } = Table::new(shards, 1);
         said(&mut net, &mut alice, &mut seats[0].chat, "1");
         assert_eq!(heard(&mut net, &bob).body(), "1");
         let received = net.recv(carol.conn);
@@ -386,7 +362,7 @@ fn a_client_whose_dialog_is_gone_loses_its_leg() {
 #[test]
 fn the_author_is_told_of_whom_he_did_not_reach() {
     for shards in [1, 2, 4] {
-        let Table { mut net, meeting, mut alice, bob, carol, mut seats } = table(shards, 1);
+        let Table { mut net, meeting, mut alice, bob, carol, mut seats } = Table::new(shards, 1);
         said(&mut net, &mut alice, &mut seats[0].chat, "1");
         assert_eq!(said(&mut net, &mut alice, &mut seats[0].chat, "2"), 2);
         for _ in 0..2 {
@@ -447,7 +423,7 @@ fn the_author_is_told_of_whom_he_did_not_reach() {
 #[test]
 fn a_member_who_vanishes_is_reported() {
     for shards in [1, 2] {
-        let Table { mut net, mut alice, bob, carol, mut seats, .. } = table(shards, 1);
+        let Table { mut net, mut alice, bob, carol, mut seats, .. } = Table::new(shards, 1);
         said(&mut net, &mut alice, &mut seats[0].chat, "1");
         heard(&mut net, &bob);
         net.close(carol.conn);
@@ -535,7 +511,7 @@ fn what_was_said_before_somebody_came_is_not_reported() {
 #[test]
 fn that_somebody_types_is_told_to_the_others() {
     for shards in [1, 2, 4] {
-        let Table { mut net, meeting, mut alice, bob, carol, mut seats } = table(shards, 1);
+        let Table { mut net, meeting, mut alice, bob, carol, mut seats } = Table::new(shards, 1);
         net.put_user("dave", |_| {});
         let mut dave = Client::simple(&mut net, 0, "dave");
         plainly(&mut net, &mut dave, &meeting);
@@ -559,7 +535,7 @@ fn what_a_link_filter_forbids_is_not_said() {
         let read = mynah::config::parse("[policy.default.im_filter]\naction = \"block\"\n");
         settings.policies = read.expect("policies").policies;
     });
-    let Table { mut net, mut alice, bob, mut seats, .. } = table_of(net, 1);
+    let Table { mut net, mut alice, bob, mut seats, .. } = Table::of(net, 1);
     let link = alice.say(&mut seats[0].chat, "see http://a.test");
     assert_eq!(net.ask(alice.conn, &link).status(), 606);
     net.silent(&[bob.conn]);
@@ -569,7 +545,7 @@ fn what_a_link_filter_forbids_is_not_said() {
 
 #[test]
 fn a_dialog_of_two_and_a_conference_do_not_mix() {
-    let Table { mut net, mut alice, mut bob, carol, mut seats, .. } = table(2, 1);
+    let Table { mut net, mut alice, mut bob, carol, mut seats, .. } = Table::new(2, 1);
     let invite = alice.request("INVITE", "sip:bob@example.test").body("application/sdp", SDP);
     net.send(alice.conn, &invite);
     assert_eq!(net.recv(alice.conn).status(), 100);
@@ -594,7 +570,7 @@ fn a_dialog_of_two_and_a_conference_do_not_mix() {
 
 #[test]
 fn nobody_speaks_in_anothers_dialog() {
-    let Table { mut net, bob, carol, mut seats, .. } = table(2, 1);
+    let Table { mut net, bob, carol, mut seats, .. } = Table::new(2, 1);
     // Bob knows the identifiers of carol's dialog; it is not on his connection.
     let mut thief = bob.clone();
     let message = thief.say(&mut seats[2].chat, "I am carol");
@@ -604,7 +580,7 @@ fn nobody_speaks_in_anothers_dialog() {
 
 #[test]
 fn a_roster_is_not_told_of_what_is_said() {
-    let Table { mut net, meeting, mut alice, mut bob, mut seats, .. } = table(2, 1);
+    let Table { mut net, meeting, mut alice, mut bob, mut seats, .. } = Table::new(2, 1);
     let (_, roster) = watching(&mut net, &mut bob, &meeting);
     let before = version(roster.body());
     said(&mut net, &mut alice, &mut seats[0].chat, "1");
@@ -617,7 +593,8 @@ fn a_roster_is_not_told_of_what_is_said() {
 #[test]
 fn a_conference_empties_and_nothing_is_left() {
     for (shards, owner) in [(1, 0), (2, 0), (4, 3)] {
-        let Table { mut net, mut alice, mut bob, mut carol, mut seats, .. } = table(shards, owner);
+        let Table { mut net, mut alice, mut bob, mut carol, mut seats, .. } =
+            Table::new(shards, owner);
         said(&mut net, &mut alice, &mut seats[0].chat, "1");
         heard(&mut net, &bob);
         let unanswered = net.recv(carol.conn);

@@ -1,6 +1,7 @@
 //! The conference itself: who is in, what is carried to whom, and when it ends.
 
 mod commands;
+mod idling;
 mod joining;
 mod speech;
 mod watching;
@@ -48,6 +49,9 @@ pub struct Conference {
     expired: Deadline,
     /// When to look whether what is remembered can be forgotten.
     forget: Option<Deadline>,
+    /// When those who are in are given up: all speak pager mode, so that no dialog ends when they
+    /// go.
+    idle: Option<Deadline>,
     outputs: VecDeque<Output>,
 }
 
@@ -72,6 +76,7 @@ impl Conference {
             abandoned: now.after(limits.conference_unjoined_time_max),
             expired: expiry(now, &description),
             forget: None,
+            idle: None,
             outputs: VecDeque::new(),
             description,
         }
@@ -98,6 +103,7 @@ impl Conference {
             Input::Drain => self.finish(Ending::Drained),
             Input::Tick => self.tick(now, limits),
         }
+        self.watch_idle(now, limits);
     }
 
     /// What is to be done next.
@@ -113,7 +119,7 @@ impl Conference {
         let end = match (self.members.is_empty(), self.description.scheduled) {
             (true, true) => Some(self.expired),
             (true, false) => Some(self.abandoned),
-            (false, _) => None,
+            (false, _) => self.idle,
         };
         end.into_iter().chain(self.forget).min()
     }
@@ -271,6 +277,9 @@ impl Conference {
         }
         if self.forget.is_some_and(|deadline| now.reached(deadline)) {
             self.forget(now, limits);
+        }
+        if self.idle.is_some_and(|deadline| now.reached(deadline)) {
+            return self.give_up(now, limits);
         }
         if !self.members.is_empty() {
             return;

@@ -112,6 +112,11 @@ impl Roster {
         self.members.is_empty()
     }
 
+    /// True if somebody is reached by a dialog.
+    pub(super) fn has_dialogs(&self) -> bool {
+        !self.by_leg.is_empty()
+    }
+
     /// Panics when what finds a member does not find exactly that member.
     pub(super) fn check_invariants(&self) {
         assert_eq!(self.by_aor.len(), self.members.len());

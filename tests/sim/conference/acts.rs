@@ -26,24 +26,24 @@ impl Agent {
                 let hall = halls[stage.index(halls.len())];
                 self.type_in(stage, hall);
             }
-            50..58 if self.client.ms && open.len() < 3 => self.call(stage),
-            58..66 if self.client.ms => {
+            50..58 if self.client.ms && open.len() < 2 => self.call(stage),
+            58..60 if self.client.ms => {
                 let talk = (!open.is_empty() && stage.chance(80))
                     .then(|| open[stage.index(open.len())])
                     .map(|talk| &self.talks[talk])
                     .map(|talk| (talk.dialog.call_id.clone(), talk.peer));
                 self.convene(stage, book, talk);
             }
-            66..72 => self.drop_in(stage, book),
-            72..86 if !halls.is_empty() => {
+            60..72 => self.drop_in(stage, book),
+            72..84 if !halls.is_empty() => {
                 let hall = halls[stage.index(halls.len())];
                 self.order(stage, book, hall);
             }
-            86..93 if !halls.is_empty() => {
+            84..87 if !halls.is_empty() => {
                 let hall = halls[stage.index(halls.len())];
                 self.leave(stage, book, hall);
             }
-            93..96 if !open.is_empty() => {
+            87..89 if !open.is_empty() => {
                 let talk = open[stage.index(open.len())];
                 self.hang_up(stage, talk);
             }
@@ -94,7 +94,7 @@ impl Agent {
     /// Comes to a conference it has heard of.
     fn drop_in(&mut self, stage: &mut Stage, book: &mut Book) {
         if !book.halls.is_empty() {
-            let late = book.halls.len().min(6);
+            let late = book.halls.len().min(3);
             let hall = book.halls.len() - 1 - stage.index(late);
             match self.is_pager(book) {
                 true => self.page(stage, book, hall),
@@ -207,7 +207,7 @@ impl Agent {
             let seat = self.seats.get_mut(&hall).expect("its own");
             let Some(dialog) = &mut seat.chat.dialog else { return };
             let text = stage.text();
-            book.say(&text, seat.leg, at);
+            book.say(&text, seat.leg, self.client.conn, at);
             let request = self.client.speak(dialog, &text);
             let sent = Sent::Say(text, seat.leg);
             self.ask(stage, request, sent);
@@ -220,7 +220,7 @@ impl Agent {
         self.seats.entry(hall).or_insert_with(Seat::default);
         let text = stage.text();
         let leg = book.pager(hall, self.user);
-        book.say(&text, leg, at);
+        book.say(&text, leg, self.client.conn, at);
         let to = book.halls[hall].chat.clone();
         let request = self.client.request("MESSAGE", &to).body("text/plain", &text);
         self.ask(stage, request, Sent::Say(text, leg));
@@ -296,7 +296,7 @@ impl Agent {
                 cut = Some(book.cut(at, hall, Some(other)));
                 words::eject(&focus, &who)
             }
-            14..16 => words::add_user(&focus, &who, role, ""),
+            14..16 if other != self.user => words::add_user(&focus, &who, role, ""),
             16..18 => {
                 let let_in = stage.chance(75);
                 cut = (!let_in).then(|| book.cut(at, hall, Some(other)));

@@ -171,6 +171,7 @@ impl Agent {
     ) -> Option<(usize, usize)> {
         let from = bracketed(request.header("From"));
         let at = book.now(stage.net.now.mono_ms);
+        let ear = (self.device, self.client.conn);
         if let Some((leg, last)) = self.legs.get(request.header("Call-ID")) {
             assert!(last.is_none_or(|last| self.reads <= last), "{self} has left: {request:?}");
             if request.header("Content-Type") == COMPOSING {
@@ -180,12 +181,12 @@ impl Agent {
                 true => (bracketed(request.header("Ms-Sender")), request.body()),
                 false => request.body().split_once(": ").expect("a name before the text"),
             };
-            return Some((*leg, book.heard(*leg, self.device, words, author, at)));
+            return Some((*leg, book.heard(*leg, ear, words, author, at)));
         }
         if from.contains(";opaque=app:conf:") {
             let leg = book.pager(book.hall_of(from), self.user);
             let (author, words) = request.body().split_once(": ").expect("a name before the text");
-            return Some((leg, book.heard(leg, self.device, words, author, at)));
+            return Some((leg, book.heard(leg, ear, words, author, at)));
         }
         let me = (self.user, self.device);
         stage.oracle.received(request.body(), from, me, self.client.conn);
@@ -264,14 +265,9 @@ impl Agent {
         match (request.method(), heard) {
             ("MESSAGE", Some((leg, said))) => {
                 book.replied(leg, said, status);
-                match book.legs[leg].kind {
-                    Kind::Pager if matches!(status, 404 | 480) => book.doubt_pager(self.user, at),
-                    Kind::Pager => {}
-                    // That is how a client says that it knows no such dialog.
-                    Kind::Lync | Kind::Standard if status == 480 => {
-                        self.lose_leg(stage, book, &call_id, Close::Left);
-                    }
-                    Kind::Lync | Kind::Standard => {}
+                // That is how a client says that it knows no such dialog.
+                if status == 480 && book.legs[leg].kind != Kind::Pager {
+                    self.lose_leg(stage, book, &call_id, Close::Left);
                 }
             }
             ("MESSAGE", None) if status == 200 && !self.legs.contains_key(&call_id) => {
@@ -373,13 +369,13 @@ impl Agent {
         }
     }
 
-    /// Its connection is gone.
-    pub fn vanish(&mut self, stage: &mut Stage, book: &mut Book) {
+    /// Its connection is gone; its user may have no other.
+    pub fn vanish(&mut self, stage: &mut Stage, book: &mut Book, alone: bool) {
         let at = book.now(stage.net.now.mono_ms);
         for (leg, _) in self.legs.values() {
             book.close(*leg, at, Close::Lost);
         }
-        if !self.client.ms {
+        if alone {
             book.doubt_pager(self.user, at);
         }
         for (hall, seat) in &self.seats {

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use mynah::base::ids::ConnId;
+
 use super::book::{Book, Close, Kind, Leg, Said};
 use crate::stage::USERS;
 
@@ -31,16 +33,29 @@ impl Book {
         (said, self.legs.iter().map(|leg| leg.heard.len()).sum())
     }
 
+    /// Whoever took it on a leg that he has to the end was reached.
+    fn judge_report(&self, index: usize, said: &Said, who: usize) {
+        for leg in self.legs.iter().filter(|leg| (leg.hall, leg.user) == (said.hall, who)) {
+            let had = leg.opened.is_some_and(|opened| opened.0 < said.sent.0);
+            let took = leg.answers.get(&index).is_some_and(|all| all.iter().any(|s| *s < 300));
+            let stays = leg.closed.is_none() && leg.kind != Kind::Pager;
+            assert!(!(had && took && stays), "{said:?} reached {} after all", USERS[who]);
+        }
+    }
+
     fn judge_one(&self, index: usize, said: &Said, tight: bool) {
         let author = &self.legs[said.leg];
         let is_told = author.closed.is_none()
             && author.kind == Kind::Lync
             && self.first_cut(said.hall, said.author, said.sent.0).is_none();
         let answered = said.answer.map_or(u64::MAX, |(at, _)| at.0);
+        for (_, who) in author.reports.iter().filter(|(said, _)| *said == index) {
+            self.judge_report(index, said, *who);
+        }
         for user in 0..USERS.len() {
             let his: Vec<&Leg> =
                 self.legs.iter().filter(|leg| (leg.hall, leg.user) == (said.hall, user)).collect();
-            let heard = his.iter().any(|leg| leg.heard.iter().any(|(_, text)| *text == index));
+            let heard = his.iter().any(|leg| leg.has_heard(index));
             let reported = author.reports.contains(&(index, user));
             for leg in &his {
                 let was_in = leg.opened.is_some_and(|opened| opened.0 < said.sent.0)
@@ -53,7 +68,7 @@ impl Book {
                 }
                 let name = USERS[user];
                 let stays = leg.closed.is_none() && leg.kind != Kind::Pager;
-                let own = leg.heard.iter().any(|(_, text)| *text == index);
+                let own = leg.has_heard(index);
                 assert!(own || !stays || tight, "{said:?} did not reach {name} on {leg:?}");
                 if leg.kind == Kind::Pager && leg.closed.is_some() {
                     continue;
@@ -70,7 +85,7 @@ impl Book {
         if !unreported || his.iter().any(|leg| leg.user == said.author) {
             return;
         }
-        let mut had = his.iter().filter(|leg| leg.heard.iter().any(|(_, text)| *text == index));
+        let mut had = his.iter().filter(|leg| leg.has_heard(index));
         // Whoever left after it had come may have read it.
         let is_silent = had.clone().next().is_some()
             && had.all(|leg| {
@@ -91,10 +106,10 @@ impl Book {
 
     /// Numbers rise on each leg.
     fn judge_order(&self, leg: &Leg) {
-        let mut last: BTreeMap<usize, u64> = BTreeMap::new();
-        for (device, text) in &leg.heard {
-            let Some(number) = self.said[*text].number else { continue };
-            let before = last.insert(*device, number).unwrap_or(0);
+        let mut last: BTreeMap<ConnId, u64> = BTreeMap::new();
+        for heard in &leg.heard {
+            let Some(number) = self.said[heard.said].number else { continue };
+            let before = last.insert(heard.ear, number).unwrap_or(0);
             assert!(before < number, "number {number} after {before} on {leg:?}");
         }
     }
@@ -129,8 +144,7 @@ impl Book {
                 && self.legs.iter().filter(his).all(apart)
                 && author.closed.is_none()
                 && author.kind == Kind::Lync;
-            let came = leg.heard.iter().any(|(_, text)| *text == index)
-                || author.reports.contains(&(index, leg.user));
+            let came = leg.has_heard(index) || author.reports.contains(&(index, leg.user));
             assert!(came || !is_due, "{said:?} was not told to {leg:?}");
         }
     }

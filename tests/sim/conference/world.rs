@@ -5,6 +5,8 @@ use std::time::Duration;
 use mynah::base::ids::ConferenceId;
 use mynah::base::limits::Limits;
 use mynah::base::seed::Seed;
+use mynah::immcu::conference::{LegKind, Reach};
+use mynah::shard::conference_standing::{ConferenceStanding, LegStanding};
 use mynah::shard::durable::NotWritten;
 use mynah::shard::input::{Control, Input};
 use mynah::shard::occupancy::Occupancy;
@@ -18,7 +20,7 @@ use crate::harness::{Client, Device, Net};
 use crate::stage::{Stage, USERS, uri};
 
 /// Things that happen in one run.
-const STEPS: u32 = 1_500;
+const STEPS: u32 = 2_500;
 
 /// Of 100 runs those in which the server goes down while everybody talks, and those with bounds so
 /// tight that they are hit.
@@ -116,10 +118,10 @@ impl World {
         }
         match self.stage.below(100) {
             0..40 => self.read(),
-            40..46 => self.pass(),
-            46..54 => self.connect(),
-            54..88 => self.act(),
-            88..97 => self.with_somebody(|agent, stage, book| {
+            40..44 => self.pass(),
+            44..50 => self.connect(),
+            50..90 => self.act(),
+            90..99 => self.with_somebody(|agent, stage, book| {
                 agent.catch_up(stage, book);
             }),
             _ => self.disturb(),
@@ -173,9 +175,7 @@ impl World {
         let (agents, gone): (Vec<Agent>, Vec<Agent>) =
             std::mem::take(&mut self.agents).into_iter().partition(|a| net.is_open(a.conn()));
         self.agents = agents;
-        for mut agent in gone {
-            agent.vanish(&mut self.stage, &mut self.book);
-        }
+        gone.into_iter().for_each(|agent| self.lose(agent));
     }
 
     fn pass_ms(&mut self, ms: u64) {
@@ -191,10 +191,10 @@ impl World {
     fn connect(&mut self) {
         let device = self.stage.index(self.devices.len());
         let has = self.agents.iter().any(|agent| agent.device == device && !agent.asleep);
-        if has && !self.stage.chance(4) {
+        let (user, ms) = self.devices[device];
+        if has && !(ms && self.stage.chance(4)) {
             return;
         }
-        let (user, ms) = self.devices[device];
         let shard = self.stage.below(u64::from(self.stage.net.shards())) as u16;
         let named = Device { user: USERS[user], ms, number: device as u32 };
         let client = Client::on(&mut self.stage.net, shard, named);
@@ -226,9 +226,20 @@ impl World {
             return;
         }
         let index = self.stage.index(self.agents.len());
-        let mut agent = self.agents.swap_remove(index);
+        let agent = self.agents.swap_remove(index);
+        self.lose(agent);
+    }
+
+    fn lose(&mut self, mut agent: Agent) {
         self.stage.tell(format_args!("{agent} vanishes"));
-        agent.vanish(&mut self.stage, &mut self.book);
+        let is_other = |other: &Agent| {
+            other.user == agent.user
+                && !other.client.ms
+                && other.phase == Phase::In
+                && !other.asleep
+        };
+        let alone = !self.agents.iter().any(is_other);
+        agent.vanish(&mut self.stage, &mut self.book, alone);
     }
 
     /// Lets a client that is awake and connected do something.
@@ -298,7 +309,7 @@ impl World {
                 continue;
             };
             let truth = Roster::of(&standing);
-            self.check_legs(hall, &truth);
+            self.check_legs(hall, &standing);
             if standing.members.len() > self.told_max {
                 continue;
             }
@@ -313,10 +324,13 @@ impl World {
                 if !is_open || was_out || self.stage.net.now.mono_ms > watch.until_ms {
                     continue;
                 }
-                let mut seen = truth.clone();
+                let seen = truth.clone();
                 let me = uri(agent.user);
                 if truth.people.get(&me).is_some_and(|seen| seen.waits) {
-                    seen.people.retain(|who, _| *who == me);
+                    // He sees himself as he was when he asked.
+                    let knows = watch.roster.people.keys().eq([&me]);
+                    assert!(knows && watch.roster.people[&me].waits, "{agent} in {hall}");
+                    continue;
                 }
                 assert_eq!(watch.roster.unnumbered(), seen, "{agent} in {hall}");
                 pictures += 1;
@@ -325,14 +339,15 @@ impl World {
         }
     }
 
-    fn check_legs(&self, hall: usize, truth: &Roster) {
+    fn check_legs(&self, hall: usize, standing: &ConferenceStanding) {
         for user in 0..self.stage.users {
             let legs = self.book.open_legs(hall, user);
-            let held = truth.people.get(&uri(user)).map_or(0, |seen| seen.chat);
-            let pagers = usize::from(self.book.has_paged(hall, user));
-            let cut = self.book.first_cut(hall, user, 0).is_some();
-            assert!(held <= legs + pagers, "{} has {held} legs in {hall}", USERS[user]);
-            assert!(cut || held >= legs, "{} has only {held} legs in {hall}", USERS[user]);
+            let member = standing.members.iter().find(|m| format!("sip:{}", m.aor) == uri(user));
+            let is_dialog = |leg: &&LegStanding| {
+                leg.kind == LegKind::Chat && matches!(leg.reach, Reach::Leg(_))
+            };
+            let held = member.map_or(0, |member| member.legs.iter().filter(is_dialog).count());
+            assert_eq!(held, legs, "legs of {} in {hall}", USERS[user]);
         }
     }
 

@@ -151,6 +151,7 @@ impl Conference {
                 }
                 let leg = self.leg(&join);
                 self.waiting.add_leg(&join.who, leg);
+                self.lobby_changed(join.who, limits);
             }
             return self.outputs.push_back(Output::Waiting { reach: join.reach });
         }
@@ -174,10 +175,10 @@ impl Conference {
     /// Whoever waited has closed a leg.
     pub(super) fn left_lobby(&mut self, reach: &Reach, limits: &Limits) {
         let Some((member, _)) = self.waiting.remove_leg(reach) else { return };
-        if !member.legs.is_empty() {
-            return;
+        let (who, stays) = (member.aor.clone(), !member.legs.is_empty());
+        if stays {
+            return self.lobby_changed(who, limits);
         }
-        let who = member.aor.clone();
         self.turn_away(&who, limits);
     }
 
