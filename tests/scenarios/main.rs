@@ -9,6 +9,7 @@ mod conference_joining;
 mod conference_operations;
 mod conference_pager;
 mod conference_races;
+mod conference_real;
 mod conference_records;
 mod conference_roster;
 mod conference_saying;
