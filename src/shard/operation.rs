@@ -135,6 +135,9 @@ impl Shard {
             return self.send_frame(id.home(self.shards), Frame::Convene(Box::new(convene)));
         };
         let operation = convene.operation;
+        if self.draining {
+            return self.refuse_operation(&Asker::Operation(operation), Reject::GoingDown);
+        }
         if let Some(entry) = self.conferences.get(id) {
             let is_his = entry.is_of(&operation.by);
             let asker = Asker::Operation(operation);
