@@ -147,6 +147,9 @@ impl Shard {
                 false => self.refuse_operation(&asker, Reject::ConferenceExists),
             };
         }
+        if self.being_made(id).is_some_and(|organiser| *organiser != operation.by) {
+            return self.refuse_operation(&Asker::Operation(operation), Reject::ConferenceExists);
+        }
         if let Err(reject) = self.room_for(&operation.by) {
             return self.refuse_operation(&Asker::Operation(operation), reject);
         }
@@ -163,6 +166,16 @@ impl Shard {
         }
         let made = Some(Box::new(description.clone()));
         self.write_conference(now, id, Some(description), asker, made);
+    }
+
+    /// Whose the conference is that the store is about to keep for the first time.
+    fn being_made(&self, id: ConferenceId) -> Option<&Aor> {
+        self.edits.iter().find_map(|(_, pending)| match pending {
+            Pending::Conference(edit) if edit.conference == id => {
+                edit.made.as_ref().map(|made| &made.organiser)
+            }
+            Pending::Conference(_) | Pending::User(_) => None,
+        })
     }
 
     /// The conference that somebody wants.

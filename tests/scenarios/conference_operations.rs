@@ -366,6 +366,26 @@ fn by_refer_a_presenter_hears_that_nobody_answers() {
 }
 
 #[test]
+fn by_refer_a_presenter_brings_in_who_has_pager_mode_clients_alone() {
+    for shards in [1, 2, 4] {
+        let (mut net, _, mut alice, bob, mut dialog) = referring(shards);
+        net.close(bob.conn);
+        let bob = Client::simple(&mut net, 0, "bob");
+        let message = alice.within(&mut dialog, "MESSAGE").body("text/plain", "before");
+        assert_eq!(net.ask(alice.conn, &message).status(), 202);
+        let refer = alice.refer(&mut dialog, "<sip:bob@example.test>");
+        assert_eq!(net.ask(alice.conn, &refer).status(), 202);
+        progress(&mut net, &alice);
+        let (standing, told) = progress(&mut net, &alice);
+        assert!(standing.starts_with("terminated") && told.starts_with("SIP/2.0 200"), "{told}");
+        assert_eq!(heard(&mut net, &bob).body(), "alice@example.test: before");
+        assert_eq!(net.value(Series::ConferenceMembersCurrent), 2);
+        net.silent(&[alice.conn, bob.conn]);
+        net.at_rest();
+    }
+}
+
+#[test]
 fn by_refer_a_presenter_removes_a_member() {
     for shards in [1, 2] {
         let (mut net, meeting, mut alice, mut bob, mut dialog) = referring(shards);
