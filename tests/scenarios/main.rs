@@ -6,6 +6,7 @@ mod harness;
 mod bridge;
 mod conference_invitations;
 mod conference_joining;
+mod conference_operator;
 mod conference_operations;
 mod conference_pager;
 mod conference_races;
