@@ -2,7 +2,7 @@
 //! are locked out and thrown out.
 
 use crate::baresip::Baresip;
-use crate::outside::cdr::{ConferenceEnding, Ending, Kind, Parting};
+use crate::outside::cdr::{Conference, Ending, Kind};
 use crate::outside::server::{PASSWORD, Server};
 use crate::pidgin_sipe::Purple;
 
@@ -122,6 +122,14 @@ pub fn chat_uri(conference: &str) -> String {
     format!("sip:alice@example.test;gruu;opaque=app:conf:chat:id:{conference}")
 }
 
+/// The record of the only conference, which is over, after the end of the server.
+#[track_caller]
+pub fn only_conference(server: Server) -> Conference {
+    let mut records = server.wait_conferences_ended(1);
+    assert_eq!(server.stop().conference_records(), records);
+    records.remove(0)
+}
+
 #[test]
 fn two_who_talk_ask_others_in_and_all_hear_one_another() {
     let server = Server::demo();
@@ -185,17 +193,10 @@ fn two_who_talk_ask_others_in_and_all_hear_one_another() {
         member.client.leave();
     }
     dave.quit();
-    let listing = server.stop_and_list();
-    assert_eq!(listing.conversations, records);
-    let [conference] = &listing.conferences[..] else { panic!("{listing:#?}") };
+    let conference = only_conference(server);
     assert_eq!((&*conference.organiser, conference.scheduled), ("alice@example.test", false));
-    assert_eq!(conference.summary(), (5, 4, ConferenceEnding::LastLeft));
-    let visits = [
-        ("alice", 2, Parting::Bye),
-        ("bob", 1, Parting::Bye),
-        ("carol", 1, Parting::Bye),
-        ("dave", 1, Parting::Gone),
-    ];
+    assert_eq!(conference.summary(), (5, 4, "last_left"));
+    let visits = [("alice", 2, "bye"), ("bob", 1, "bye"), ("carol", 1, "bye"), ("dave", 1, "gone")];
     assert_eq!(conference.visits(), visits);
 }
 
@@ -244,11 +245,9 @@ fn leaders_lead_and_lock_and_remove() {
         member.client.leave();
     }
     carol.client.leave_refused(&[403]);
-    let listing = server.stop_and_list();
-    let [conference] = &listing.conferences[..] else { panic!("{listing:#?}") };
-    assert_eq!(conference.summary(), (1, 3, ConferenceEnding::LastLeft));
-    let visits =
-        [("alice", 1, Parting::Bye), ("bob", 0, Parting::Bye), ("carol", 0, Parting::Ejected)];
+    let conference = only_conference(server);
+    assert_eq!(conference.summary(), (1, 3, "last_left"));
+    let visits = [("alice", 1, "bye"), ("bob", 0, "bye"), ("carol", 0, "ejected")];
     assert_eq!(conference.visits(), visits);
 }
 
@@ -288,18 +287,13 @@ fn who_left_or_was_removed_comes_back() {
     bob.sees_leave("alice");
     bob.leave_chat();
     let conferences = server.wait_conferences_ended(1);
-    assert_eq!(conferences[0].summary(), (4, 2, ConferenceEnding::LastLeft));
-    let visits = [
-        ("alice", 2, Parting::Bye),
-        ("bob", 1, Parting::Bye),
-        ("bob", 1, Parting::Ejected),
-        ("bob", 0, Parting::Bye),
-    ];
+    assert_eq!(conferences[0].summary(), (4, 2, "last_left"));
+    let visits = [("alice", 2, "bye"), ("bob", 1, "bye"), ("bob", 1, "ejected"), ("bob", 0, "bye")];
     assert_eq!(conferences[0].visits(), visits);
     for member in [alice, bob] {
         member.client.leave();
     }
-    assert_eq!(server.stop_and_list().conferences, conferences);
+    assert_eq!(server.stop().conference_records(), conferences);
 }
 
 #[test]
@@ -333,9 +327,8 @@ fn the_others_go_on_when_the_organiser_vanishes() {
     for member in [alice, bob, carol] {
         member.client.leave();
     }
-    let listing = server.stop_and_list();
-    let [conference] = &listing.conferences[..] else { panic!("{listing:#?}") };
-    assert_eq!(conference.summary(), (2, 3, ConferenceEnding::LastLeft));
-    assert_eq!(conference.visits()[0], ("alice", 0, Parting::ConnectionLost));
-    assert_eq!(conference.visits()[3], ("alice", 0, Parting::Bye));
+    let conference = only_conference(server);
+    assert_eq!(conference.summary(), (2, 3, "last_left"));
+    assert_eq!(conference.visits()[0], ("alice", 0, "connection_lost"));
+    assert_eq!(conference.visits()[3], ("alice", 0, "bye"));
 }
