@@ -256,10 +256,16 @@ impl Client {
         self.operation_at(FACTORY, &format!("<addConference>{info}</addConference>"))
     }
 
+    /// The operation that changes what was laid down.
+    pub fn change(&self, meeting: &Meeting, wish: Wish<'_>) -> String {
+        let info = wish.body(&meeting.focus, &meeting.id);
+        format!("<modifyConference>{info}</modifyConference>")
+    }
+
     /// A SERVICE to the factory that changes a conference.
     pub fn reconvene(&mut self, meeting: &Meeting, wish: Wish<'_>) -> Request {
-        let info = wish.body(&meeting.focus, &meeting.id);
-        self.operation_at(FACTORY, &format!("<modifyConference>{info}</modifyConference>"))
+        let change = self.change(meeting, wish);
+        self.operation_at(FACTORY, &change)
     }
 
     /// The INVITE of a Lync client to a focus.

@@ -156,6 +156,47 @@ fn a_scheduled_conference_is_there_once_it_is_kept() {
 }
 
 #[test]
+fn a_name_is_taken_while_the_conference_is_being_kept() {
+    for shards in [1, 2] {
+        let (mut net, [mut alice, mut bob, mut carol]) = three(shards);
+        net.shelf.held = true;
+        let id = id_at(shards, 1, 1);
+        let wish = Wish { expiry: SCHEDULED, ..Wish::default() };
+        net.send(alice.conn, &alice.convene(&id, wish));
+        for expiry in ["", SCHEDULED] {
+            let request = bob.convene(&id, Wish { expiry, ..Wish::default() });
+            failed(&net.ask(bob.conn, &request), 409, "conferenceExistsAlready");
+        }
+        // Asked for again by the same, as if the answer were lost.
+        net.send(alice.conn, &alice.convene(&id, wish));
+        net.silent(&[alice.conn]);
+        net.shelf.held = false;
+        net.settle();
+        for _ in 0..2 {
+            assert_eq!(net.recv(alice.conn).status(), 200);
+        }
+        assert_eq!(net.value(Series::ConferencesCurrent), 1);
+        seated(&mut net, &mut carol, &Meeting::of("alice", &id));
+    }
+}
+
+#[test]
+fn so_many_conferences_are_being_kept_at_a_time() {
+    let (mut net, [mut alice, ..]) =
+        signed_in(Net::limited(1, |limits| limits.writes_in_flight_per_shard_max = 1));
+    net.shelf.held = true;
+    let wish = Wish { expiry: SCHEDULED, ..Wish::default() };
+    net.send(alice.conn, &alice.convene(&id_at(1, 0, 1), wish));
+    let request = alice.convene(&id_at(1, 0, 2), wish);
+    failed(&net.ask(alice.conn, &request), 503, "serverBusy");
+    assert_eq!(net.hits(Limit::WritesInFlight), 1);
+    net.shelf.held = false;
+    net.settle();
+    assert_eq!(net.recv(alice.conn).status(), 200);
+    assert_eq!(net.value(Series::ConferencesCurrent), 1);
+}
+
+#[test]
 fn a_conference_that_cannot_be_kept_is_not_made() {
     let (mut net, [mut alice, mut bob, _]) = three(2);
     net.shelf.fails = Some(NotWritten::Full);

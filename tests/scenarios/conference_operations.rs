@@ -366,6 +366,26 @@ fn by_refer_a_presenter_hears_that_nobody_answers() {
 }
 
 #[test]
+fn by_refer_a_presenter_brings_in_who_has_pager_mode_clients_alone() {
+    for shards in [1, 2, 4] {
+        let (mut net, _, mut alice, bob, mut dialog) = referring(shards);
+        net.close(bob.conn);
+        let bob = Client::simple(&mut net, 0, "bob");
+        let message = alice.within(&mut dialog, "MESSAGE").body("text/plain", "before");
+        assert_eq!(net.ask(alice.conn, &message).status(), 202);
+        let refer = alice.refer(&mut dialog, "<sip:bob@example.test>");
+        assert_eq!(net.ask(alice.conn, &refer).status(), 202);
+        progress(&mut net, &alice);
+        let (standing, told) = progress(&mut net, &alice);
+        assert!(standing.starts_with("terminated") && told.starts_with("SIP/2.0 200"), "{told}");
+        assert_eq!(heard(&mut net, &bob).body(), "alice@example.test: before");
+        assert_eq!(net.value(Series::ConferenceMembersCurrent), 2);
+        net.silent(&[alice.conn, bob.conn]);
+        net.at_rest();
+    }
+}
+
+#[test]
 fn by_refer_a_presenter_removes_a_member() {
     for shards in [1, 2] {
         let (mut net, meeting, mut alice, mut bob, mut dialog) = referring(shards);
@@ -443,4 +463,54 @@ fn a_presenter_who_has_no_chat_leg_may_do_it_too() {
     assert_eq!((bye.method(), bye.header("Call-ID")), ("BYE", &*his.call_id));
     net.send(bob.conn, &bye.answer(200, ""));
     net.at_rest();
+}
+
+#[test]
+fn a_member_asks_in_his_dialog_and_a_presenter_changes_what_was_laid_down() {
+    for shards in [1, 2] {
+        let Table { mut net, meeting, mut alice, mut bob, carol, mut seats } =
+            Table::new(shards, 1);
+        watching(&mut net, &mut bob, &meeting);
+        let change =
+            alice.change(&meeting, Wish { subject: "R&amp;D &lt;1&gt;", ..Wish::default() });
+        let info = done(&mut net, &mut alice, &mut seats[0].focus, &change);
+        succeeded(info.body(), "<modifyConference");
+        let notice = net.recv(bob.conn);
+        assert!(notice.body().contains("<subject>R&amp;D &lt;1&gt;</subject>"), "{notice:?}");
+        let refused = bob.operate(&mut seats[1].focus, &change);
+        failed(&net.ask(bob.conn, &refused), 403, "unauthorized");
+        let get = format!("<getConference>{}</getConference>", meeting.keys());
+        let info = done(&mut net, &mut bob, &mut seats[1].focus, &get);
+        assert!(info.body().contains("<subject>R&amp;D &lt;1&gt;</subject>"), "{info:?}");
+        assert_eq!(users(info.body()).len(), 3);
+        let late = Wish { expiry: "2026-01-01T00:00:00Z", ..Wish::default() };
+        let info = alice.change(&meeting, late);
+        let info = alice.operate(&mut seats[0].focus, &info);
+        failed(&net.ask(alice.conn, &info), 400, "invalidExpiryTime");
+        let open = Wish { admission: "anonymous", ..Wish::default() };
+        let info = alice.change(&meeting, open);
+        let info = alice.operate(&mut seats[0].focus, &info);
+        failed(&net.ask(alice.conn, &info), 403, "anonymousUsersNotAllowed");
+        net.silent(&[alice.conn, bob.conn, carol.conn]);
+    }
+}
+
+#[test]
+fn what_a_client_calls_its_endpoint_is_told_as_text() {
+    let mut net = Net::new(1);
+    let mut alice = Client::lync(&mut net, 0, "alice");
+    let meeting = convened(&mut net, &mut alice, &id_at(1, 0, 1), Wish::default());
+    let hostile = "{1}&quot;/&gt;&lt;user entity=&quot;sip:mallory@example.test";
+    let join = format!(
+        "<addUser>{}<ci:user xmlns:ci=\"urn:ietf:params:xml:ns:conference-info\" \
+         entity=\"sip:alice@example.test\"><ci:endpoint entity=\"{hostile}\"/></ci:user></addUser>",
+        meeting.keys()
+    );
+    let body = alice.c3p(&meeting.focus, &join);
+    let invite = alice.invite_focus(&meeting).body(CCCP, &body);
+    joined(&mut net, &mut alice, &invite);
+    let watch = alice.watch(&meeting);
+    let roster = net.ask(alice.conn, &watch);
+    assert_eq!(users(roster.body()).len(), 1, "{roster:?}");
+    assert!(roster.body().contains("entity=\"{1}&quot;/&gt;&lt;user "), "{roster:?}");
 }

@@ -544,6 +544,85 @@ fn what_a_link_filter_forbids_is_not_said() {
 }
 
 #[test]
+fn what_a_link_filter_warns_of_is_said_with_the_warning() {
+    let policies = "[policy.default.im_filter]\naction = \"warn\"\n\
+                    warn_message = \"Careful with links.\"\n";
+    let net = Net::with(2, |settings| {
+        let read = mynah::config::parse(policies);
+        settings.policies = read.expect("policies").policies;
+    });
+    let Table { mut net, meeting, mut alice, bob, mut seats, .. } = Table::of(net, 1);
+    said(&mut net, &mut alice, &mut seats[0].chat, "see http://a.test");
+    let received = heard(&mut net, &bob);
+    assert!(received.body().contains("Careful with links."), "{received:?}");
+    assert_eq!(received.header("Ms-Sender"), "<sip:alice@example.test>");
+    net.put_user("dave", |_| {});
+    let mut dave = Client::simple(&mut net, 0, "dave");
+    let page = dave.page(&meeting.chat, "and http://b.test");
+    net.send(dave.conn, &page);
+    let received = heard(&mut net, &bob);
+    assert!(received.body().contains("Careful with links."), "{received:?}");
+}
+
+#[test]
+fn a_standard_client_types_too() {
+    for shards in [1, 2] {
+        let mut net = Net::new(shards);
+        let mut alice = Client::lync(&mut net, 0, "alice");
+        let mut bob = Client::simple(&mut net, shards - 1, "bob");
+        let meeting = convened(&mut net, &mut alice, &id_at(shards, 1, 1), Wish::default());
+        seated(&mut net, &mut alice, &meeting);
+        let mut dialog = plainly(&mut net, &mut bob, &meeting);
+        for (state, status) in [("active", "type"), ("idle", "idle")] {
+            let body = format!(
+                "<isComposing xmlns=\"urn:ietf:params:xml:ns:im-iscomposing\">\
+                 <state>{state}</state></isComposing>"
+            );
+            let notice = bob.within(&mut dialog, "MESSAGE");
+            let notice = notice.body("application/im-iscomposing+xml", &body);
+            assert_eq!(net.ask(bob.conn, &notice).status(), 200);
+            let told = net.recv(alice.conn);
+            assert_eq!(told.header("Ms-Sender"), "<sip:bob@example.test>");
+            assert!(told.body().contains(&format!("<status status=\"{status}\"")), "{told:?}");
+            net.send(alice.conn, &told.answer(200, ""));
+        }
+        assert_eq!(net.value(Series::ConferenceMessages), 0);
+        net.at_rest();
+    }
+}
+
+#[test]
+fn two_conferences_on_the_same_connections_do_not_mix() {
+    for shards in [1, 4] {
+        let Table { mut net, mut alice, mut bob, carol, mut seats, .. } = Table::new(shards, 1);
+        let other = convened(&mut net, &mut bob, &id_at(shards, 3, 2), Wish::default());
+        let mut his = seated(&mut net, &mut bob, &other);
+        let hers = seated(&mut net, &mut alice, &other);
+        assert_eq!(said(&mut net, &mut bob, &mut his.chat, "there"), 1);
+        hears(&mut net, &alice, &hers.chat, "bob", "there");
+        assert_eq!(said(&mut net, &mut alice, &mut seats[0].chat, "here"), 1);
+        hears(&mut net, &bob, &seats[1].chat, "alice", "here");
+        hears(&mut net, &carol, &seats[2].chat, "alice", "here");
+        net.silent(&[alice.conn, bob.conn, carol.conn]);
+        net.close(bob.conn);
+        assert_eq!(net.value(Series::ConferenceMembersCurrent), 3);
+    }
+}
+
+#[test]
+fn a_lync_client_that_does_not_read_the_author_gets_his_name() {
+    let Table { mut net, meeting, mut alice, mut seats, .. } = Table::new(1, 0);
+    net.put_user("dave", |_| {});
+    let mut dave = Client::lync(&mut net, 0, "dave");
+    let invite = dave.invite_chat(&meeting).without("Supported");
+    joined(&mut net, &mut dave, &invite);
+    said(&mut net, &mut alice, &mut seats[0].chat, "hello");
+    let received = heard(&mut net, &dave);
+    assert_eq!(received.body(), "Alice Ames: hello");
+    assert!(!received.has("Ms-Sender"));
+}
+
+#[test]
 fn a_dialog_of_two_and_a_conference_do_not_mix() {
     let Table { mut net, mut alice, mut bob, carol, mut seats, .. } = Table::new(2, 1);
     let invite = alice.request("INVITE", "sip:bob@example.test").body("application/sdp", SDP);
