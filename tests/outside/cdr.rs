@@ -2,16 +2,8 @@
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
-/// Records of both sorts, each in the order of the listing.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Listing {
-    pub conversations: Vec<Record>,
-    pub conferences: Vec<Conference>,
-}
-
-/// The record of a conversation between two.
+/// One record.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct Record {
@@ -50,72 +42,6 @@ pub enum Ending {
     ServerLost,
 }
 
-/// The record of a conference, with a visit for each time that a member was in.
-#[derive(Clone, Debug, Deserialize, PartialEq)]
-#[serde(deny_unknown_fields)]
-pub struct Conference {
-    pub id: String,
-    kind: ConferenceKind,
-    pub conference: String,
-    pub organiser: String,
-    pub subject: String,
-    pub scheduled: bool,
-    pub start: String,
-    pub end: Option<String>,
-    pub messages: Option<u64>,
-    pub peak: Option<u32>,
-    pub ending: Option<ConferenceEnding>,
-    pub visits: Vec<Visit>,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "snake_case")]
-enum ConferenceKind {
-    Conference,
-}
-
-#[derive(Clone, Debug, Deserialize, PartialEq)]
-#[serde(deny_unknown_fields)]
-pub struct Visit {
-    pub id: String,
-    pub member: String,
-    pub role: Role,
-    pub start: String,
-    pub end: Option<String>,
-    pub messages: Option<u64>,
-    pub parting: Option<Parting>,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "snake_case")]
-pub enum ConferenceEnding {
-    Deleted,
-    Drained,
-    Expired,
-    LastLeft,
-    Operator,
-    ServerLost,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    Attendee,
-    Presenter,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "snake_case")]
-pub enum Parting {
-    Bye,
-    ConnectionLost,
-    Ejected,
-    Ended,
-    Gone,
-    ServerLost,
-    Unresponsive,
-}
-
 /// What matters of a record that has ended: kind, caller, callee, messages from the caller and
 /// from the callee, ending.
 pub type Summary<'a> = (Kind, &'a str, &'a str, u64, u64, Ending);
@@ -134,45 +60,75 @@ impl Record {
     }
 }
 
-/// What matters of a visit that is over: member, messages of his, how he left.
-pub type VisitSummary<'a> = (&'a str, u64, Parting);
+/// The record of a conference.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct Conference {
+    pub id: String,
+    pub kind: String,
+    pub conference: String,
+    pub organiser: String,
+    pub subject: String,
+    pub scheduled: bool,
+    pub start: String,
+    pub end: Option<String>,
+    pub messages: Option<u64>,
+    pub peak: Option<u32>,
+    pub ending: Option<String>,
+    pub visits: Vec<Visit>,
+}
+
+/// One time that a member was in.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct Visit {
+    pub id: String,
+    pub member: String,
+    pub role: String,
+    pub start: String,
+    pub end: Option<String>,
+    pub messages: Option<u64>,
+    pub parting: Option<String>,
+}
+
+/// What matters of a visit that is over: member, messages from him, how he parted.
+pub type VisitSummary<'a> = (&'a str, u64, &'a str);
 
 impl Conference {
+    /// Messages, most members at a time and ending; panics while it is open.
+    pub fn summary(&self) -> (u64, u32, &str) {
+        let ending = self.ending.as_deref().expect("the conference has ended");
+        (self.messages.unwrap_or(u64::MAX), self.peak.unwrap_or(u32::MAX), ending)
+    }
+
     /// The visits in short, in the order of joining; panics while one is open.
     pub fn visits(&self) -> Vec<VisitSummary<'_>> {
         let visits = self.visits.iter().map(|visit| {
-            let parting = visit.parting.expect("the visit is over");
+            let parting = visit.parting.as_deref().expect("the visit is over");
             (user(&visit.member), visit.messages.unwrap_or(u64::MAX), parting)
         });
         visits.collect()
     }
-
-    /// Messages, most members at a time, ending; panics while it is open.
-    pub fn summary(&self) -> (u64, u32, ConferenceEnding) {
-        let ending = self.ending.expect("the conference has ended");
-        (self.messages.unwrap_or(u64::MAX), self.peak.unwrap_or(u32::MAX), ending)
-    }
 }
 
-/// The part of an address before the domain of the demo.
+/// The part before the domain of the address of a user of the demo.
 fn user(aor: &str) -> &str {
     aor.strip_suffix("@example.test").unwrap_or_else(|| panic!("{aor} is not of the demo"))
 }
 
-/// Reads a listing.
-pub fn read(json: &[u8]) -> Listing {
-    let records: Vec<Value> = serde_json::from_slice(json)
-        .unwrap_or_else(|error| panic!("{error} in {}", String::from_utf8_lossy(json)));
-    let mut listing = Listing::default();
-    for record in records {
-        match record["kind"].as_str() {
-            Some("conference") => listing.conferences.push(typed(record)),
-            _ => listing.conversations.push(typed(record)),
-        }
-    }
-    listing
+/// Reads the conversations of a listing.
+pub fn read(json: &[u8]) -> Vec<Record> {
+    listed(json, |kind| kind != "conference")
 }
 
-fn typed<T: DeserializeOwned>(record: Value) -> T {
-    T::deserialize(&record).unwrap_or_else(|error| panic!("{error} in {record}"))
+/// Reads the conferences of a listing.
+pub fn conferences(json: &[u8]) -> Vec<Conference> {
+    listed(json, |kind| kind == "conference")
+}
+
+fn listed<T: DeserializeOwned>(json: &[u8], wanted: impl Fn(&str) -> bool) -> Vec<T> {
+    let all: Vec<serde_json::Value> = serde_json::from_slice(json)
+        .unwrap_or_else(|error| panic!("{error} in {}", String::from_utf8_lossy(json)));
+    let wanted = all.into_iter().filter(|one| one["kind"].as_str().is_some_and(&wanted));
+    wanted.map(|one| serde_json::from_value(one).unwrap()).collect()
 }

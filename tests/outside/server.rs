@@ -10,7 +10,7 @@ use rustix::process::Signal;
 use serde::Deserialize;
 use tempfile::TempDir;
 
-use super::cdr::{self, Conference, ConferenceEnding, Listing, Record};
+use super::cdr::{self, Conference, Record};
 use super::metrics::Metrics;
 use super::program::Program;
 use super::{cdr::Ending, eventually};
@@ -126,20 +126,32 @@ impl Server {
         })
     }
 
-    /// The records of conversations between two now, as `mynah cdr --format json` lists them.
+    /// Its call detail records now, as `mynah cdr --format json` lists them.
     pub fn records(&self) -> Vec<Record> {
-        self.place.records().conversations
+        self.place.records()
     }
 
-    /// The records of conferences now.
-    pub fn conferences(&self) -> Vec<Conference> {
-        self.place.records().conferences
+    /// Its records of conferences now.
+    pub fn conference_records(&self) -> Vec<Conference> {
+        self.place.conference_records()
     }
 
     /// Waits until there are `count` records and all have ended; fails if there are more.
     pub fn wait_ended(&self, count: usize) -> Vec<Record> {
         let records = eventually(&format!("{count} records that ended"), || {
             let records = self.records();
+            let ended = records.iter().filter(|record| record.ending.is_some()).count();
+            if ended >= count { Ok(records) } else { Err(format!("{records:#?}")) }
+        });
+        assert_eq!(records.len(), count, "{records:#?}");
+        records
+    }
+
+    /// Waits until there are the records of `count` conferences and all have ended; fails if there
+    /// are more.
+    pub fn wait_conferences_ended(&self, count: usize) -> Vec<Conference> {
+        let records = eventually(&format!("{count} conferences that ended"), || {
+            let records = self.conference_records();
             let ended = records.iter().filter(|record| record.ending.is_some()).count();
             if ended >= count { Ok(records) } else { Err(format!("{records:#?}")) }
         });
@@ -160,37 +172,13 @@ impl Server {
         Stopped { place: self.place }
     }
 
-    /// Waits until there are the records of `count` conferences and all have ended; fails if there
-    /// are more.
-    pub fn wait_conferences_ended(&self, count: usize) -> Vec<Conference> {
-        let conferences = eventually(&format!("{count} conferences that ended"), || {
-            let conferences = self.conferences();
-            let ended = conferences.iter().filter(|conference| conference.ending.is_some()).count();
-            if ended >= count { Ok(conferences) } else { Err(format!("{conferences:#?}")) }
-        });
-        assert_eq!(conferences.len(), count, "{conferences:#?}");
-        conferences
-    }
-
-    /// Stops it in order and reads the records of conversations between two.
+    /// Stops it in order. All records must have ended; those of pager-mode conversations that
+    /// were open end with the server.
     pub fn stop_and_read(self) -> Vec<Record> {
-        self.stop_and_list().conversations
-    }
-
-    /// Stops it in order. All records must have ended; those of pager-mode conversations and of
-    /// conferences that were open end with the server.
-    pub fn stop_and_list(self) -> Listing {
-        let listing = self.stop().listing();
-        let Listing { conversations, conferences } = &listing;
-        let lost = Some(Ending::ServerLost);
-        let mut endings = conversations.iter().map(|record| record.ending);
-        assert!(endings.all(|ending| ending.is_some() && ending != lost), "{conversations:#?}");
-        let lost = Some(ConferenceEnding::ServerLost);
-        let mut endings = conferences.iter().map(|conference| conference.ending);
-        assert!(endings.all(|ending| ending.is_some() && ending != lost), "{conferences:#?}");
-        let mut visits = conferences.iter().flat_map(|conference| &conference.visits);
-        assert!(visits.all(|visit| visit.parting.is_some()), "{conferences:#?}");
-        listing
+        let records = self.stop().records();
+        assert!(records.iter().all(|record| record.ending.is_some()), "{records:#?}");
+        assert!(records.iter().all(|r| r.ending != Some(Ending::ServerLost)), "{records:#?}");
+        records
     }
 }
 
@@ -206,14 +194,14 @@ impl Stopped {
         self.place.start()
     }
 
-    /// The records of conversations between two.
+    /// Its call detail records.
     pub fn records(&self) -> Vec<Record> {
-        self.listing().conversations
+        self.place.records()
     }
 
-    /// Its call detail records.
-    pub fn listing(&self) -> Listing {
-        self.place.records()
+    /// Its records of conferences.
+    pub fn conference_records(&self) -> Vec<Conference> {
+        self.place.conference_records()
     }
 }
 
@@ -265,10 +253,18 @@ impl Place {
         Command::new(BINARY).args(arguments).arg("--data").arg(self.data()).output().unwrap()
     }
 
-    fn records(&self) -> Listing {
+    fn records(&self) -> Vec<Record> {
+        cdr::read(&self.listing())
+    }
+
+    fn conference_records(&self) -> Vec<Conference> {
+        cdr::conferences(&self.listing())
+    }
+
+    fn listing(&self) -> Vec<u8> {
         let output = self.command(&["cdr", "--format", "json"]);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        cdr::read(&output.stdout)
+        output.stdout
     }
 }
 

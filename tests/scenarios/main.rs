@@ -8,6 +8,7 @@ mod conference_factory;
 mod conference_invitations;
 mod conference_joining;
 mod conference_operations;
+mod conference_operator;
 mod conference_pager;
 mod conference_races;
 mod conference_records;
