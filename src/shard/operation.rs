@@ -135,6 +135,9 @@ impl Shard {
             return self.send_frame(id.home(self.shards), Frame::Convene(Box::new(convene)));
         };
         let operation = convene.operation;
+        if self.draining {
+            return self.refuse_operation(&Asker::Operation(operation), Reject::GoingDown);
+        }
         if let Some(entry) = self.conferences.get(id) {
             let is_his = entry.is_of(&operation.by);
             let asker = Asker::Operation(operation);
@@ -144,11 +147,19 @@ impl Shard {
                 false => self.refuse_operation(&asker, Reject::ConferenceExists),
             };
         }
+        if self.being_made(id).is_some_and(|organiser| *organiser != operation.by) {
+            return self.refuse_operation(&Asker::Operation(operation), Reject::ConferenceExists);
+        }
         if let Err(reject) = self.room_for(&operation.by) {
             return self.refuse_operation(&Asker::Operation(operation), reject);
         }
         let Some(request) = self.read_operation(&operation) else { return };
         let request::Operation::Add(wanted) = request.operation else { return };
+        if !wanted.chat {
+            // Nothing but messages is carried here.
+            let asker = Asker::Operation(operation);
+            return self.refuse_operation(&asker, Reject::NotAcceptable);
+        }
         let description = self.description(now, id, &operation.by, name, wanted);
         let asker = Asker::Operation(operation);
         if let Err(reject) = self.may_be_made(now, &description) {
@@ -160,6 +171,16 @@ impl Shard {
         }
         let made = Some(Box::new(description.clone()));
         self.write_conference(now, id, Some(description), asker, made);
+    }
+
+    /// Whose the conference is that the store is about to keep for the first time.
+    fn being_made(&self, id: ConferenceId) -> Option<&Aor> {
+        self.edits.iter().find_map(|(_, pending)| match pending {
+            Pending::Conference(edit) if edit.conference == id => {
+                edit.made.as_ref().map(|made| &made.organiser)
+            }
+            Pending::Conference(_) | Pending::User(_) => None,
+        })
     }
 
     /// The conference that somebody wants.

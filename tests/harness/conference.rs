@@ -256,10 +256,16 @@ impl Client {
         self.operation_at(FACTORY, &format!("<addConference>{info}</addConference>"))
     }
 
+    /// The operation that changes what was laid down.
+    pub fn change(&self, meeting: &Meeting, wish: Wish<'_>) -> String {
+        let info = wish.body(&meeting.focus, &meeting.id);
+        format!("<modifyConference>{info}</modifyConference>")
+    }
+
     /// A SERVICE to the factory that changes a conference.
     pub fn reconvene(&mut self, meeting: &Meeting, wish: Wish<'_>) -> Request {
-        let info = wish.body(&meeting.focus, &meeting.id);
-        self.operation_at(FACTORY, &format!("<modifyConference>{info}</modifyConference>"))
+        let change = self.change(meeting, wish);
+        self.operation_at(FACTORY, &change)
     }
 
     /// The INVITE of a Lync client to a focus.
@@ -324,6 +330,19 @@ impl Client {
     pub fn refer(&mut self, dialog: &mut Dialog, refer_to: &str) -> Request {
         self.within(dialog, "REFER").header("Refer-To", refer_to)
     }
+}
+
+/// Alice, bob and carol with Lync clients on so many shards.
+pub fn three(shards: u16) -> (Net, [Client; 3]) {
+    signed_in(Net::new(shards))
+}
+
+/// The same in a network there is.
+pub fn signed_in(mut net: Net) -> (Net, [Client; 3]) {
+    let shards = net.shards();
+    let users = [("alice", 0), ("bob", 1), ("carol", 2)];
+    let clients = users.map(|(user, at)| Client::lync(&mut net, at % shards, user));
+    (net, clients)
 }
 
 /// A user with a name, signed in with a Lync client.

@@ -1,10 +1,10 @@
-//! What members ask of a conference: by C3P in a dialog or outside, and by REFER.
+//! What members ask of a conference by C3P, in a dialog or outside.
 
 use mynah::metrics::names::Series;
 
 use crate::harness::conference::{
-    CCCP, CONF_INVITE, Meeting, Table, Wish, convened, failed, heard, id_at, joined, nothing_left,
-    pass_over, plainly, said, seated, succeeded, users, watching,
+    CCCP, Table, Wish, convened, failed, heard, id_at, joined, nothing_left, said, seated,
+    succeeded, users, watching,
 };
 use crate::harness::{Client, Dialog, Net, Text};
 
@@ -19,29 +19,6 @@ fn done(net: &mut Net, client: &mut Client, dialog: &mut Dialog, operation: &str
     assert_eq!(answer.header("Content-Type"), CCCP);
     assert_eq!(answer.header("Call-ID"), dialog.call_id);
     answer
-}
-
-/// What the sender of a REFER is told, with the 200 of a standard client.
-#[track_caller]
-fn progress(net: &mut Net, client: &Client) -> (String, String) {
-    let notify = net.recv(client.conn);
-    assert_eq!(notify.method(), "NOTIFY", "{notify:?}");
-    assert_eq!(notify.header("Event"), "refer");
-    assert_eq!(notify.header("Content-Type"), "message/sipfrag;version=2.0");
-    net.send(client.conn, &notify.answer(200, ""));
-    (notify.header("Subscription-State").to_owned(), notify.body().to_owned())
-}
-
-/// A standard client that has made a conference by way of alice's Lync client, and is in.
-fn referring(shards: u16) -> (Net, Meeting, Client, Client, Dialog) {
-    let mut net = Net::new(shards);
-    let mut alice = Client::lync(&mut net, 0, "alice");
-    let meeting = convened(&mut net, &mut alice, &id_at(shards, 1, 1), Wish::default());
-    net.close(alice.conn);
-    let mut alice = Client::simple(&mut net, shards - 1, "alice");
-    let bob = Client::lync(&mut net, 0, "bob");
-    let dialog = plainly(&mut net, &mut alice, &meeting);
-    (net, meeting, alice, bob, dialog)
 }
 
 #[test]
@@ -293,141 +270,6 @@ fn what_is_kept_is_answered_once_it_is_kept() {
 }
 
 #[test]
-fn by_refer_a_presenter_has_somebody_asked_in() {
-    for shards in [1, 2, 4] {
-        let (mut net, meeting, mut alice, mut bob, mut dialog) = referring(shards);
-        let refer = alice.refer(&mut dialog, "<sip:bob@example.test>");
-        assert_eq!(net.ask(alice.conn, &refer).status(), 202);
-        assert_eq!(
-            progress(&mut net, &alice),
-            ("active;expires=60".to_owned(), "SIP/2.0 100 Trying\r\n".to_owned())
-        );
-        let invite = net.recv(bob.conn);
-        assert_eq!(invite.method(), "INVITE");
-        assert_eq!(invite.header("Content-Type"), CONF_INVITE);
-        assert!(invite.header("From").starts_with("<sip:alice@example.test>;tag="), "{invite:?}");
-        assert!(invite.body().contains(&format!("<focus-uri>{}</focus-uri>", meeting.focus)));
-        let answer = invite.answer(200, "b").header("Contact", &format!("<{}>", bob.contact));
-        net.send(bob.conn, &answer);
-        assert_eq!(net.recv(bob.conn).method(), "ACK");
-        assert_eq!(
-            progress(&mut net, &alice),
-            ("terminated;reason=noresource".to_owned(), "SIP/2.0 200 OK\r\n".to_owned())
-        );
-        seated(&mut net, &mut bob, &meeting);
-        net.silent(&[alice.conn, bob.conn]);
-        net.at_rest();
-        assert!(net.conversations().0.is_empty(), "an invitation is nobody's conversation");
-    }
-}
-
-#[test]
-fn by_refer_a_presenter_hears_that_somebody_does_not_come() {
-    for shards in [1, 2] {
-        let (mut net, _, mut alice, bob, mut dialog) = referring(shards);
-        let refer = alice.refer(&mut dialog, "<sip:bob@example.test>");
-        assert_eq!(net.ask(alice.conn, &refer).status(), 202);
-        progress(&mut net, &alice);
-        let invite = net.recv(bob.conn);
-        net.send(bob.conn, &invite.answer(603, "b"));
-        assert_eq!(net.recv(bob.conn).method(), "ACK");
-        let (standing, told) = progress(&mut net, &alice);
-        assert_eq!(
-            (&*standing, &*told),
-            ("terminated;reason=noresource", "SIP/2.0 603 Decline\r\n")
-        );
-        // Nobody is there, or nobody of that name.
-        for (user, status) in [("carol", "480"), ("nobody", "404")] {
-            let refer = alice.refer(&mut dialog, &format!("<sip:{user}@example.test>"));
-            assert_eq!(net.ask(alice.conn, &refer).status(), 202);
-            progress(&mut net, &alice);
-            let (_, told) = progress(&mut net, &alice);
-            assert!(told.starts_with(&format!("SIP/2.0 {status} ")), "{told}");
-        }
-        net.silent(&[alice.conn, bob.conn]);
-        net.at_rest();
-    }
-}
-
-#[test]
-fn by_refer_a_presenter_hears_that_nobody_answers() {
-    let (mut net, _, mut alice, bob, mut dialog) = referring(2);
-    let refer = alice.refer(&mut dialog, "<sip:bob@example.test>");
-    assert_eq!(net.ask(alice.conn, &refer).status(), 202);
-    progress(&mut net, &alice);
-    let invite = net.recv(bob.conn);
-    net.send(bob.conn, &invite.answer(180, "b"));
-    for _ in 0..20 {
-        net.pass_s(15);
-    }
-    let (standing, told) = progress(&mut net, &alice);
-    assert!(standing.starts_with("terminated") && told.starts_with("SIP/2.0 408"), "{told}");
-    pass_over(&mut net, &[bob.conn]);
-}
-
-#[test]
-fn by_refer_a_presenter_removes_a_member() {
-    for shards in [1, 2] {
-        let (mut net, meeting, mut alice, mut bob, mut dialog) = referring(shards);
-        seated(&mut net, &mut bob, &meeting);
-        let refer = alice.refer(&mut dialog, "<sip:bob@example.test;method=BYE>");
-        assert_eq!(net.ask(alice.conn, &refer).status(), 202);
-        let bye = net.recv(bob.conn);
-        assert_eq!(bye.method(), "BYE");
-        net.send(bob.conn, &bye.answer(200, ""));
-        let (standing, told) = progress(&mut net, &alice);
-        assert_eq!((&*standing, &*told), ("terminated;reason=noresource", "SIP/2.0 200 OK\r\n"));
-        assert_eq!(net.value(Series::ConferenceMembersCurrent), 1);
-        // Who is in need not be asked in.
-        seated(&mut net, &mut bob, &meeting);
-        let refer = alice.refer(&mut dialog, "<sip:bob@example.test>");
-        assert_eq!(net.ask(alice.conn, &refer).status(), 202);
-        let (_, told) = progress(&mut net, &alice);
-        assert_eq!(told, "SIP/2.0 200 OK\r\n");
-        net.silent(&[alice.conn, bob.conn]);
-        net.at_rest();
-    }
-}
-
-#[test]
-fn a_refer_names_a_user_here() {
-    let (mut net, _, mut alice, bob, mut dialog) = referring(2);
-    for (refer_to, status) in [
-        ("<sip:bob@example.org>", 404),
-        ("<tel:+15551234>", 400),
-        ("<sip:bob@example.test;method=MESSAGE>", 400),
-        ("<sip:carol@example.test;method=BYE>", 404),
-    ] {
-        let refer = alice.refer(&mut dialog, refer_to);
-        assert_eq!(net.ask(alice.conn, &refer).status(), status, "{refer_to}");
-    }
-    let refer = alice.within(&mut dialog, "REFER");
-    assert_eq!(net.ask(alice.conn, &refer).status(), 400);
-    net.silent(&[alice.conn, bob.conn]);
-}
-
-#[test]
-fn a_refer_outside_any_dialog_asks_somebody_in() {
-    for shards in [1, 2] {
-        let (mut net, meeting, mut alice, bob, _) = referring(shards);
-        let to = "<sip:bob@example.test>";
-        let refer = alice.request("REFER", &meeting.focus).header("Refer-To", to);
-        assert_eq!(net.ask(alice.conn, &refer).status(), 202);
-        let invite = net.recv(bob.conn);
-        assert_eq!(invite.header("Content-Type"), CONF_INVITE);
-        net.send(bob.conn, &invite.answer(486, "b"));
-        assert_eq!(net.recv(bob.conn).method(), "ACK");
-        net.silent(&[alice.conn, bob.conn]);
-        let unknown = Meeting::of("alice", &id_at(shards, 0, 9));
-        let refer = alice.request("REFER", &unknown.focus).header("Refer-To", to);
-        assert_eq!(net.ask(alice.conn, &refer).status(), 404);
-        let refer = alice.request("REFER", "sip:bob@example.test").header("Refer-To", to);
-        assert_eq!(net.ask(alice.conn, &refer).status(), 481);
-        net.at_rest();
-    }
-}
-
-#[test]
 fn a_presenter_who_has_no_chat_leg_may_do_it_too() {
     let mut net = Net::new(2);
     let mut alice = Client::lync(&mut net, 0, "alice");
@@ -443,4 +285,54 @@ fn a_presenter_who_has_no_chat_leg_may_do_it_too() {
     assert_eq!((bye.method(), bye.header("Call-ID")), ("BYE", &*his.call_id));
     net.send(bob.conn, &bye.answer(200, ""));
     net.at_rest();
+}
+
+#[test]
+fn a_member_asks_in_his_dialog_and_a_presenter_changes_what_was_laid_down() {
+    for shards in [1, 2] {
+        let Table { mut net, meeting, mut alice, mut bob, carol, mut seats } =
+            Table::new(shards, 1);
+        watching(&mut net, &mut bob, &meeting);
+        let change =
+            alice.change(&meeting, Wish { subject: "R&amp;D &lt;1&gt;", ..Wish::default() });
+        let info = done(&mut net, &mut alice, &mut seats[0].focus, &change);
+        succeeded(info.body(), "<modifyConference");
+        let notice = net.recv(bob.conn);
+        assert!(notice.body().contains("<subject>R&amp;D &lt;1&gt;</subject>"), "{notice:?}");
+        let refused = bob.operate(&mut seats[1].focus, &change);
+        failed(&net.ask(bob.conn, &refused), 403, "unauthorized");
+        let get = format!("<getConference>{}</getConference>", meeting.keys());
+        let info = done(&mut net, &mut bob, &mut seats[1].focus, &get);
+        assert!(info.body().contains("<subject>R&amp;D &lt;1&gt;</subject>"), "{info:?}");
+        assert_eq!(users(info.body()).len(), 3);
+        let late = Wish { expiry: "2026-01-01T00:00:00Z", ..Wish::default() };
+        let info = alice.change(&meeting, late);
+        let info = alice.operate(&mut seats[0].focus, &info);
+        failed(&net.ask(alice.conn, &info), 400, "invalidExpiryTime");
+        let open = Wish { admission: "anonymous", ..Wish::default() };
+        let info = alice.change(&meeting, open);
+        let info = alice.operate(&mut seats[0].focus, &info);
+        failed(&net.ask(alice.conn, &info), 403, "anonymousUsersNotAllowed");
+        net.silent(&[alice.conn, bob.conn, carol.conn]);
+    }
+}
+
+#[test]
+fn what_a_client_calls_its_endpoint_is_told_as_text() {
+    let mut net = Net::new(1);
+    let mut alice = Client::lync(&mut net, 0, "alice");
+    let meeting = convened(&mut net, &mut alice, &id_at(1, 0, 1), Wish::default());
+    let hostile = "{1}&quot;/&gt;&lt;user entity=&quot;sip:mallory@example.test";
+    let join = format!(
+        "<addUser>{}<ci:user xmlns:ci=\"urn:ietf:params:xml:ns:conference-info\" \
+         entity=\"sip:alice@example.test\"><ci:endpoint entity=\"{hostile}\"/></ci:user></addUser>",
+        meeting.keys()
+    );
+    let body = alice.c3p(&meeting.focus, &join);
+    let invite = alice.invite_focus(&meeting).body(CCCP, &body);
+    joined(&mut net, &mut alice, &invite);
+    let watch = alice.watch(&meeting);
+    let roster = net.ask(alice.conn, &watch);
+    assert_eq!(users(roster.body()).len(), 1, "{roster:?}");
+    assert!(roster.body().contains("entity=\"{1}&quot;/&gt;&lt;user "), "{roster:?}");
 }

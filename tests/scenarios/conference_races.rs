@@ -5,9 +5,10 @@ use mynah::shard::frame::Frame;
 use mynah::shard::input::{Control, Input};
 
 use crate::harness::conference::{
-    Meeting, Seat, Table, Wish, convened, id_at, nothing_left, pass_over, said, seated,
+    CONF_INVITE, Meeting, Seat, Table, Wish, convened, id_at, nothing_left, pass_over, said,
+    seated, watching,
 };
-use crate::harness::{Client, Net, Text};
+use crate::harness::{Client, Device, Net, Text};
 
 /// Orders in which frames are carried.
 const ORDERS: u64 = 24;
@@ -242,6 +243,80 @@ fn the_server_goes_down_while_everything_happens() {
     }
 }
 
+#[test]
+fn a_conference_that_ends_while_somebody_pages() {
+    let mut outcomes = std::collections::BTreeSet::new();
+    for order in 0..ORDERS {
+        let mut net = Net::new(4);
+        let mut alice = Client::lync(&mut net, 0, "alice");
+        let mut bob = Client::simple(&mut net, 1, "bob");
+        let meeting = convened(&mut net, &mut alice, &id_at(4, 2, 1), Wish::default());
+        let mut seat = seated(&mut net, &mut alice, &meeting);
+        said(&mut net, &mut alice, &mut seat.chat, "before");
+        net.post(bob.conn, &bob.page(&meeting.chat, "1"));
+        net.post(bob.conn, &bob.page(&meeting.chat, "2"));
+        net.post(alice.conn, &alice.operation_at(&meeting.focus, &meeting.end()));
+        carry_all(&mut net, order);
+        let his = all_of(&mut net, &bob);
+        let statuses: Vec<u16> = his.iter().filter(|m| m.is_response()).map(Text::status).collect();
+        assert_eq!(statuses.len(), 2, "{his:?}");
+        assert!(statuses.iter().all(|status| matches!(status, 202 | 404)), "{statuses:?}");
+        let taken = statuses.iter().filter(|status| **status == 202).count();
+        let hers = all_of(&mut net, &alice);
+        assert_eq!(count(&hers, "MESSAGE"), taken, "{hers:?}");
+        outcomes.insert(taken);
+        nothing_left(&net);
+    }
+    assert!(outcomes.len() > 1, "orders differ: {outcomes:?}");
+}
+
+#[test]
+fn an_invitation_that_is_taken_as_the_conference_ends() {
+    for order in 0..ORDERS {
+        let mut net = Net::new(4);
+        let mut alice = Client::lync(&mut net, 0, "alice");
+        let bob = Client::simple(&mut net, 1, "bob");
+        let meeting = convened(&mut net, &mut alice, &id_at(4, 2, 1), Wish::default());
+        let mut seat = seated(&mut net, &mut alice, &meeting);
+        said(&mut net, &mut alice, &mut seat.chat, "before");
+        let invite = alice.request("INVITE", "sip:bob@example.test");
+        let invite = invite.body(CONF_INVITE, &meeting.invitation());
+        net.post(alice.conn, &invite);
+        net.post(alice.conn, &alice.operation_at(&meeting.focus, &meeting.end()));
+        carry_all(&mut net, order);
+        let hers = all_of(&mut net, &alice);
+        assert!(hers.iter().any(|m| m.method() == "INVITE" && m.status() == 200), "{hers:?}");
+        all_of(&mut net, &bob);
+        nothing_left(&net);
+        assert_eq!(net.value(Series::SessionsCurrent), 0);
+    }
+}
+
+#[test]
+fn two_endpoints_of_one_user_come_and_go_at_the_same_time() {
+    for order in 0..ORDERS {
+        let Table { mut net, meeting, mut alice, mut bob, carol, mut seats } = Table::new(4, 3);
+        let device = Device { user: "bob", ms: true, number: 1 };
+        let mut second = Client::device(&mut net, 3, device);
+        net.post(second.conn, &second.invite_focus(&meeting));
+        net.post(second.conn, &second.invite_chat(&meeting));
+        net.post(alice.conn, &alice.say(&mut seats[0].chat, "1"));
+        net.post(bob.conn, &bob.within(&mut seats[1].focus, "BYE"));
+        net.post(bob.conn, &bob.within(&mut seats[1].chat, "BYE"));
+        carry_all(&mut net, order);
+        // What was said comes to him at one endpoint or the other, or to both.
+        let (first, later) = (all_of(&mut net, &bob), all_of(&mut net, &second));
+        let reports = all_of(&mut net, &alice);
+        let reported = count(&reports, "BENOTIFY");
+        let heard = count(&first, "MESSAGE") + count(&later, "MESSAGE");
+        assert!((heard > 0) != (reported > 0), "{first:?} {later:?} {reports:?}");
+        assert_eq!(net.value(Series::ConferenceMembersCurrent), 3);
+        let hers = all_of(&mut net, &carol);
+        assert_eq!(count(&hers, "MESSAGE"), 1);
+        net.at_rest();
+    }
+}
+
 /// Bob on shard 1 joins a conference of shard 2 while frames are lost.
 fn joining() -> (Net, Meeting, Client, Seat, Client) {
     let mut net = Net::new(4);
@@ -301,4 +376,20 @@ fn a_goodbye_that_is_lost_is_found_out_by_the_next_message() {
     assert_eq!(left, 2, "his leg with the focus is still thought to be there");
     said(&mut net, &mut alice, &mut seat.chat, "no");
     net.silent(&[alice.conn]);
+}
+
+#[test]
+fn an_end_of_a_subscription_that_is_lost_is_found_out_by_the_next_change() {
+    let mut net = Net::limited(4, |limits| limits.conference_watchers_max = 1);
+    let mut alice = Client::lync(&mut net, 0, "alice");
+    let mut bob = Client::lync(&mut net, 1, "bob");
+    let meeting = convened(&mut net, &mut alice, &id_at(4, 2, 1), Wish::default());
+    watching(&mut net, &mut bob, &meeting);
+    net.end(bob.conn);
+    net.lose_all();
+    let watch = alice.watch(&meeting);
+    assert_eq!(net.ask(alice.conn, &watch).status(), 403, "nobody knows");
+    let lock = alice.operation_at(&meeting.focus, &meeting.lock(true));
+    assert_eq!(net.ask(alice.conn, &lock).status(), 200);
+    watching(&mut net, &mut alice, &meeting);
 }

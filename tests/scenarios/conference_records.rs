@@ -331,3 +331,43 @@ fn a_member_who_answers_nothing_and_one_who_has_gone_are_recorded_as_such() {
         ["0 departed carol@example.test 0 unresponsive", "0 departed dave@example.test 1 gone"]
     );
 }
+
+#[test]
+fn a_user_who_is_removed_from_the_directory_has_left() {
+    for shards in [1, 2] {
+        let Table { mut net, meeting, alice, mut bob, carol, mut seats } = Table::new(shards, 1);
+        net.remove_user("alice");
+        assert!(!net.is_open(alice.conn));
+        said(&mut net, &mut bob, &mut seats[1].chat, "she is gone");
+        assert_eq!(heard(&mut net, &carol).body(), "she is gone");
+        assert_eq!(seats[0].chat.target, meeting.chat);
+        let all = told(&net, net.now.unix_ms);
+        assert_eq!(all[4..], ["0 departed alice@example.test 0 connection_lost"]);
+    }
+}
+
+#[test]
+fn no_timer_is_left_when_its_time_has_come() {
+    for (shards, owner) in [(1, 0), (2, 1), (4, 3)] {
+        let mut net = Net::new(shards);
+        let mut alice = Client::lync(&mut net, 0, "alice");
+        let mut bob = Client::lync(&mut net, shards - 1, "bob");
+        // Whatever their registrations need is armed.
+        net.pass_s(601);
+        let timers = |net: &Net| -> usize { net.all().iter().map(|s| s.occupancy().timers).sum() };
+        let before = timers(&net);
+        let meeting = convened(&mut net, &mut alice, &id_at(shards, owner, 1), Wish::default());
+        let mut seat = seated(&mut net, &mut alice, &meeting);
+        seated(&mut net, &mut bob, &meeting);
+        let (_, roster) = watching(&mut net, &mut bob, &meeting);
+        assert_eq!(roster.status(), 200);
+        said(&mut net, &mut alice, &mut seat.chat, "1");
+        heard(&mut net, &bob);
+        let end = alice.operation_at(&meeting.focus, &meeting.end());
+        assert_eq!(net.ask(alice.conn, &end).status(), 200);
+        let_go(&mut net, &[&alice, &bob]);
+        net.pass_s(601);
+        nothing_left(&net);
+        assert!(timers(&net) <= before, "{} timers, {before} before", timers(&net));
+    }
+}
