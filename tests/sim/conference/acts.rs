@@ -80,16 +80,14 @@ impl Agent {
 
     /// Asks for a conference: to go on in with who it talks to, or to begin with.
     fn convene(&mut self, stage: &mut Stage, book: &mut Book, talk: Option<(String, usize)>) {
-        let plan = Plan {
-            scheduled: stage.chance(15),
-            closed: stage.chance(20),
-            lobby: stage.chance(40),
-        };
+        let plan =
+            Plan { scheduled: stage.chance(15), closed: stage.chance(20), lobby: stage.chance(40) };
         let id = format!("{:016X}{:016X}", stage.below(u64::MAX), stage.below(u64::MAX));
         let hall = book.hall(id.clone(), self.user);
         let guests = (0..stage.below(3)).map(|_| somebody(stage, self.user)).collect();
         self.plans.insert(hall, (talk, guests));
-        let request = self.client.order_of(&words::factory(USERS[self.user]), &words::convene(&id, plan));
+        let request =
+            self.client.order_of(&words::factory(USERS[self.user]), &words::convene(&id, plan));
         self.ask(stage, request, Sent::Convene(hall));
     }
 
@@ -134,7 +132,8 @@ impl Agent {
         if seat.watch.is_none() && (self.client.ms || seat.chat.is_open()) {
             return self.watch(stage, book, hall);
         }
-        let sees = |who: &str| seat.watch.as_ref().is_some_and(|w| w.roster.people.contains_key(who));
+        let sees =
+            |who: &str| seat.watch.as_ref().is_some_and(|w| w.roster.people.contains_key(who));
         let waits = seat
             .watch
             .as_ref()
@@ -196,7 +195,8 @@ impl Agent {
             let request = self.client.summon(USERS[guest], &focus);
             self.ask(stage, request.clone(), Sent::Summon(request));
         }
-        let open = |talk: &super::agent::Talk| talk.open && Some(&talk.dialog.call_id) == over.as_ref();
+        let open =
+            |talk: &super::agent::Talk| talk.open && Some(&talk.dialog.call_id) == over.as_ref();
         if let Some(talk) = self.talks.iter().position(open) {
             self.hang_up(stage, talk);
         }

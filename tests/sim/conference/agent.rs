@@ -142,6 +142,7 @@ impl Agent {
         match request.method() {
             "ACK" => return,
             "MESSAGE" => heard = self.listen(stage, book, &request),
+            "INFO" => self.sees_typing(book, &request),
             "BENOTIFY" | "NOTIFY" => self.notified(stage, book, &request),
             "BYE" if self.asleep => {
                 let call_id = request.header("Call-ID").to_owned();
@@ -194,6 +195,14 @@ impl Agent {
         let me = (self.user, self.device);
         stage.oracle.received(request.body(), from, me, self.client.conn);
         None
+    }
+
+    /// Nobody is told that he types himself, but at another device of his.
+    fn sees_typing(&self, book: &Book, request: &Text) {
+        let Some((leg, _)) = self.legs.get(request.header("Call-ID")) else { return };
+        let sender = bracketed(request.header("Ms-Sender"));
+        let elsewhere = book.has_other(*leg);
+        assert!(sender != uri(self.user) || elsewhere, "{self} is told that it types: {request:?}");
     }
 
     fn notified(&mut self, stage: &mut Stage, book: &mut Book, request: &Text) {

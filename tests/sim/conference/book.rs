@@ -112,6 +112,8 @@ pub struct Book {
     partings: Vec<(u64, usize, usize)>,
     /// When the server began to go down.
     pub down: Option<u64>,
+    /// After so many records the process died.
+    pub died: Option<usize>,
     /// Users who write in pager mode.
     pub pagers: Vec<usize>,
     last: BTreeMap<(usize, ConnId, ConnId), usize>,
@@ -237,6 +239,13 @@ impl Book {
             his && leg.opened.is_some() && leg.closed.is_none()
         };
         self.legs.iter().filter(is_open).count()
+    }
+
+    /// True if its member ever had another leg there.
+    pub fn has_other(&self, leg: usize) -> bool {
+        let here = &self.legs[leg];
+        let mut all = self.legs.iter().enumerate();
+        all.any(|(other, there)| other != leg && (there.hall, there.user) == (here.hall, here.user))
     }
 
     /// A member says something on a leg.

@@ -67,7 +67,8 @@ impl Book {
                 let was_in = leg.opened.is_some_and(|opened| opened.0 < said.sent.0)
                     && answered < self.until(leg)
                     && !std::ptr::eq(*leg, author);
-                if !was_in || user == said.author && (leg.closed.is_some() || leg.kind == Kind::Pager)
+                if !was_in
+                    || user == said.author && (leg.closed.is_some() || leg.kind == Kind::Pager)
                 {
                     continue;
                 }
@@ -149,8 +150,7 @@ impl Book {
                 && self.legs.iter().filter(his).all(apart)
                 && author.closed.is_none()
                 && author.kind == Kind::Lync;
-            let came = leg.has_heard(index)
-                || author.reports.contains(&(index, leg.user));
+            let came = leg.has_heard(index) || author.reports.contains(&(index, leg.user));
             assert!(came || !is_due, "{said:?} was not told to {leg:?}");
         }
     }

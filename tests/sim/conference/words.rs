@@ -152,9 +152,10 @@ impl Client {
     pub fn watch(&mut self, focus: &str) -> Request {
         match self.ms {
             true => self.piggyback("conference", focus),
-            false => {
-                self.request("SUBSCRIBE", focus).header("Event", "conference").header("Expires", "3600")
-            }
+            false => self
+                .request("SUBSCRIBE", focus)
+                .header("Event", "conference")
+                .header("Expires", "3600"),
         }
         .header("Accept", "application/conference-info+xml")
     }

@@ -93,13 +93,21 @@ impl World {
         self.book.judge(self.tight);
         if self.book.down.is_none() {
             self.check_rosters();
-            if self.stage.chance(30) {
-                self.drain();
-                self.come_to_rest();
+            match self.stage.below(100) {
+                0..25 => {
+                    self.drain();
+                    self.come_to_rest();
+                }
+                25..50 => self.restart(),
+                _ => {}
             }
         }
         self.leave();
-        self.stage.oracle.check_records(&self.stage.net.records, self.book.down.is_some());
+        // What the process had not written when it died is not to be looked for.
+        if self.book.died.is_none() {
+            let is_down = self.book.down.is_some();
+            self.stage.oracle.check_records(&self.stage.net.records, is_down);
+        }
         ledger::check(&self.book, &self.stage.net.records);
         let ((said, heard), (written, delivered)) =
             (self.book.counts(), self.stage.oracle.counts());
@@ -259,7 +267,10 @@ impl World {
     fn lose(&mut self, mut agent: Agent) {
         self.stage.tell(format_args!("{agent} vanishes"));
         let is_other = |other: &Agent| {
-            other.user == agent.user && !other.client.ms && other.phase == Phase::In && !other.asleep
+            other.user == agent.user
+                && !other.client.ms
+                && other.phase == Phase::In
+                && !other.asleep
         };
         let alone = !self.agents.iter().any(is_other);
         agent.vanish(&mut self.stage, &mut self.book, alone);
@@ -287,6 +298,51 @@ impl World {
                 self.read();
             }
         }
+    }
+
+    /// The process dies and starts again: what the store has kept is there, without members.
+    fn restart(&mut self) {
+        self.stage.tell(format_args!("the process starts again"));
+        self.check_kept();
+        self.book.died = Some(self.stage.net.records.len());
+        self.stage.net.restart();
+        self.agents.clear();
+        let kept: Vec<_> = self.stage.net.shelf.conferences().into_iter().map(|c| c.id).collect();
+        for (hall, standing) in self.standings().into_iter().enumerate() {
+            let id = &self.book.halls[hall].id;
+            let is_kept = kept.iter().any(|known| known.to_string() == *id);
+            assert_eq!(standing.is_some(), is_kept, "{id} after the start");
+            assert!(standing.is_none_or(|standing| standing.members.is_empty()), "{id} is empty");
+        }
+    }
+
+    /// What is to survive is what the store has kept, unless it failed.
+    fn check_kept(&mut self) {
+        let kept = self.stage.net.shelf.conferences();
+        for (hall, standing) in self.standings().into_iter().enumerate() {
+            let Some(standing) = standing.filter(|standing| standing.summary.scheduled) else {
+                continue;
+            };
+            let id = &self.book.halls[hall].id;
+            let is_kept = kept.iter().any(|known| known.id.to_string() == *id);
+            assert!(is_kept, "{id} is not kept: {standing:?}");
+        }
+    }
+
+    /// How the conferences stand.
+    fn standings(&mut self) -> Vec<Option<ConferenceStanding>> {
+        let ids = self.book.halls.iter().map(|hall| hall.id.clone());
+        let ids: Vec<_> =
+            ids.map(|id| ConferenceId::parse(id.as_bytes()).expect("an id")).collect();
+        ids.into_iter()
+            .map(|id| match self.stage.net.inquire_now(Question::Conference(id)) {
+                Answer::Conference(standing) => Some(*standing),
+                answer => {
+                    assert_eq!(answer, Answer::NoSuchConference);
+                    None
+                }
+            })
+            .collect()
     }
 
     /// Nobody begins anything new: all that is on its way arrives, and what nobody answers runs
@@ -324,13 +380,8 @@ impl World {
 
     /// Who takes what he is told has exactly who there is, and every leg is known at both ends.
     fn check_rosters(&mut self) {
-        for hall in 0..self.book.halls.len() {
-            let id = ConferenceId::parse(self.book.halls[hall].id.as_bytes()).expect("an id");
-            let answer = self.stage.net.inquire_now(Question::Conference(id));
-            let Answer::Conference(standing) = answer else {
-                assert_eq!(answer, Answer::NoSuchConference);
-                continue;
-            };
+        for (hall, standing) in self.standings().into_iter().enumerate() {
+            let Some(standing) = standing else { continue };
             let truth = Roster::of(&standing);
             self.check_legs(hall, &standing);
             if standing.members.len() > self.told_max {
