@@ -8,13 +8,20 @@ mod harness;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::time::Duration;
 
+use bytes::Bytes;
 use harness::presence::{machine_state, ok, user_state};
 use harness::rounds::Rounds;
 use harness::{Client, Net};
 use mynah::base::aor::Aor;
+use mynah::base::ids::{ConferenceId, LegId, ShardId, Slot};
 use mynah::base::limits::Limits;
+use mynah::base::time::Now;
 use mynah::contacts::{self, Bounds, Contact, ContactList, Edit, Groups};
+use mynah::immcu::conference::{
+    self, Accepts, Admission, Conference, Description, Join, LegKind, Reach, Relation,
+};
 use mynah::shard::durable::Rows;
 use mynah::shard::input::{Control, Input};
 
@@ -138,6 +145,65 @@ fn messages_that_wait_take_the_blocks_they_are_written_to_and_no_more() {
         assert!(taken.allocated <= blocks_max * (BLOCK + 64), "{taken:?}");
         assert!(taken.allocations * 20 <= 2 * u64::from(ROUNDS), "{taken:?}");
     }
+}
+
+/// What is said in a conference is put down once, however many hear it.
+#[test]
+fn what_is_said_in_a_conference_takes_one_allocation() {
+    let limits = Limits::default();
+    // What is remembered for reports has its size by then.
+    let warm_up = limits.conference_reports_max + WARM_UP as usize;
+    for members in [10, 100] {
+        let (mut conference, mut now, legs) = conference_of(members, &limits);
+        let mut say = |at: usize| {
+            now = now.plus(Duration::from_millis(50));
+            let (content_type, body) =
+                (Bytes::from_static(b"text/plain"), Bytes::from_static(b"hello"));
+            let reach = Reach::Leg(legs[at % legs.len()]);
+            let said = conference::Input::Say { reach, content_type, body };
+            conference.handle(now, said, &limits);
+            std::iter::from_fn(|| conference.next_output()).count()
+        };
+        (0..warm_up).for_each(|at| assert_eq!(say(at), 3, "an answer and a frame a core"));
+        let before = COUNT.get();
+        (0..ROUNDS as usize).for_each(|at| assert_eq!(say(at), 3));
+        assert_eq!(COUNT.get() - before, u64::from(ROUNDS), "{members} members");
+    }
+}
+
+/// A conference of so many on two shards, each with one chat leg.
+fn conference_of(members: u32, limits: &Limits) -> (Conference, Now, Vec<LegId>) {
+    let now = Now { mono_ms: 0, unix_ms: 1_700_000_000_000 };
+    let description = Description {
+        id: ConferenceId(1),
+        organiser: Aor::new("user0@example.test"),
+        organiser_name: "".into(),
+        subject: "".into(),
+        admission: Admission::OpenAuthenticated,
+        lobby: false,
+        locked: false,
+        expires_unix_ms: now.unix_ms,
+        scheduled: false,
+        invited: [].into(),
+    };
+    let mut conference = Conference::new(now, description, limits);
+    let legs: Vec<_> = (0..members)
+        .map(|index| LegId::new(ShardId((index % 2) as u16), Slot { index, generation: 1 }))
+        .collect();
+    for (at, leg) in legs.iter().enumerate() {
+        let join = Join {
+            reach: Reach::Leg(*leg),
+            who: Aor::new(&format!("user{at}@example.test")),
+            name: "User".into(),
+            relation: Relation::Enterprise,
+            kind: LegKind::Chat,
+            endpoint: "".into(),
+            accepts: Accepts::default(),
+        };
+        conference.handle(now, conference::Input::Join(join), limits);
+        while conference.next_output().is_some() {}
+    }
+    (conference, now, legs)
 }
 
 /// A contact as a client adds one, its URI as its name, with an address of 25 octets: little more

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, mpsc};
 
 use mynah::base::aor::Aor;
-use mynah::base::ids::Slot;
+use mynah::base::ids::{ConferenceId, Slot};
 use mynah::base::limits::Limits;
 use mynah::base::seed::Seed;
 use mynah::contacts::{self, Contact, Group, GroupId, Groups};
@@ -18,7 +18,9 @@ use mynah::presence::container::ContainerId;
 use mynah::presence::publication::{Key, Life, Meaning, Payload, Publication};
 use mynah::presence::row::Row;
 use mynah::presence::state::{Note, NoteKind};
-use mynah::records::{End, Ended, Ending, Kind, Record, RecordId, Started};
+use mynah::records::{
+    ConferenceEntered, ConferenceStarted, End, Ended, Ending, Kind, Record, RecordId, Role, Started,
+};
 use mynah::shard::durable::{self, NotWritten, Rows};
 use mynah::store::{Receipt, Store, WayBack};
 
@@ -204,6 +206,8 @@ fn a_wrong_command_line_ends_with_2() {
         &["user", "add", "not-an-address"],
         &["cdr", "--format", "xml"],
         &["cdr", "--since", "yesterday"],
+        &["conference", "show", "C71C"],
+        &["conference", "end"],
         &["serve", "--cores", "0"],
         &["demo", "--tls", "5061"],
         &[],
@@ -299,6 +303,100 @@ fn records_are_listed_beside_a_running_server() {
     assert_eq!(json[1]["callee"], "carol@b.test");
     assert_eq!(json[1]["start"], "2026-11-21T09:00:00.000Z");
     assert_eq!(json[1]["messages_from_callee"], 3);
+
+    let name = "C71C6BB0267883E2248C1EA7F80725B8";
+    let id = RecordId::new(1_795_255_200_000, &mut seed);
+    let visit = RecordId::new(1_795_255_200_001, &mut seed);
+    let conference = ConferenceStarted {
+        id,
+        conference: ConferenceId::parse(name.as_bytes()).unwrap(),
+        organiser: "alice@b.test".to_owned(),
+        subject: "Budget".to_owned(),
+        scheduled: false,
+        start_unix_ms: 1_795_255_200_000,
+    };
+    let entered = ConferenceEntered {
+        id,
+        visit,
+        member: "dave@b.test".to_owned(),
+        role: Role::Attendee,
+        unix_ms: 1_795_255_200_001,
+    };
+    let before = list(&[]);
+    handle.try_record(Record::ConferenceStarted(conference)).unwrap();
+    handle.try_record(Record::ConferenceEntered(entered)).unwrap();
+    handle.flush().unwrap().wait().unwrap();
+    let table = list(&[]);
+    let added = table.strip_prefix(&before).unwrap().split_whitespace();
+    assert_eq!(
+        added.collect::<Vec<_>>().join(" "),
+        format!(
+            "2026-11-21 10:00:00 conference alice@b.test {name} - - open, Budget \
+             2026-11-21 10:00:00 visit dave@b.test attendee - - open"
+        )
+    );
+    let json: serde_json::Value =
+        serde_json::from_str(&list(&["--user", "dave@b.test", "--format", "json"])).unwrap();
+    assert_eq!(json.as_array().unwrap().len(), 1);
+    assert_eq!(json[0]["visits"][0]["member"], "dave@b.test");
+}
+
+#[test]
+fn a_conference_command_that_cannot_be_says_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    assert_eq!(
+        bad(at, &["conference", "list", "--data", "d"], ""),
+        "mynah: no d/ready.json: is the server running? Give --http ADDR or --ready-file FILE"
+    );
+    // Bound and then let go: nobody listens there.
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let name = "C71C6BB0267883E2248C1EA7F80725B8";
+    for line in [&["list"][..], &["show", name], &["end", name]] {
+        let line = [&["conference"], line, &["--http", &address]].concat();
+        assert_eq!(
+            bad(at, &line, ""),
+            format!(
+                "mynah: nothing answers at http://{address}: is the server running?: \
+                 Connection refused (os error 111)"
+            )
+        );
+    }
+}
+
+#[test]
+fn an_end_is_asked_for_by_post_and_told_when_it_does_not_last() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = socket.local_addr().unwrap().to_string();
+    let name = "C71C6BB0267883E2248C1EA7F80725B8";
+    let answers =
+        ["200 OK\r\n\r\n{\"kept\":false}", "200 OK\r\n\r\n{\"kept\":true}", "404 X\r\n\r\n{}"];
+    let (asked, requests) = mpsc::channel();
+    std::thread::spawn(move || {
+        for answer in answers {
+            let (mut stream, _) = socket.accept().unwrap();
+            let mut request = BufReader::new(stream.try_clone().unwrap()).lines();
+            asked.send(request.next().unwrap().unwrap()).unwrap();
+            while request.next().unwrap().unwrap() != "" {}
+            stream.write_all(format!("HTTP/1.0 {answer}").as_bytes()).unwrap();
+        }
+    });
+    let lower = name.to_ascii_lowercase();
+    let line = ["conference", "end", &lower, "--http", &address];
+    assert_eq!(good(folder.path(), &line, ""), format!("ended {name}\n"));
+    assert_eq!(requests.recv().unwrap(), format!("POST /conferences/{name}/end HTTP/1.0"));
+    assert_eq!(
+        bad(folder.path(), &line, ""),
+        format!(
+            "mynah: conference {name} has ended, but the store cannot write: it is there again \
+             after the next start"
+        )
+    );
+    assert_eq!(
+        bad(folder.path(), &line, ""),
+        "mynah: no such conference: `mynah conference list` shows all"
+    );
 }
 
 #[test]

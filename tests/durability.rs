@@ -9,7 +9,7 @@ use std::panic::AssertUnwindSafe;
 use std::process::{Command, Output};
 use std::thread;
 
-use outside::cdr::{Ending, Kind, Record};
+use outside::cdr::{Conference, Ending, Kind, Record};
 use outside::endpoint::Endpoint;
 use outside::eventually;
 use outside::program::require;
@@ -206,6 +206,131 @@ fn who_gets_the_address_of_a_user_that_was_removed_gets_nothing_of_his() {
     assert_eq!(contacts(&server, "alice"), [""; 0]);
     assert_eq!(contacts(&server, "bob"), ["alice@example.test"]);
     Endpoint::sign_in(Stream::tls(&server), "alice", "other");
+    server.stop();
+}
+
+/// A conference of alice that lasts for years, made as a Lync client does; its name.
+fn schedule(alice: &mut Endpoint, name: &str) {
+    let factory = "sip:alice@example.test;gruu;opaque=app:conf:focusfactory";
+    let body = format!(
+        "<request xmlns=\"urn:ietf:params:xml:ns:cccp\" C3PVersion=\"1\" to=\"{factory}\" \
+         from=\"sip:alice@example.test\" requestId=\"1\"><addConference><ci:conference-info \
+         xmlns:ci=\"urn:ietf:params:xml:ns:conference-info\" \
+         xmlns:msci=\"http://schemas.microsoft.com/rtc/2005/08/confinfoextensions\" entity=\"\">\
+         <ci:conference-description><ci:subject>Budget</ci:subject>\
+         <msci:conference-id>{name}</msci:conference-id>\
+         <msci:expiry-time>2099-01-01T00:00:00Z</msci:expiry-time>\
+         <msci:admission-policy>openAuthenticated</msci:admission-policy>\
+         </ci:conference-description></ci:conference-info></addConference></request>"
+    );
+    let request =
+        alice.request("SERVICE", "alice", "Content-Type: application/cccp+xml\r\n", &body);
+    alice.stream.write(request.replacen(
+        "SERVICE sip:alice@example.test",
+        &format!("SERVICE {factory}"),
+        1,
+    ));
+    let answer = alice.final_answer();
+    assert_eq!(answer.status(), 200, "{}", answer.head);
+}
+
+/// Joins a conference of alice as a Lync client does.
+fn join(endpoint: &mut Endpoint, name: &str) {
+    let (user, local) = (endpoint.user.clone(), endpoint.contact());
+    let focus = format!("sip:alice@example.test;gruu;opaque=app:conf:focus:id:{name}");
+    let body = format!(
+        "<request xmlns=\"urn:ietf:params:xml:ns:cccp\" C3PVersion=\"1\" to=\"{focus}\" \
+         from=\"sip:{user}@example.test\" requestId=\"2\"><addUser><conferenceKeys \
+         confEntity=\"{focus}\"/><ci:user xmlns:ci=\"urn:ietf:params:xml:ns:conference-info\" \
+         entity=\"sip:{user}@example.test\"><ci:roles><ci:entry>attendee</ci:entry></ci:roles>\
+         <ci:endpoint entity=\"{{E1}}\"/></ci:user></addUser></request>"
+    );
+    let lines = format!("Contact: {local}\r\nContent-Type: application/cccp+xml\r\n");
+    let request = endpoint.request("INVITE", "alice", &lines, &body);
+    let own = "INVITE sip:alice@example.test";
+    endpoint.stream.write(request.replacen(own, &format!("INVITE {focus}"), 1));
+    let answer = endpoint.final_answer();
+    assert_eq!(answer.status(), 200, "{}", answer.head);
+}
+
+#[test]
+fn the_record_of_a_conference_says_that_its_server_died_or_went_down() {
+    let name = "C71C6BB0267883E2248C1EA7F80725B8";
+    let server = Server::demo();
+    let mut alice = Endpoint::tls(&server, "alice");
+    schedule(&mut alice, name);
+    join(&mut alice, name);
+    let mut bob = Endpoint::tls(&server, "bob");
+    join(&mut bob, name);
+    eventually("two visits in the database", || {
+        let records = server.conference_records();
+        let visits: usize = records.iter().map(|record| record.visits.len()).sum();
+        if visits == 2 { Ok(()) } else { Err(format!("{records:#?}")) }
+    });
+    let server = server.kill().start();
+    let mut bob = Endpoint::tls(&server, "bob");
+    join(&mut bob, name);
+    let records = server.stop().conference_records();
+    let ends = |record: &Conference| {
+        let visits = record.visits.iter();
+        let visits = visits.map(|visit| {
+            (visit.member.clone(), visit.role.clone(), visit.parting.clone().unwrap())
+        });
+        (record.ending.clone().unwrap(), visits.collect::<Vec<_>>())
+    };
+    let visit = |user: &str, role: &str, parting: &str| {
+        (format!("{user}@example.test"), role.to_owned(), parting.to_owned())
+    };
+    let lost =
+        vec![visit("alice", "presenter", "server_lost"), visit("bob", "attendee", "server_lost")];
+    let down = vec![visit("bob", "attendee", "ended")];
+    assert_eq!(
+        records.iter().map(ends).collect::<Vec<_>>(),
+        [("server_lost".to_owned(), lost), ("drained".to_owned(), down)]
+    );
+    for record in &records {
+        assert_eq!(
+            (&*record.conference, &*record.subject, record.scheduled),
+            (name, "Budget", true)
+        );
+    }
+}
+
+/// What `mynah conference …` says of the running server, in JSON.
+fn conference(server: &Server, arguments: &[&str]) -> serde_json::Value {
+    let http = server.ready.http.to_string();
+    let line = [&["conference"], arguments, &["--json", "--http", &http]].concat();
+    let output = server.command(&line);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn a_scheduled_conference_survives_a_crash_and_ends_for_good_when_told() {
+    let name = "C71C6BB0267883E2248C1EA7F80725B8";
+    let server = Server::demo();
+    let mut alice = Endpoint::tls(&server, "alice");
+    schedule(&mut alice, name);
+    let before = conference(&server, &["show", name]);
+    let server = server.kill().start();
+    let list = conference(&server, &["list"]);
+    assert_eq!(list["total"], 1, "{list}");
+    assert_eq!(list["conferences"][0]["id"], name);
+    let mut after = conference(&server, &["show", name]);
+    assert_eq!(after["conference"]["scheduled"], true, "{after}");
+    after["conference"]["made"] = before["conference"]["made"].clone();
+    assert_eq!(after, before);
+
+    assert_eq!(conference(&server, &["end", name])["kept"], false);
+    let http = server.ready.http.to_string();
+    let again = server.command(&["conference", "end", name, "--http", &http]);
+    assert_eq!(
+        String::from_utf8(again.stderr).unwrap(),
+        "mynah: no such conference: `mynah conference list` shows all\n"
+    );
+    let server = server.kill().start();
+    assert_eq!(conference(&server, &["list"])["total"], 0);
+    assert_eq!(server.conference_records(), []);
     server.stop();
 }
 

@@ -327,7 +327,7 @@ impl Report {
             (duplicates, "messages or states twice"),
             (reordered, "messages out of order"),
             (reports, "delivery reports"),
-            (dropped, "silent members dropped by the server"),
+            (dropped, "silent members let go by the server"),
             (merged, "states merged into the next, within a second"),
         ];
         for (count, what) in odd.iter().filter(|(count, _)| *count > 0) {

@@ -230,7 +230,7 @@ pub struct Seen {
     pub reordered: u64,
     /// Delivery reports for members of a conference.
     pub reports: u64,
-    /// Connections of silent members that the server ended.
+    /// Silent members whose connection or session the server ended.
     pub dropped: u64,
 }
 

@@ -239,9 +239,7 @@ impl World {
 
     /// Octets have arrived.
     pub fn received(&mut self, slot: Slot, bytes: &[u8], now: Moment) {
-        let link = &self.links[slot];
-        // What a silent user did not read in time he does not answer later.
-        if !link.is_up() || link.silent {
+        if !self.links[slot].is_up() {
             return;
         }
         let mut partial = std::mem::take(&mut self.links[slot].partial);
@@ -346,7 +344,10 @@ impl World {
                 Step::KeepAlive(length) => used += length,
                 Step::Message(length) => {
                     let message = Message::new(rest.get(..length).unwrap_or(&[]), index);
-                    endpoint.receive(env, link, message, &mut stats.seen, events);
+                    // What a silent user did not read in time he does not answer later.
+                    if !link.silent || message.status().is_some() {
+                        endpoint.receive(env, link, message, &mut stats.seen, events);
+                    }
                     used += length;
                 }
             }
@@ -359,6 +360,8 @@ impl World {
         let mut events = std::mem::take(&mut self.events);
         for event in events.drain(..) {
             match &event {
+                // How a silent user leaves is no measure of anything.
+                Event::Finished { .. } if self.links[slot].silent => self.outstanding -= 1,
                 Event::Finished { pending, result } => self.finished(*pending, *result, now),
                 Event::Granted(granted) => {
                     let settings = &self.env.settings;
@@ -401,9 +404,7 @@ impl World {
 
     /// The connection of an endpoint is lost against our will.
     fn lose(&mut self, slot: Slot, cause: Cause, now: Moment) {
-        if self.links[slot].silent {
-            self.stats.seen.dropped += 1;
-        } else if self.endpoints[slot].registration.signed_in {
+        if self.endpoints[slot].registration.signed_in && !self.links[slot].silent {
             self.stats.fail(Operation::Hold, cause, 1);
         }
         self.endpoints[slot].disconnect(cause, &mut self.signed_in, &mut self.events);

@@ -1,5 +1,6 @@
 //! The pages over a real socket, and the metrics page read as Prometheus reads it.
 
+mod conferences;
 mod questions;
 
 use std::collections::{BTreeMap, BTreeSet};

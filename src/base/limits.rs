@@ -291,11 +291,11 @@ limits! {
     CommitTime, commit_time_max: Duration = Duration::from_millis(5);
     /// Requests for the store that are not records: reads and changes of the directory.
     StoreRequests, store_requests_max: usize = 1024;
-    /// Writes of contacts and presence that wait for the store, of all shards together; beyond it
-    /// 503.
+    /// Writes of contacts, presence and conferences that wait for the store, of all shards together;
+    /// beyond it 503.
     StoreWrites, store_writes_max: usize = 16_384;
-    /// Writes of contacts and presence of one shard that the store has not answered; beyond it
-    /// 503.
+    /// Writes of contacts, presence and conferences of one shard that the store has not answered;
+    /// beyond it 503.
     WritesInFlight, writes_in_flight_per_shard_max: usize = 4096;
     /// Wait for another process that writes the database, such as `mynah user add`.
     StoreBusyTime, store_busy_timeout: Duration = Duration::from_secs(5);

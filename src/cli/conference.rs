@@ -147,7 +147,7 @@ fn show(report: &ConferenceReport) -> String {
         ("started", conference.started.as_deref().unwrap_or("-").to_owned()),
         ("expires", conference.expires.clone()),
         ("messages", conference.messages.to_string()),
-        ("members", format!("{}, at most {}", conference.members, conference.peak)),
+        ("members", format!("{}, peak {}", conference.members, conference.peak)),
     ];
     let mut text = String::new();
     for (name, value) in rows {
@@ -186,3 +186,6 @@ fn id(text: &str) -> Result<ConferenceId, String> {
     ConferenceId::parse(text.as_bytes())
         .ok_or_else(|| "the name of a conference has 32 hexadecimal digits".to_owned())
 }
+
+#[cfg(test)]
+mod tests;

@@ -109,6 +109,15 @@ fn table(health: &str, samples: &Samples, now: Timestamp) -> String {
             ),
         ),
         (
+            "conferences",
+            format!(
+                "{} now with {} members, {} messages",
+                series(Series::ConferencesCurrent),
+                series(Series::ConferenceMembersCurrent),
+                series(Series::ConferenceMessages),
+            ),
+        ),
+        (
             "store",
             format!(
                 "{} rows written, {} records waiting",
@@ -181,6 +190,7 @@ sign-ins      0 good, 3 refused
 connections   4 now, 0 accepted
 sessions      0 now, 0 established
 messages      0 in sessions, 0 in pager mode, 0 bridged
+conferences   0 now with 0 members, 0 messages
 store         0 rows written, 7 records waiting
 memory        45 MiB
 "

@@ -37,7 +37,7 @@ pub fn partial(conference: &Conference, version: u32, change: &Change) -> String
     let count = conference.members().count();
     match change {
         Change::All => everything(conference, version),
-        Change::Description => page.description(version),
+        Change::Description => page.description(version, count),
         Change::Members(members) => {
             let rows = members.iter().map(|who| Row::of(conference, who)).collect();
             page.members(version, count, rows)
@@ -86,8 +86,7 @@ impl<'a> Page<'a> {
         Info {
             state: State::Full,
             description: Some(self.laid_down()),
-            user_count: count,
-            locked: Some(self.description.locked),
+            standing: count.map(|count| (count, self.description.locked)),
             users: Some(rows.iter().map(Row::user).collect()),
             view: self.view(),
             ..self.nothing(version)
@@ -95,10 +94,10 @@ impl<'a> Page<'a> {
         .write()
     }
 
-    fn description(&self, version: u32) -> String {
+    fn description(&self, version: u32, count: usize) -> String {
         Info {
             description: Some(self.laid_down()),
-            locked: Some(self.description.locked),
+            standing: Some((count, self.description.locked)),
             view: self.view(),
             ..self.nothing(version)
         }
@@ -107,7 +106,7 @@ impl<'a> Page<'a> {
 
     fn members(&self, version: u32, count: usize, rows: Vec<Row<'_>>) -> String {
         Info {
-            user_count: Some(count),
+            standing: Some((count, self.description.locked)),
             users: Some(rows.iter().map(Row::user).collect()),
             ..self.nothing(version)
         }
@@ -120,8 +119,7 @@ impl<'a> Page<'a> {
             state: State::Partial,
             version,
             description: None,
-            user_count: None,
-            locked: None,
+            standing: None,
             users: None,
             view: None,
         }

@@ -1,5 +1,6 @@
 //! The URIs under which a conference and what serves it are reached (MS-CONFBAS section 2.2.3):
-//! the organiser's address with a parameter that says what of his is meant.
+//! the organiser's address with a parameter that says what of his is meant. Members in pager mode
+//! know it by an address of its own, which [`page`] writes.
 
 use std::borrow::Cow;
 
@@ -14,9 +15,12 @@ pub enum ConferenceUri {
     Factory,
     /// The focus of a conference of this organiser.
     Focus(Aor, ConferenceId),
-    /// Its IMMCU.
+    /// Its IMMCU, or the address that members in pager mode know.
     Chat(Aor, ConferenceId),
 }
+
+/// Octets that the address for pager mode adds to the organiser's: a plus sign and the name.
+const PAGE_LEN: usize = 33;
 
 impl ConferenceUri {
     /// Reads a URI; `None` for any that names none of these. Its parameters may stand in any order
@@ -31,7 +35,7 @@ impl ConferenceUri {
 
     /// The same of a URI that has been read. Costs next to nothing for other URIs.
     pub fn of(uri: &Uri<'_>) -> Option<Self> {
-        let opaque = uri.params.get("opaque")?;
+        let Some(opaque) = uri.params.get("opaque") else { return Self::of_page(uri) };
         let rest = strip(opaque, b"app:conf:")?;
         if !uri.is_sip() {
             return None;
@@ -45,6 +49,19 @@ impl ConferenceUri {
         }
         let id = strip(rest, b"chat:id:")?;
         Some(ConferenceUri::Chat(organiser()?, ConferenceId::parse(id)?))
+    }
+
+    /// Reads an address that [`page`] has written.
+    fn of_page(uri: &Uri<'_>) -> Option<Self> {
+        if uri.user?.len() <= PAGE_LEN || !uri.is_sip() {
+            return None;
+        }
+        let aor = uri.aor()?;
+        let (user, domain) = aor.rsplit_once('@')?;
+        let (organiser, id) =
+            user.rsplit_once('+').filter(|(organiser, _)| !organiser.is_empty())?;
+        let id = ConferenceId::parse(id.as_bytes())?;
+        Some(ConferenceUri::Chat(Aor::new(&format!("{organiser}@{domain}")), id))
     }
 
     /// The conference, unless it is the factory.
@@ -74,6 +91,13 @@ pub fn focus(organiser: &Aor, id: ConferenceId) -> String {
 /// The IMMCU of a conference.
 pub fn chat(organiser: &Aor, id: ConferenceId) -> String {
     format!("sip:{organiser};gruu;opaque=app:conf:chat:id:{id}")
+}
+
+/// The address of a conference for members in pager mode. It has no parameters: standard clients
+/// drop those of the addresses they answer to, and what is said to all would go to the organiser
+/// alone.
+pub fn page(organiser: &Aor, id: ConferenceId) -> String {
+    format!("sip:{}+{id}@{}", organiser.user(), organiser.domain())
 }
 
 #[cfg(test)]
@@ -119,6 +143,20 @@ mod tests {
     }
 
     #[test]
+    fn the_address_for_pager_mode_has_no_parameters() {
+        let alice = Aor::new("alice@example.test");
+        let id = ConferenceId::parse(ID.as_bytes()).unwrap();
+        assert_eq!(page(&alice, id), format!("sip:alice+{ID}@example.test"));
+        let chat = Some(ConferenceUri::Chat(alice, id));
+        for uri in [
+            page(&Aor::new("alice@example.test"), id),
+            format!("sips:ALICE%2b{}@example.test:5061;transport=tls", ID.to_lowercase()),
+        ] {
+            assert_eq!(parse(&uri), chat, "{uri}");
+        }
+    }
+
+    #[test]
     fn anything_else_is_none() {
         for uri in [
             "".to_owned(),
@@ -132,6 +170,11 @@ mod tests {
             format!("sip:b;opaque=app:conf:chat:id:{ID}"),
             format!("tel:+1;opaque=app:conf:chat:id:{ID}"),
             format!("sip:a;opaque=app:conf:chat:id:{ID}@b"),
+            format!("sip:+{ID}@b"),
+            format!("sip:a+{ID}0@b"),
+            format!("sip:a{ID}@b"),
+            format!("sip:a+{ID}"),
+            format!("tel:a+{ID}@b"),
         ] {
             assert_eq!(parse(&uri), None, "{uri}");
         }
@@ -150,7 +193,7 @@ mod tests {
         }
 
         #[test]
-        fn every_conference_is_found_again(id: u128, user in "[a-z0-9.]{1,12}") {
+        fn every_conference_is_found_again(id: u128, user in "[a-z0-9.+]{1,12}") {
             let organiser = Aor::new(&format!("{user}@example.test"));
             let id = ConferenceId(id);
             prop_assert_eq!(
@@ -160,6 +203,11 @@ mod tests {
             let chat = chat(&organiser, id);
             prop_assert_eq!(
                 ConferenceUri::parse(chat.as_bytes()),
+                Some(ConferenceUri::Chat(organiser.clone(), id))
+            );
+            let page = page(&organiser, id);
+            prop_assert_eq!(
+                ConferenceUri::parse(page.as_bytes()),
                 Some(ConferenceUri::Chat(organiser, id))
             );
         }

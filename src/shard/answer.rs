@@ -16,8 +16,7 @@ use crate::wire::sip::write::{Writer, response};
 use crate::wire::sip::{HeaderName, HeaderSet, Message, Method, Rewrite};
 
 /// Methods named in Allow.
-pub(super) const ALLOW: &str =
-    "ACK, BYE, CANCEL, INFO, INVITE, MESSAGE, OPTIONS, PUBLISH, REGISTER, SERVICE, SUBSCRIBE";
+pub(super) const ALLOW: &str = "ACK, BYE, CANCEL, INFO, INVITE, MESSAGE, OPTIONS, PUBLISH, REFER, REGISTER, SERVICE, SUBSCRIBE";
 
 impl Shard {
     /// Answers with `status`; `fill` adds lines and ends the message.

@@ -4,6 +4,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::frame::conference::{
     Carry, Join, Page, Roster, Say, Standing, ToConference, ToLeg, Typing,
 };
@@ -179,8 +181,10 @@ impl Shard {
         let request = page.request.clone();
         let mut said = None;
         self.with_message(&request, |_, message| {
-            let content_type = message.content_type().unwrap_or(b"text/plain");
-            said = Some((request.slice_ref(content_type), request.slice_ref(message.body())));
+            let plain = || Bytes::from_static(b"text/plain");
+            let content_type =
+                message.content_type().map_or_else(plain, |of| request.slice_ref(of));
+            said = Some((content_type, request.slice_ref(message.body())));
         });
         let Some((content_type, body)) = said else { return };
         self.conference(now, id, Input::Say { reach, content_type, body }, asker);
@@ -191,6 +195,7 @@ impl Shard {
         let settings = Arc::clone(&self.settings);
         let Some(entry) = self.conferences.get_mut(id) else { return };
         entry.machine.handle(now, input, &settings.limits);
+        let scheduled = entry.machine.description().scheduled;
         let (mut ended, mut changed, mut done) = (None, false, false);
         while let Some(output) =
             self.conferences.get_mut(id).and_then(|entry| entry.machine.next_output())
@@ -198,6 +203,8 @@ impl Shard {
             match output {
                 Output::Ended(ending) => ended = Some(ending),
                 Output::Changed => changed = true,
+                // Nothing has to be kept first: who asked hears of it before all others.
+                Output::Done if !scheduled => self.operation_done(id, &asker),
                 Output::Done => done = true,
                 output => self.carry_out_conference(now, id, output, &asker),
             }
@@ -262,7 +269,7 @@ impl Shard {
             Output::Report { reach, number, recipient, status } => {
                 self.tell_leg(&reach, ToLeg::Report { number, recipient, status });
             }
-            Output::Release { reach, why } => self.tell_leg(&reach, ToLeg::Release(why)),
+            Output::Release { reach, .. } => self.tell_leg(&reach, ToLeg::Release),
             Output::Tell { version, change, subscriptions } => {
                 self.tell_roster(id, version, &change, &subscriptions);
             }
@@ -375,19 +382,18 @@ impl Shard {
         self.watch_conference(id);
     }
 
-    /// True if an organiser may make another conference here.
-    pub(super) fn has_room_for(&mut self, organiser: &Aor) -> bool {
+    /// Whether an organiser may make another conference here.
+    pub(super) fn room_for(&mut self, organiser: &Aor) -> Result<(), Reject> {
         let limits = &self.settings.limits;
-        let full = [
-            (Limit::Conferences, self.conferences.len() >= limits.conferences_per_shard_max),
-            (
-                Limit::ConferencesPerOrganiser,
-                self.conferences.of(organiser) >= limits.conferences_per_organiser_max,
-            ),
-        ];
-        let hit = full.iter().find(|(_, is_full)| *is_full).map(|(limit, _)| *limit);
-        hit.into_iter().for_each(|limit| self.counters.hit(limit));
-        hit.is_none()
+        let (limit, reject) = if self.conferences.len() >= limits.conferences_per_shard_max {
+            (Limit::Conferences, Reject::Overloaded)
+        } else if self.conferences.of(organiser) >= limits.conferences_per_organiser_max {
+            (Limit::ConferencesPerOrganiser, Reject::TooManyConferences)
+        } else {
+            return Ok(());
+        };
+        self.counters.hit(limit);
+        Err(reject)
     }
 
     /// Sees that a conference is looked at when something of it is due.

@@ -1,5 +1,5 @@
 //! Members of conferences who speak pager mode: what they say comes as a MESSAGE outside any dialog
-//! to the conference's URI, and by saying something they join. What is for them goes through their
+//! to the conference's address, and by saying something they join. What is for them goes through their
 //! home, as any pager-mode message does.
 
 use super::Shard;
@@ -91,14 +91,14 @@ impl Shard {
         let Some(relay) = self.reserve_relay(now, None, None, purpose) else {
             return self.paged(now, id, to, number, 503);
         };
-        let chat = conference_uri::chat(&organiser, id);
+        let page = conference_uri::page(&organiser, id);
         let (tag, call) = (self.seed.token(), self.seed.token());
         self.write_via(relay.token());
         self.arena.reserve(written.body.len() + 1024);
         request(&mut self.arena, "MESSAGE", format!("sip:{to}").as_bytes())
             .raw(&self.lines)
             .line("Max-Forwards", "70")
-            .line_fmt("From", format_args!("<{chat}>;tag={}", tag.escape_ascii()))
+            .line_fmt("From", format_args!("<{page}>;tag={}", tag.escape_ascii()))
             .line_fmt("To", format_args!("<sip:{to}>"))
             .line_fmt("Call-ID", format_args!("{}@{}", call.escape_ascii(), self.settings.name))
             .line("CSeq", "1 MESSAGE")

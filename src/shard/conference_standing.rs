@@ -174,3 +174,6 @@ impl From<&Leg> for LegStanding {
         LegStanding { reach: leg.reach.clone(), kind: leg.kind, endpoint: leg.endpoint.clone() }
     }
 }
+
+#[cfg(test)]
+mod tests;

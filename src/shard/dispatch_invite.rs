@@ -36,7 +36,7 @@ impl Shard {
             return;
         }
         if let Some(uri) = ConferenceUri::parse(message.uri()) {
-            return self.join_received(conn, message, key, uri);
+            return self.join_received(now, conn, message, key, uri);
         }
         let Some(connection) = self.connections.get(conn) else { return };
         let Some(from) = connection.user.clone() else { return };

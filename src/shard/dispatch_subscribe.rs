@@ -155,8 +155,8 @@ impl Shard {
                 else {
                     return Err(Reject::UnknownConference);
                 };
-                if expires == 0 && self.leave_roster(conn, id) {
-                    let piggyback = message.has_token(HeaderName::Supported, PIGGYBACK);
+                let piggyback = message.has_token(HeaderName::Supported, PIGGYBACK);
+                if expires == 0 && piggyback && self.leave_roster(conn, id) {
                     self.confirm_end(conn, message, piggyback);
                     return Ok(());
                 }

@@ -34,7 +34,11 @@ impl Shard {
         let (conference, number) = (carry.conference, carry.speech.number);
         let max = self.settings.limits.conference_unanswered_max;
         let Some(entry) = self.legs.get(slot) else {
-            return self.undelivered(slot, conference, number, 408);
+            // It is over, and the word of that is on its way, or lost.
+            self.undelivered(slot, conference, number, 408);
+            let reach = Reach::Leg(LegId::new(self.id, slot));
+            let how = Leaving::ConnectionLost;
+            return self.tell_conference(conference, ToConference::Left { reach, how });
         };
         if entry.in_flight.len() >= max {
             self.counters.hit(Limit::ConferenceUnanswered);

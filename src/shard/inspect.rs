@@ -4,6 +4,7 @@ use super::Shard;
 use super::conference_standing::{ConferenceList, ConferenceStanding};
 use super::question::{Answer, Contacts, Endpoint, Presence, Question, Seen, Watcher};
 use crate::base::aor::Aor;
+use crate::base::limits::Limit;
 use crate::base::time::Now;
 use crate::presence::container::Relation;
 
@@ -49,12 +50,16 @@ impl Shard {
     }
 
     /// Answers a question about conferences.
-    fn inspect_conferences(&self, question: &Question) -> Answer {
-        let machines = self.conferences.iter().map(|(_, entry)| &entry.machine);
+    fn inspect_conferences(&mut self, question: &Question) -> Answer {
         match question {
             Question::Conferences => {
+                let machines = self.conferences.iter().map(|(_, entry)| &entry.machine);
                 let max = self.settings.limits.conferences_listed_max;
-                Answer::Conferences(ConferenceList::of(machines, max))
+                let list = ConferenceList::of(machines, max);
+                if list.total > max {
+                    self.counters.hit(Limit::ConferencesListed);
+                }
+                Answer::Conferences(list)
             }
             Question::Conference(id) => match self.conferences.get(*id) {
                 Some(entry) => {

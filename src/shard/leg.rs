@@ -6,14 +6,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::Shard;
 use super::answer::ALLOW;
 use super::connection::{Asked, Invite};
 use super::forward::{self, fill_via};
 use super::frame::conference::{Join, Operation, Say, Standing, ToConference, ToLeg};
 use super::frame::{Cargo, Frame};
 use super::relay::Purpose;
-use super::stamp;
+use super::{Shard, Timer, stamp};
 use crate::base::aor::Aor;
 use crate::base::ids::{ConferenceId, ConnId, Dialect, LegId, Slot};
 use crate::base::limits::Limit;
@@ -23,7 +22,7 @@ use crate::dialect::ms::conference as c3p;
 use crate::dialect::ms::conference::response::Success;
 use crate::dialect::reject::Reject;
 use crate::dialect::text;
-use crate::immcu::conference::{Accepts, Leaving, LegKind, Parting, Reach};
+use crate::immcu::conference::{Accepts, Leaving, LegKind, Reach};
 use crate::metrics::names::Series;
 use crate::sip::dialog::DialogHash;
 use crate::sip::own_dialog::OwnDialog;
@@ -73,18 +72,20 @@ impl Shard {
     /// Takes an INVITE to a conference from the user signed in on `conn`.
     pub(super) fn join_received(
         &mut self,
+        now: Now,
         conn: ConnId,
         message: Message<'_>,
         key: TransactionKey,
         uri: ConferenceUri,
     ) {
-        if let Err(reject) = self.join_leg(conn, message, key, uri) {
+        if let Err(reject) = self.join_leg(now, conn, message, key, uri) {
             self.reject(conn, message, reject);
         }
     }
 
     fn join_leg(
         &mut self,
+        now: Now,
         conn: ConnId,
         message: Message<'_>,
         key: TransactionKey,
@@ -132,6 +133,8 @@ impl Shard {
             connection.invites.push(Invite::new(key, Asked::Leg(slot)));
         }
         self.counters.set(Series::LegsCurrent, self.legs.len() as u64);
+        let time = self.settings.limits.home_answer_time_max;
+        self.wheel.arm(now.after(time), Timer::Join(slot));
         let home = who.home(self.shards);
         let join = Join {
             conference: wish.conference,
@@ -214,8 +217,19 @@ impl Shard {
                 let content = Some((content.media_type.as_ref(), content.body.as_ref()));
                 self.send_on_leg(now, slot, method, &lines, content);
             }
-            ToLeg::Release(why) => self.release_leg(now, slot, why),
+            ToLeg::Release => self.release_leg(now, slot),
         }
+    }
+
+    /// A join has waited for so long that it, or its answer, must be lost.
+    pub(super) fn join_due(&mut self, now: Now, slot: Slot) {
+        let Some(entry) = self.legs.get(slot).filter(|entry| entry.is_joining()) else { return };
+        let conference = entry.conference;
+        self.join_answered(now, slot, conference, Err(Reject::Overloaded));
+        // Should he be in by now, he is not any more.
+        let reach = Reach::Leg(LegId::new(self.id, slot));
+        let how = Leaving::ConnectionLost;
+        self.tell_conference(conference, ToConference::Left { reach, how });
     }
 
     /// Answers the INVITE of a leg.
@@ -403,14 +417,26 @@ impl Shard {
         self.tell_conference(entry.conference, ToConference::Left { reach, how });
     }
 
-    /// The conference lets a leg go. The focus leg of a Lync client ends without a word: it ends
-    /// its own when it hears that the one with the IMMCU is over.
-    fn release_leg(&mut self, now: Now, slot: Slot, _why: Parting) {
+    /// The conference lets a leg go. The focus leg of a Lync client ends without a word if it has
+    /// one with the IMMCU: it ends its own when it hears that the other is over.
+    fn release_leg(&mut self, now: Now, slot: Slot) {
         let Some(entry) = self.legs.get(slot) else { return };
-        if entry.kind == LegKind::Chat && entry.invite.is_none() {
+        let is_told = entry.kind == LegKind::Chat || !self.has_chat_leg(entry);
+        if is_told && entry.invite.is_none() {
             self.send_on_leg(now, slot, Method::Bye, b"", None);
         }
         self.drop_leg(slot);
+    }
+
+    /// True if the client of a leg has one for messages in the same conference.
+    fn has_chat_leg(&self, of: &LegEntry) -> bool {
+        let Some(connection) = self.connections.get(of.conn) else { return false };
+        connection.conference_legs.iter().any(|(_, slot)| {
+            self.legs.get(*slot).is_some_and(|other| {
+                let is_chat = other.kind == LegKind::Chat && !other.is_joining();
+                is_chat && other.conference == of.conference
+            })
+        })
     }
 
     /// Forgets a leg here.

@@ -56,16 +56,23 @@ pub(super) struct ConferenceEdit {
 impl Shard {
     /// Takes a SERVICE with a C3P request from the user signed in on `conn`.
     pub(super) fn operation_received(&mut self, conn: ConnId, message: Message<'_>) {
-        if let Err(reject) = self.route_operation(conn, message) {
-            self.reject(conn, message, reject);
+        let by = self.connections.get(conn).and_then(|connection| connection.user.clone());
+        let Some(by) = by else { return self.reject(conn, message, Reject::NotYourIdentity) };
+        if let Err(reject) = self.route_operation(conn, message, &by) {
+            let (organiser, request) = (by.clone(), self.keep(message));
+            let operation = Operation { by, conn, leg: None, organiser, request };
+            self.refuse_operation(&Asker::Operation(operation), reject);
         }
     }
 
-    fn route_operation(&mut self, conn: ConnId, message: Message<'_>) -> Result<(), Reject> {
-        let by = self.connections.get(conn).and_then(|connection| connection.user.clone());
-        let by = by.ok_or(Reject::NotYourIdentity)?;
+    fn route_operation(
+        &mut self,
+        conn: ConnId,
+        message: Message<'_>,
+        by: &Aor,
+    ) -> Result<(), Reject> {
         let uri = ConferenceUri::parse(message.uri()).ok_or(Reject::UnknownUser)?;
-        let request = request::read(message.body(), &uri, &by, &self.settings.limits);
+        let request = request::read(message.body(), &uri, by, &self.settings.limits);
         let request = request.map_err(|refusal| self.counted(refusal))?;
         let operation =
             |organiser, request| Operation { by: by.clone(), conn, leg: None, organiser, request };
@@ -94,6 +101,9 @@ impl Shard {
                 request::Operation::Get(Some(id))
                 | request::Operation::Delete(Some(id))
                 | request::Operation::Modify(Some(id), _) => (*id, by.clone()),
+                request::Operation::Get(None)
+                | request::Operation::Delete(None)
+                | request::Operation::Modify(None, _) => return Err(Reject::UnknownConference),
                 _ => return Err(Reject::UnknownConferenceOperation),
             },
         };
@@ -125,6 +135,9 @@ impl Shard {
             return self.send_frame(id.home(self.shards), Frame::Convene(Box::new(convene)));
         };
         let operation = convene.operation;
+        if self.draining {
+            return self.refuse_operation(&Asker::Operation(operation), Reject::GoingDown);
+        }
         if let Some(entry) = self.conferences.get(id) {
             let is_his = entry.is_of(&operation.by);
             let asker = Asker::Operation(operation);
@@ -134,23 +147,40 @@ impl Shard {
                 false => self.refuse_operation(&asker, Reject::ConferenceExists),
             };
         }
-        if !self.has_room_for(&operation.by) {
-            return self.refuse_operation(&Asker::Operation(operation), Reject::Overloaded);
+        if self.being_made(id).is_some_and(|organiser| *organiser != operation.by) {
+            return self.refuse_operation(&Asker::Operation(operation), Reject::ConferenceExists);
+        }
+        if let Err(reject) = self.room_for(&operation.by) {
+            return self.refuse_operation(&Asker::Operation(operation), reject);
         }
         let Some(request) = self.read_operation(&operation) else { return };
         let request::Operation::Add(wanted) = request.operation else { return };
-        if wanted.admission == Admission::Anonymous {
+        if !wanted.chat {
+            // Nothing but messages is carried here.
             let asker = Asker::Operation(operation);
-            return self.refuse_operation(&asker, Reject::GuestsNotAllowed);
+            return self.refuse_operation(&asker, Reject::NotAcceptable);
         }
         let description = self.description(now, id, &operation.by, name, wanted);
         let asker = Asker::Operation(operation);
+        if let Err(reject) = self.may_be_made(now, &description) {
+            return self.refuse_operation(&asker, reject);
+        }
         if !description.scheduled {
             self.put_conference(now, description);
             return self.operation_done(id, &asker);
         }
         let made = Some(Box::new(description.clone()));
         self.write_conference(now, id, Some(description), asker, made);
+    }
+
+    /// Whose the conference is that the store is about to keep for the first time.
+    fn being_made(&self, id: ConferenceId) -> Option<&Aor> {
+        self.edits.iter().find_map(|(_, pending)| match pending {
+            Pending::Conference(edit) if edit.conference == id => {
+                edit.made.as_ref().map(|made| &made.organiser)
+            }
+            Pending::Conference(_) | Pending::User(_) => None,
+        })
     }
 
     /// The conference that somebody wants.
@@ -180,6 +210,18 @@ impl Shard {
         }
     }
 
+    /// Whether there may be such a conference.
+    fn may_be_made(&mut self, now: Now, description: &Description) -> Result<(), Reject> {
+        if description.admission == Admission::Anonymous {
+            return Err(Reject::GuestsNotAllowed);
+        }
+        if description.expires_unix_ms <= now.unix_ms {
+            return Err(Reject::BadConferenceExpiry);
+        }
+        let checked = description.check(&self.settings.limits);
+        checked.map_err(|refusal| self.refused_by(refusal))
+    }
+
     /// The C3P request of an operation, which was read before at the edge.
     fn read_operation(&mut self, operation: &Operation) -> Option<request::Request> {
         let (settings, bytes) = (Arc::clone(&self.settings), operation.request.clone());
@@ -202,15 +244,16 @@ impl Shard {
         }
         let mut wish = Err(Reject::BadBody);
         self.with_message(&bytes, |shard, message| {
+            let (at, by) = (operation.at(message), &operation.by);
             wish = match message.method() {
-                Method::Refer => shard.referred(message),
-                _ => {
-                    let (at, by) = (operation.at(message), &operation.by);
-                    match request::read(message.body(), &at, by, &settings.limits) {
-                        Ok(request) => shard.commands(id, operation, request.operation),
-                        Err(refusal) => Err(shard.counted(refusal)),
-                    }
+                _ if at.conference().is_some_and(|named| named != id) => {
+                    Err(Reject::UnknownConference)
                 }
+                Method::Refer => shard.referred(message),
+                _ => match request::read(message.body(), &at, by, &settings.limits) {
+                    Ok(request) => shard.commands(now, id, operation, request.operation),
+                    Err(refusal) => Err(shard.counted(refusal)),
+                },
             };
         });
         let mut commands = match wish {
@@ -230,6 +273,7 @@ impl Shard {
     /// The commands of a C3P request; none for one that only asks.
     fn commands(
         &self,
+        now: Now,
         id: ConferenceId,
         operation: &Operation,
         wanted: request::Operation,
@@ -246,14 +290,16 @@ impl Shard {
             }
             _ => return Err(Reject::UnknownConferenceOperation),
         };
-        let guests = |command: &Command| {
-            let anonymous = Some(Admission::Anonymous);
-            matches!(command, Command::Modify(change) if change.admission == anonymous)
-        };
-        match commands.iter().any(guests) {
-            true => Err(Reject::GuestsNotAllowed),
-            false => Ok(commands),
+        for command in &commands {
+            let Command::Modify(change) = command else { continue };
+            if change.admission == Some(Admission::Anonymous) {
+                return Err(Reject::GuestsNotAllowed);
+            }
+            if change.expires_unix_ms.is_some_and(|expires| expires <= now.unix_ms) {
+                return Err(Reject::BadConferenceExpiry);
+            }
         }
+        Ok(commands)
     }
 
     /// The command of a REFER: somebody is to be asked in, or removed.
@@ -277,7 +323,8 @@ impl Shard {
             Asker::Nobody | Asker::Author(_) | Asker::Page(_) => return,
         };
         let Some(body) = self.success_body(id, operation) else {
-            return self.answer_operation(operation, 202, None);
+            self.answer_operation(operation, 202, None);
+            return self.refer_done(id, operation);
         };
         let content = Content { media_type: request::CONTENT_TYPE.into(), body: body.into() };
         match operation.leg {

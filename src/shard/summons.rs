@@ -17,11 +17,11 @@ use crate::base::time::Now;
 use crate::dialect::conference_uri::{self, ConferenceUri};
 use crate::dialect::ms::conference::invite as ms_invite;
 use crate::dialect::reject::Reject;
-use crate::dialect::simple::refer;
+use crate::dialect::simple::refer::{self, Refer};
 use crate::immcu::session::{Ending, Output as Notice};
 use crate::sip::subscription::Content;
 use crate::wire::sip::write::{request, response};
-use crate::wire::sip::{Message, Method};
+use crate::wire::sip::{HeaderName, Message, Method};
 
 /// What an invitation to a conference is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,6 +136,25 @@ impl Shard {
     pub(super) fn end_if_summons(&mut self, now: Now, session: Slot) {
         if self.sessions.get(session).is_some_and(|entry| entry.summons.is_some()) {
             self.end_session(now, session, Ending::Bye(Side::Caller));
+        }
+    }
+
+    /// A REFER is carried out. Who has asked for nobody to be rung is told the end of it now.
+    pub(super) fn refer_done(&mut self, id: ConferenceId, operation: &Operation) {
+        let mut wish = None;
+        let request = operation.request.clone();
+        self.with_message(&request, |_, message| {
+            wish = message.header(HeaderName::ReferTo).and_then(refer::read);
+        });
+        let rings = match wish {
+            Some(Refer::Invite(who)) => {
+                let conference = self.conferences.get(id);
+                conference.is_some_and(|entry| entry.machine.member(&who).is_none())
+            }
+            Some(Refer::Bye(_)) | None => false,
+        };
+        if !rings {
+            self.tell_refer(operation.leg, 200);
         }
     }
 

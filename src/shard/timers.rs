@@ -29,6 +29,8 @@ pub(super) enum Timer {
     Search(Slot),
     /// The time of a conference may be up.
     Conference(ConferenceId),
+    /// A leg in a conference may have waited too long for the answer to its join.
+    Join(Slot),
 }
 
 /// Width of a slot of the timer wheel: one tick of the core.
@@ -59,6 +61,7 @@ impl Shard {
                 Timer::Presence(slot) => self.presence_due(now, slot),
                 Timer::Search(slot) => self.answer_search(slot),
                 Timer::Conference(id) => self.conference_due(now, id),
+                Timer::Join(slot) => self.join_due(now, slot),
             }
         }
         self.due = due;

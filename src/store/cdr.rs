@@ -1,4 +1,4 @@
-//! Rows of call detail records.
+//! Rows of call detail records: those of conversations, and how all are found.
 
 use std::ops::ControlFlow;
 

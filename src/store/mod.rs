@@ -1,5 +1,5 @@
-//! Layer 5: durable rows: the users and the call detail records, in an embedded SQLite database in
-//! the data folder.
+//! Layer 5: durable rows: the users, what shards keep of them, scheduled conferences and the call
+//! detail records, in an embedded SQLite database in the data folder.
 //!
 //! The server has one [`Store`]: a thread that is the only writer of the process. Records and
 //! requests reach it through bounded queues; what waits is committed together, at the latest

@@ -1,6 +1,7 @@
 //! The store on real files in temporary folders.
 
 mod batches;
+mod conferences;
 mod durable;
 mod folders;
 mod kill;
@@ -10,7 +11,7 @@ mod writes;
 use std::path::Path;
 use std::time::Duration;
 
-use super::Database;
+use super::{Database, cdr};
 use crate::base::limits::Limits;
 use crate::base::seed::Seed;
 use crate::directory::User;

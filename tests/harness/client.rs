@@ -43,6 +43,7 @@ pub struct Client {
     register_call: String,
     register_cseq: u32,
     count: u32,
+    operations: u32,
 }
 
 /// A dialog as one end knows it.
@@ -85,6 +86,7 @@ impl Client {
             register_call: format!("R{name:x}{number}g{}{}", conn.shard, conn.slot.index),
             register_cseq: 0,
             count: 0,
+            operations: 0,
         }
     }
 
@@ -381,6 +383,12 @@ impl Client {
                 format!("SIP/2.0/TLS 127.0.0.1:{port};branch=z9hG4bK{};rport", self.token())
             }
         }
+    }
+
+    /// The number of the next operation on a conference.
+    pub(super) fn next_operation(&mut self) -> u32 {
+        self.operations += 1;
+        self.operations
     }
 
     /// A text this client has not used before.

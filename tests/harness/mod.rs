@@ -3,7 +3,9 @@
 
 #![allow(dead_code, unused_imports, reason = "each test binary uses its part")]
 
+pub mod chorus;
 pub mod client;
+pub mod conference;
 pub mod digest;
 pub mod fanout;
 pub mod net;

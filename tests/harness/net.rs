@@ -48,6 +48,8 @@ pub struct Net {
     pub records: Vec<Record>,
     /// Answers to operators, with their tickets.
     pub answers: Vec<(Slot, Answer)>,
+    /// Number of questions asked.
+    inquiries: u32,
     /// Rows that went to the store.
     pub shelf: Shelf,
     /// The directory.
@@ -114,6 +116,7 @@ impl Net {
             slots: vec![0; usize::from(shards)],
             records: Vec::new(),
             answers: Vec::new(),
+            inquiries: 0,
             shelf: Shelf::default(),
             users: BTreeMap::new(),
             hops: 0,
@@ -198,17 +201,36 @@ impl Net {
     /// What the home of a user answers an operator.
     #[track_caller]
     pub fn inquire(&mut self, question: Question) -> Answer {
-        let answer = self.inquire_now(question);
+        let home = question.home(self.shards()).expect("a question to one shard").0;
+        let ticket = self.inquire_at(home, question);
         self.settle();
-        answer
+        let answer = self.answers.iter().find(|(answered, _)| *answered == ticket);
+        answer.expect("an answer").1.clone()
+    }
+
+    /// What every shard answers an operator.
+    #[track_caller]
+    pub fn inquire_everywhere(&mut self, question: &Question) -> Vec<Answer> {
+        (0..self.shards())
+            .map(|shard| {
+                self.inquire_at(shard, question.clone());
+                self.answers.last().expect("an answer").1.clone()
+            })
+            .collect()
+    }
+
+    fn inquire_at(&mut self, shard: u16, question: Question) -> Slot {
+        self.inquiries += 1;
+        let ticket = Slot { index: self.inquiries, generation: 1 };
+        self.handle(shard, Input::Control(Control::Ask { ticket, question }));
+        ticket
     }
 
     /// The same; what is on its way stays there.
     #[track_caller]
     pub fn inquire_now(&mut self, question: Question) -> Answer {
         let home = question.home(self.shards()).expect("a question to one shard").0;
-        let ticket = Slot { index: self.answers.len() as u32, generation: 1 };
-        self.handle(home, Input::Control(Control::Ask { ticket, question }));
+        let ticket = self.inquire_at(home, question);
         let (answered, answer) = self.answers.last().expect("an answer").clone();
         assert_eq!(answered, ticket);
         answer

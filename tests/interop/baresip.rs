@@ -23,36 +23,50 @@ impl Baresip {
     /// Starts the client for `user`, whose only contact is `peer`, and waits until it is signed
     /// in.
     pub fn signed_in(server: &Server, user: &str, peer: &str) -> Self {
-        let mut baresip = Baresip::start(server, user, PASSWORD, peer);
+        Baresip::facing(server, user, &format!("sip:{peer}@{DOMAIN}"))
+    }
+
+    /// The same with a contact of any URI.
+    pub fn facing(server: &Server, user: &str, uri: &str) -> Self {
+        let contact = format!("\"peer\" <{uri}>\n");
+        let mut baresip = Baresip::start_with(server, user, PASSWORD, &contact, false);
         baresip.program.wait_for_text("200 OK");
         baresip
     }
 
     /// The same with presence: it publishes its own and subscribes to that of `peer`.
     pub fn present(server: &Server, user: &str, peer: &str) -> Self {
-        let mut baresip = Baresip::start_with(server, user, PASSWORD, peer, true);
+        let contact = format!("\"{peer}\" <sip:{peer}@{DOMAIN}>;presence=p2p\n");
+        let mut baresip = Baresip::start_with(server, user, PASSWORD, &contact, true);
         baresip.program.wait_for_text("200 OK");
         baresip
     }
 
     /// Starts the client. It writes every SIP message it sends and receives.
     pub fn start(server: &Server, user: &str, password: &str, peer: &str) -> Self {
-        Baresip::start_with(server, user, password, peer, false)
+        let contact = format!("\"{peer}\" <sip:{peer}@{DOMAIN}>\n");
+        Baresip::start_with(server, user, password, &contact, false)
     }
 
-    fn start_with(server: &Server, user: &str, password: &str, peer: &str, presence: bool) -> Self {
+    fn start_with(
+        server: &Server,
+        user: &str,
+        password: &str,
+        contact: &str,
+        presence: bool,
+    ) -> Self {
         require("baresip", "baresip-core");
         require_file(&format!("{MODULES}/stdio.so"), "baresip-core");
         let folder = tempfile::tempdir().unwrap();
-        let write = |name: &str, text: String| fs::write(folder.path().join(name), text).unwrap();
-        let (module, publishes, watches) = match presence {
-            true => ("module_app presence.so\n", ";pubint=600", ";presence=p2p"),
-            false => ("", "", ""),
+        let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+        let (module, publishes) = match presence {
+            true => ("module_app presence.so\n", ";pubint=600"),
+            false => ("", ""),
         };
         // No module for sound or video; commands come from standard input.
         write(
             "config",
-            format!(
+            &format!(
                 "sip_listen 127.0.0.1:0\nsip_verify_server no\nmodule_path {MODULES}\n\
                  module stdio.so\nmodule account.so\nmodule contact.so\nmodule menu.so\n{module}"
             ),
@@ -60,12 +74,12 @@ impl Baresip {
         let address = server.ready.tls;
         write(
             "accounts",
-            format!(
+            &format!(
                 "<sip:{user}@{DOMAIN};transport=tls>;auth_user={user};auth_pass={password};\
                  outbound=\"sip:{address};transport=tls\";regint=600{publishes}\n"
             ),
         );
-        write("contacts", format!("\"{peer}\" <sip:{peer}@{DOMAIN}>{watches}\n"));
+        write("contacts", contact);
         let mut command = Command::new("baresip");
         command.args(["-4", "-s", "-f"]).arg(folder.path());
         let name = format!("baresip {user}");
@@ -80,6 +94,11 @@ impl Baresip {
     /// Sends a message to its contact.
     pub fn say(&mut self, text: &str) {
         self.program.write_line(&format!("/message {text}"));
+    }
+
+    /// How many lines so far have this text in them.
+    pub fn count(&self, text: &str) -> usize {
+        self.program.lines().iter().filter(|line| line.contains(text)).count()
     }
 
     /// Waits for a line with this text in it, after those waited for before.

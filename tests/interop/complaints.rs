@@ -17,9 +17,9 @@ const COMPLAINTS: [&str; 9] = [
 const LOOK_FOR_ROOMS: &str = "INVITE sip:ocschat@";
 
 /// All that is wrong in the log of a client that signed in `sign_ins` times by NTLM: complaints,
-/// and refusals beside the two challenges of each sign-in and the look for a room service, which
-/// is not there.
-pub fn complaints(log: &str, sign_ins: usize) -> Vec<String> {
+/// and refusals beside the two challenges of each sign-in, the look for a room service, which is not
+/// there, and one of each status that is `expected`.
+pub fn complaints(log: &str, sign_ins: usize, expected: &[u16]) -> Vec<String> {
     let mut wrong: Vec<_> = log
         .lines()
         .filter(|line| COMPLAINTS.iter().any(|complaint| line.contains(complaint)))
@@ -34,9 +34,18 @@ pub fn complaints(log: &str, sign_ins: usize) -> Vec<String> {
     if not_found != log.matches(LOOK_FOR_ROOMS).count() {
         wrong.push(format!("not found: {not_found}"));
     }
-    let is_expected =
-        |line: &str| ["SIP/2.0 401 ", "SIP/2.0 404 "].iter().any(|s| line.contains(s));
-    wrong.extend(refusals.into_iter().filter(|line| !is_expected(line)).map(str::to_owned));
+    let mut expected: Vec<_> = expected.iter().map(|code| format!("SIP/2.0 {code} ")).collect();
+    for refusal in refusals {
+        let is_expected = |status: &String| refusal.contains(status.as_str());
+        if ["SIP/2.0 401 ", "SIP/2.0 404 "].iter().any(|status| refusal.contains(status)) {
+            continue;
+        }
+        match expected.iter().position(is_expected) {
+            Some(at) => drop(expected.swap_remove(at)),
+            None => wrong.push(refusal.to_owned()),
+        }
+    }
+    wrong.extend(expected.into_iter().map(|status| format!("no {status}")));
     if sign_ins > 0 && !log.contains("signature of incoming message validated") {
         wrong.push("no signature was validated".to_owned());
     }

@@ -10,6 +10,8 @@ mod baresip_presence;
 mod bridge;
 mod complaints;
 mod pidgin_access_levels;
+mod pidgin_conference;
+mod pidgin_conference_faults;
 mod pidgin_contacts;
 mod pidgin_directory;
 mod pidgin_endpoints;

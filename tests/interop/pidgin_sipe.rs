@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 
+use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -160,11 +161,22 @@ impl Purple {
     /// Signs all accounts off, ends the client, and fails if anything was wrong with what it got
     /// since it signed in by NTLM.
     #[track_caller]
-    pub fn leave(mut self) {
+    pub fn leave(self) {
+        self.leave_refused(&[]);
+    }
+
+    /// The same for a client that was refused something, with one answer of each status.
+    #[track_caller]
+    pub fn leave_refused(mut self, expected: &[u16]) {
         self.run("quit");
         self.program.wait_success();
-        let wrong = complaints(&self.log(), self.count("signed-on", &[]));
+        let wrong = complaints(&self.log(), self.count("signed-on", &[]), expected);
         assert!(wrong.is_empty(), "{wrong:#?}");
+    }
+
+    /// Stops the client where it is: it takes nothing and says nothing, and its connection stays.
+    pub fn freeze(&self) {
+        self.program.signal(Signal::STOP);
     }
 
     /// Ends the client at once: it cannot say goodbye.

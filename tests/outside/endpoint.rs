@@ -85,6 +85,32 @@ impl Endpoint {
         self.ask("MESSAGE", to, "Content-Type: text/plain\r\n", text)
     }
 
+    /// Asks for a conference of this name, 32 hexadecimal digits, and waits for the final answer.
+    /// The subject stands there as XML; `expiry` is a time as XML Schema writes it.
+    pub fn ask_for_conference(&mut self, id: &str, subject: &str, expiry: &str) -> Message {
+        self.cseq += 1;
+        let user = &self.user;
+        let uri = format!("{user}@{DOMAIN};gruu;opaque=app:conf:focusfactory");
+        let sent_by = self.stream.local().to_string();
+        let mut text = head("SERVICE", &uri, user, user, self.cseq, &sent_by);
+        let body = format!(
+            "<request xmlns=\"urn:ietf:params:xml:ns:cccp\" C3PVersion=\"1\" requestId=\"1\" \
+             from=\"sip:{user}@{DOMAIN}\" to=\"sip:{uri}\"><addConference>\
+             <conference-info xmlns=\"urn:ietf:params:xml:ns:conference-info\" entity=\"\" \
+             xmlns:m=\"http://schemas.microsoft.com/rtc/2005/08/confinfoextensions\">\
+             <conference-description><subject>{subject}</subject>\
+             <m:conference-id>{id}</m:conference-id><m:expiry-time>{expiry}</m:expiry-time>\
+             </conference-description></conference-info></addConference></request>"
+        );
+        let len = body.len();
+        let _ = write!(
+            text,
+            "Content-Type: application/cccp+xml\r\nContent-Length: {len}\r\n\r\n{body}"
+        );
+        self.stream.write(text);
+        self.final_answer()
+    }
+
     /// Waits for a request of `method` and answers it with `status`, a tag in To and the lines.
     pub fn answer(&mut self, method: &str, status: u16, lines: &str) -> Message {
         let request = self.stream.message();

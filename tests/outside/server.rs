@@ -10,7 +10,7 @@ use rustix::process::Signal;
 use serde::Deserialize;
 use tempfile::TempDir;
 
-use super::cdr::{self, Record};
+use super::cdr::{self, Conference, Record};
 use super::metrics::Metrics;
 use super::program::Program;
 use super::{cdr::Ending, eventually};
@@ -131,10 +131,27 @@ impl Server {
         self.place.records()
     }
 
+    /// Its records of conferences now.
+    pub fn conference_records(&self) -> Vec<Conference> {
+        self.place.conference_records()
+    }
+
     /// Waits until there are `count` records and all have ended; fails if there are more.
     pub fn wait_ended(&self, count: usize) -> Vec<Record> {
         let records = eventually(&format!("{count} records that ended"), || {
             let records = self.records();
+            let ended = records.iter().filter(|record| record.ending.is_some()).count();
+            if ended >= count { Ok(records) } else { Err(format!("{records:#?}")) }
+        });
+        assert_eq!(records.len(), count, "{records:#?}");
+        records
+    }
+
+    /// Waits until there are the records of `count` conferences and all have ended; fails if there
+    /// are more.
+    pub fn wait_conferences_ended(&self, count: usize) -> Vec<Conference> {
+        let records = eventually(&format!("{count} conferences that ended"), || {
+            let records = self.conference_records();
             let ended = records.iter().filter(|record| record.ending.is_some()).count();
             if ended >= count { Ok(records) } else { Err(format!("{records:#?}")) }
         });
@@ -180,6 +197,11 @@ impl Stopped {
     /// Its call detail records.
     pub fn records(&self) -> Vec<Record> {
         self.place.records()
+    }
+
+    /// Its records of conferences.
+    pub fn conference_records(&self) -> Vec<Conference> {
+        self.place.conference_records()
     }
 }
 
@@ -232,9 +254,17 @@ impl Place {
     }
 
     fn records(&self) -> Vec<Record> {
+        cdr::read(&self.listing())
+    }
+
+    fn conference_records(&self) -> Vec<Conference> {
+        cdr::conferences(&self.listing())
+    }
+
+    fn listing(&self) -> Vec<u8> {
         let output = self.command(&["cdr", "--format", "json"]);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        cdr::read(&output.stdout)
+        output.stdout
     }
 }
 

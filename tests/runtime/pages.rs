@@ -1,6 +1,7 @@
 //! What operators see.
 
 use std::io::{Read, Write};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::client::{Client, connect};
@@ -59,5 +60,27 @@ fn a_question_reaches_the_home_of_the_user_and_its_answer_comes_back() {
     let page = fetch(&server, "/watchers/bob@example.test");
     assert!(page.starts_with("HTTP/1.1 404 "), "{page}");
     let page = fetch(&server, "/presence/silent@example.test");
+    assert!(page.starts_with("HTTP/1.1 503 "), "{page}");
+}
+
+#[test]
+fn every_core_is_asked_for_its_conferences() {
+    let server = Running::start(|settings| {
+        settings.cores = Some(3);
+        settings.limits.conferences_listed_max = 2;
+        settings.listen.http = Some("127.0.0.1:0".parse().unwrap());
+        settings.limits.admin_answer_timeout = Duration::from_millis(200);
+    });
+    let page = fetch(&server, "/conferences");
+    assert!(page.starts_with("HTTP/1.1 200 OK\r\n"), "{page}");
+    let body = page.split_once("\r\n\r\n").unwrap().1;
+    let report: serde_json::Value = serde_json::from_str(body).unwrap();
+    assert_eq!(report["total"], 3);
+    let listed = report["conferences"].as_array().unwrap().iter();
+    let members: Vec<_> = listed.map(|one| one["members"].as_u64().unwrap()).collect();
+    assert_eq!(members, [2, 1]);
+    // A list that lacks those of a core is none.
+    server.notes.silent.store(true, Ordering::SeqCst);
+    let page = fetch(&server, "/conferences");
     assert!(page.starts_with("HTTP/1.1 503 "), "{page}");
 }

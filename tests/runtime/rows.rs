@@ -90,3 +90,16 @@ fn a_server_goes_down_while_writes_are_under_way() {
     server.stop();
     server.ledger.answer(Ok(()));
 }
+
+#[test]
+fn a_conference_is_written_within_the_bound_of_all_writes() {
+    let server = Running::start(|settings| settings.limits.writes_in_flight_per_shard_max = 2);
+    server.ledger.held.store(true, Ordering::SeqCst);
+    let mut client = Client::plain(server.tcp());
+    client.send(requests(1..=1) + &request("conference", 2) + &request("conference", 3));
+    let answer = client.message().unwrap();
+    assert!(answer.starts_with("SIP/2.0 503 ") && answer.contains("CSeq: 3 "), "{answer}");
+    assert_eq!(server.hits(Limit::WritesInFlight), 1);
+    server.ledger.answer(Ok(()));
+    (1..=2).for_each(|cseq| client.expect(cseq));
+}

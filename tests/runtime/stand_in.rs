@@ -11,10 +11,11 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use mynah::base::aor::Aor;
-use mynah::base::ids::{ConnId, ShardId, Slot};
+use mynah::base::ids::{ConferenceId, ConnId, ShardId, Slot};
 use mynah::base::limits::Limit;
 use mynah::base::time::Now;
 use mynah::config::{Certificate, Settings};
+use mynah::immcu::conference::Admission;
 use mynah::metrics::counters::{CloseReason, Counters};
 use mynah::metrics::names::Series;
 use mynah::metrics::store::StoreCounters;
@@ -25,6 +26,7 @@ use mynah::runtime::ledger::Ledger;
 use mynah::runtime::orders::{Cores, Order};
 use mynah::runtime::ready::Ready;
 use mynah::shard::Machine;
+use mynah::shard::conference_standing::{ConferenceList, ConferenceSummary};
 use mynah::shard::durable::{ConferenceWrite, NotWritten, Rows, Write};
 use mynah::shard::frame::{Cargo, Frame};
 use mynah::shard::input::{Control, Input};
@@ -62,6 +64,8 @@ pub struct Notes {
     pub hogs: [AtomicU64; 2],
     /// Of these, how many a shard handled between the sending of a probe and its arrival.
     pub delays: Mutex<Vec<u64>>,
+    /// Shard 1 says nothing of its conferences.
+    pub silent: AtomicBool,
     /// Why rows were not written.
     pub unwritten: Mutex<Vec<NotWritten>>,
 }
@@ -139,15 +143,26 @@ impl StandIn {
                 })));
                 self.outputs.push_back(send(answer));
             }
+            "conference" => {
+                let ticket = self.ticket(conn, answer);
+                let write = ConferenceWrite { ticket, id: ConferenceId(7), row: None };
+                self.outputs.push_back(Output::WriteConference(write));
+            }
             "write" => {
-                let ticket = Slot { index: self.tickets, generation: 1 };
-                self.tickets += 1;
-                self.unwritten.insert(ticket.index, (conn, answer));
+                let ticket = self.ticket(conn, answer);
                 let (aor, rows) = (Aor::new("alice@example.test"), Rows::Contacts(Vec::new()));
                 self.outputs.push_back(Output::Write(Write { ticket, aor, rows }));
             }
             _ => self.outputs.push_back(send(answer)),
         }
+    }
+
+    /// A ticket of a write after which `answer` is sent.
+    fn ticket(&mut self, conn: ConnId, answer: Bytes) -> Slot {
+        let ticket = Slot { index: self.tickets, generation: 1 };
+        self.tickets += 1;
+        self.unwritten.insert(ticket.index, (conn, answer));
+        ticket
     }
 
     fn written(&mut self, ticket: Slot, result: Result<(), NotWritten>) {
@@ -163,8 +178,17 @@ impl StandIn {
         self.outputs.push_back(Output::Send { conn, bytes });
     }
 
-    /// Nobody but alice is known, and of silent@ nothing is said.
+    /// Nobody but alice is known, and of silent@ nothing is said. Each shard has one conference, of
+    /// as many members as its number says; shard 1 does not tell while `silent`.
     fn ask(&mut self, ticket: Slot, question: &Question) {
+        if *question == Question::Conferences {
+            if self.seat.shard == ShardId(1) && self.notes.silent.load(Ordering::SeqCst) {
+                return;
+            }
+            let conferences = vec![conference(self.seat.shard)];
+            let answer = Answer::Conferences(ConferenceList { total: 1, conferences });
+            return self.outputs.push_back(Output::Answer { ticket, answer });
+        }
         let user = question.user().map_or("", Aor::user);
         let answer = match (user, question) {
             ("silent", _) => return,
@@ -229,6 +253,25 @@ impl Machine for StandIn {
 
     fn counters(&mut self) -> &mut Counters {
         &mut self.counters
+    }
+}
+
+fn conference(shard: ShardId) -> ConferenceSummary {
+    ConferenceSummary {
+        id: ConferenceId(shard.0.into()),
+        organiser: Aor::new("alice@example.test"),
+        subject: "".into(),
+        admission: Admission::OpenAuthenticated,
+        lobby: false,
+        locked: false,
+        scheduled: false,
+        made_unix_ms: 0,
+        started_unix_ms: None,
+        expires_unix_ms: 0,
+        members: shard.0.into(),
+        peak: 0,
+        waiting: 0,
+        messages: 0,
     }
 }
 

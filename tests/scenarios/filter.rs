@@ -137,6 +137,18 @@ fn the_bridge_carries_what_the_filter_made_of_a_message() {
 }
 
 #[test]
+fn a_message_that_proves_whose_connection_it_is_is_filtered_too() {
+    let mut net = net(2, BLOCK);
+    let bob = Client::simple(&mut net, 1, "bob");
+    let mut alice = Client::on(&mut net, 0, Device { user: "alice", ms: false, number: 0 });
+    let message = alice.page("bob", "www.a.test");
+    let challenge = net.ask(alice.conn, &message);
+    assert_eq!(challenge.status(), 407);
+    assert_eq!(net.ask(alice.conn, &alice.prove(message, &challenge, "secret")).status(), 606);
+    net.silent(&[bob.conn]);
+}
+
+#[test]
 fn the_policy_of_the_sender_counts() {
     let mut net = net(2, "[policy.guests.im_filter]\naction = \"block\"\n");
     net.put_user("alice", |user| user.policy = "guests".to_owned());

@@ -155,7 +155,9 @@ fn provisioning_answers_what_was_asked_once() {
         );
     let answer = ok(&mut net, alice.conn, &request);
     assert_eq!(answer.header("Subscription-State"), "terminated;expires=0");
-    assert!(answer.body().contains("name=\"ServerConfiguration\""), "{answer:?}");
+    let factory = "<provisionGroup name=\"ServerConfiguration\"><focusFactoryUri>\
+        sip:alice@example.test;gruu;opaque=app:conf:focusfactory</focusFactoryUri>";
+    assert!(answer.body().contains(factory), "{answer:?}");
     assert!(!answer.body().contains("name=\"meetingPolicy\""), "{answer:?}");
     let broken = alice
         .piggyback("vnd-microsoft-provisioning-v2", "sip:alice@example.test")

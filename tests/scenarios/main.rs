@@ -4,6 +4,15 @@
 mod harness;
 
 mod bridge;
+mod conference_invitations;
+mod conference_joining;
+mod conference_operations;
+mod conference_operator;
+mod conference_pager;
+mod conference_races;
+mod conference_records;
+mod conference_roster;
+mod conference_saying;
 mod contact_list;
 mod drain;
 mod filter;

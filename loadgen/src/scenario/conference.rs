@@ -167,6 +167,10 @@ impl Conference {
             return;
         }
         if self.leaving.is_some() {
+            let unknown = operation == Operation::Bye && result.is_err();
+            if unknown && Self::is_silent(world, slot) {
+                self.dropped(world, slot);
+            }
             // What was begun before is ended as well.
             if matches!(operation, Operation::Focus | Operation::Invite | Operation::Subscribe) {
                 self.go(world, slot, now);
@@ -200,13 +204,19 @@ impl Conference {
         was_in
     }
 
+    /// The server has ended the connection or the session of a silent member.
+    fn dropped(&mut self, world: &mut World, slot: Slot) {
+        world.stats.seen.dropped += u64::from(self.left(world, slot));
+    }
+
     fn go(&mut self, world: &mut World, slot: Slot, now: Moment) {
         if Self::is_silent(world, slot) {
             world.hear(slot);
         } else {
+            self.left(world, slot);
             world.unsubscribe(slot, now);
-            world.bye(slot, now);
         }
+        world.bye(slot, now);
     }
 
     /// Lets some more leave.
@@ -215,7 +225,6 @@ impl Conference {
             && world.outstanding < LEAVING_MAX
         {
             self.leaving = Some(slot + 1);
-            self.left(world, slot);
             self.go(world, slot, now);
         }
     }
@@ -266,7 +275,8 @@ impl Scenario for Conference {
         let Notice::Endpoint(event) = notice else {
             match notice {
                 Notice::Reminder(number) => self.overdue(world, slot, *number, now),
-                Notice::Down => _ = self.left(world, slot),
+                Notice::Down if !Self::is_silent(world, slot) => _ = self.left(world, slot),
+                Notice::Down if self.leaving.is_none() => self.dropped(world, slot),
                 _ => {}
             }
             return;

@@ -68,14 +68,14 @@ impl World {
         self.message_sent(slot, stamp, result, now)
     }
 
-    /// Nothing more is read for the user until [`World::hear`]. That the server ends such a
-    /// connection is no failure, and the user does not sign out.
+    /// Nothing more is read for the user until [`World::hear`]. From now on he answers nothing and
+    /// asks for nothing but an end, and none of it counts.
     pub fn deafen(&mut self, slot: Slot) {
         self.links[slot].silent = true;
         self.outputs.push_back(Output::Deafen(slot));
     }
 
-    /// Reads again for a user, so that the end of the connection is noticed.
+    /// Reads again for a user, so that it is seen whether the server still knows him.
     pub fn hear(&mut self, slot: Slot) {
         self.outputs.push_back(Output::Hear(slot));
     }

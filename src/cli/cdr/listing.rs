@@ -310,7 +310,7 @@ fn conference_lines(out: &mut impl Write, row: &ConferenceRow) -> Result<()> {
     let lost = row.ending == Some(ConferenceEnding::ServerLost.name());
     let mut ending = row.ending.unwrap_or(OPEN).to_owned();
     if let Some(peak) = row.peak.filter(|_| !lost) {
-        ending += &format!(", at most {peak}");
+        ending += &format!(", peak {peak}");
     }
     if row.scheduled {
         ending += ", scheduled";

@@ -90,7 +90,7 @@ pub struct Join {
     pub name: Box<str>,
     /// How he stands to the enterprise.
     pub relation: Relation,
-    /// What the leg is for.
+    /// What the leg is for; pager mode is for messages whatever stands here.
     pub kind: LegKind,
     /// What his client calls its endpoint; empty when it does not say.
     pub endpoint: Box<str>,

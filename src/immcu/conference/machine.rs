@@ -221,12 +221,12 @@ impl Conference {
         let heard = self.messages;
         let Some((member, leg)) = self.members.remove_leg(reach) else { return };
         let who = member.aor.clone();
-        if leg.kind == super::LegKind::Chat {
+        if leg.is_chat() {
             if !member.has_chat() {
                 member.heard = heard;
             }
             self.recipients.remove(reach);
-            self.reports.leave(&leg, who.clone(), limits);
+            self.reports.leave(&leg, who.clone(), heard, limits);
         }
         if !member.legs.is_empty() {
             return self.roster_changed(who, limits);
@@ -240,7 +240,7 @@ impl Conference {
         let heard = if member.has_chat() { self.messages } else { member.heard };
         for leg in member.chat_legs() {
             self.recipients.remove(&leg.reach);
-            self.reports.leave(leg, who.clone(), limits);
+            self.reports.leave(leg, who.clone(), self.messages, limits);
         }
         for leg in &member.legs {
             self.outputs.push_back(Output::Release { reach: leg.reach.clone(), why: how });

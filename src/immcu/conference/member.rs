@@ -49,7 +49,7 @@ pub struct Leg {
 impl Member {
     /// His legs that messages are carried to.
     pub fn chat_legs(&self) -> impl Iterator<Item = &Leg> {
-        self.legs.iter().filter(|leg| leg.kind == LegKind::Chat)
+        self.legs.iter().filter(|leg| leg.is_chat())
     }
 
     /// True when messages are carried to him.
@@ -60,5 +60,12 @@ impl Member {
     /// The leg that leads there.
     pub fn leg(&self, reach: &Reach) -> Option<&Leg> {
         self.legs.iter().find(|leg| leg.reach == *reach)
+    }
+}
+
+impl Leg {
+    /// True when messages are carried to it.
+    pub fn is_chat(&self) -> bool {
+        self.kind == LegKind::Chat
     }
 }

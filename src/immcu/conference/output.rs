@@ -162,8 +162,8 @@ pub enum Output {
         /// How.
         how: Parting,
     },
-    /// The conference is over; the last word of the machine. Legs and subscriptions were let go
-    /// before.
+    /// The conference is over. Legs and subscriptions were let go before; whoever asks later is
+    /// refused.
     Ended(Ending),
 }
 

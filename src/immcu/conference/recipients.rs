@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::input::Reach;
 use crate::base::aor::Aor;
-use crate::base::ids::{ShardId, Slot};
+use crate::base::ids::{LegId, ShardId, Slot};
 
 /// The chat legs of each core, and who is in pager mode.
 #[derive(Debug, Default)]
@@ -72,7 +72,7 @@ impl Recipients {
     /// All legs, in no order.
     pub(super) fn iter(&self) -> impl Iterator<Item = Reach> {
         let dialogs = self.cores.iter().flat_map(|(shard, legs)| {
-            legs.iter().map(|slot| Reach::Leg(crate::base::ids::LegId::new(*shard, *slot)))
+            legs.iter().map(|slot| Reach::Leg(LegId::new(*shard, *slot)))
         });
         dialogs.chain(self.pagers.iter().cloned().map(Reach::Pager))
     }

@@ -14,16 +14,18 @@ pub(super) struct Reports {
     authors: VecDeque<Reach>,
     first: u64,
     /// Legs that are over, the latest last.
-    gone: VecDeque<(Reach, Recipient)>,
+    gone: VecDeque<Gone>,
     failures: BTreeMap<(u64, Aor), Failure>,
 }
 
-/// Whose leg it is, or was.
-#[derive(Clone, Debug)]
-pub(super) struct Recipient {
-    pub(super) who: Aor,
-    /// The last message before the leg was opened.
-    pub(super) opened_after: u64,
+/// A leg that is over.
+#[derive(Debug)]
+struct Gone {
+    reach: Reach,
+    who: Aor,
+    opened_after: u64,
+    /// The last message before it was over.
+    over_after: u64,
 }
 
 /// Legs of one member that one message did not reach.
@@ -51,10 +53,10 @@ impl Reports {
     }
 
     /// Remembers a chat leg that is over: what was said to it may still turn out not to have
-    /// arrived.
-    pub(super) fn leave(&mut self, leg: &Leg, who: Aor, limits: &Limits) {
-        let recipient = Recipient { who, opened_after: leg.opened_after };
-        self.gone.push_back((leg.reach.clone(), recipient));
+    /// arrived. `messages` is the number of the last one.
+    pub(super) fn leave(&mut self, leg: &Leg, who: Aor, messages: u64, limits: &Limits) {
+        let (reach, opened_after, over_after) = (leg.reach.clone(), leg.opened_after, messages);
+        self.gone.push_back(Gone { reach, who, opened_after, over_after });
         while self.gone.len() > limits.conference_reports_max {
             self.gone.pop_front();
         }
@@ -96,9 +98,12 @@ impl Reports {
         self.authors.get(usize::try_from(number.checked_sub(self.first)?).ok()?)
     }
 
-    /// Whose leg it was that is over.
-    pub(super) fn gone(&self, reach: &Reach) -> Option<&Recipient> {
-        self.gone.iter().rev().find(|(leg, _)| leg == reach).map(|(_, recipient)| recipient)
+    /// Whose leg it was that is over, if message `number` was carried to it.
+    pub(super) fn gone(&self, reach: &Reach, number: u64) -> Option<&Aor> {
+        let carried = |gone: &&Gone| {
+            gone.reach == *reach && gone.opened_after < number && number <= gone.over_after
+        };
+        self.gone.iter().rev().find(carried).map(|gone| &gone.who)
     }
 
     /// Panics when more is remembered than may be.

@@ -8,28 +8,28 @@ use std::borrow::Cow;
 const REFERENCE_LEN_MAX: usize = 12;
 
 /// Names of the characters that links are made of, or that end them.
-const NAMED: &[(&[u8], &str)] = &[
-    (b"amp", "&"),
-    (b"apos", "'"),
-    (b"bsol", "\\"),
-    (b"colon", ":"),
-    (b"comma", ","),
-    (b"commat", "@"),
-    (b"equals", "="),
-    (b"gt", ">"),
-    (b"hyphen", "-"),
-    (b"lowbar", "_"),
-    (b"lt", "<"),
-    (b"nbsp", " "),
-    (b"NewLine", ""),
-    (b"num", "#"),
-    (b"percnt", "%"),
-    (b"period", "."),
-    (b"quest", "?"),
-    (b"quot", "\""),
-    (b"sol", "/"),
-    (b"Tab", ""),
-    (b"UnderBar", "_"),
+const NAMED: &[(&[u8], Option<char>)] = &[
+    (b"amp", Some('&')),
+    (b"apos", Some('\'')),
+    (b"bsol", Some('\\')),
+    (b"colon", Some(':')),
+    (b"comma", Some(',')),
+    (b"commat", Some('@')),
+    (b"equals", Some('=')),
+    (b"gt", Some('>')),
+    (b"hyphen", Some('-')),
+    (b"lowbar", Some('_')),
+    (b"lt", Some('<')),
+    (b"nbsp", Some(' ')),
+    (b"NewLine", None),
+    (b"num", Some('#')),
+    (b"percnt", Some('%')),
+    (b"period", Some('.')),
+    (b"quest", Some('?')),
+    (b"quot", Some('"')),
+    (b"sol", Some('/')),
+    (b"Tab", None),
+    (b"UnderBar", Some('_')),
 ];
 
 /// HTML with its character references resolved.
@@ -53,7 +53,9 @@ impl<'a> Resolved<'a> {
             let reference = (*octet == b'&').then(|| reference(html.get(at + 1..)?)).flatten();
             let len = match &reference {
                 Some((character, len)) => {
-                    text.extend_from_slice(character.as_bytes());
+                    let mut octets = [0; 4];
+                    let octets = character.map(|character| character.encode_utf8(&mut octets));
+                    text.extend_from_slice(octets.map_or(b"", |octets| octets.as_bytes()));
                     len + 1
                 }
                 None => {
@@ -78,31 +80,31 @@ impl<'a> Resolved<'a> {
 
 /// The character that the text behind an `&` refers to, and the octets it takes. Line breaks and
 /// tabs are nothing: browsers drop them from links.
-fn reference(text: &[u8]) -> Option<(String, usize)> {
+fn reference(text: &[u8]) -> Option<(Option<char>, usize)> {
     let text = text.get(..REFERENCE_LEN_MAX.min(text.len()))?;
-    let (name, len) = match text.strip_prefix(b"#") {
-        Some(number) => {
-            let digits = match number.strip_prefix(b"x").or(number.strip_prefix(b"X")) {
-                Some(number) => (number, 16, 2),
-                None => (number, 10, 1),
-            };
-            let (digits, radix, head) = digits;
-            let is_digit = |octet: &&u8| char::from(**octet).is_digit(radix);
-            let count = digits.iter().take_while(is_digit).count();
-            let number = std::str::from_utf8(digits.get(..count)?).ok()?;
-            let character = char::from_u32(u32::from_str_radix(number, radix).ok()?)?;
-            let kept = !matches!(character, '\0' | '\t' | '\n' | '\r');
-            (if kept { character.to_string() } else { String::new() }, head + count)
-        }
+    let (character, len) = match text.strip_prefix(b"#") {
+        Some([b'x' | b'X', digits @ ..]) => number(digits, 16).map(|(c, len)| (c, len + 2))?,
+        Some(digits) => number(digits, 10).map(|(c, len)| (c, len + 1))?,
         None => {
-            let count = text.iter().take_while(|octet| octet.is_ascii_alphabetic()).count();
-            let name = text.get(..count)?;
-            let (_, character) = NAMED.iter().find(|(known, _)| *known == name)?;
-            ((*character).to_owned(), count)
+            let len = text.iter().take_while(|octet| octet.is_ascii_alphabetic()).count();
+            let name = text.get(..len)?;
+            NAMED
+                .iter()
+                .find(|(known, _)| *known == name)
+                .map(|(_, character)| (*character, len))?
         }
     };
     let end = usize::from(text.get(len) == Some(&b';'));
-    Some((name, len + end))
+    Some((character, len + end))
+}
+
+/// The character of a number, and its digits.
+fn number(text: &[u8], radix: u32) -> Option<(Option<char>, usize)> {
+    let len = text.iter().take_while(|octet| char::from(**octet).is_digit(radix)).count();
+    let number = std::str::from_utf8(text.get(..len)?).ok()?;
+    let character = char::from_u32(u32::from_str_radix(number, radix).ok()?)?;
+    let kept = !matches!(character, '\0' | '\t' | '\n' | '\r');
+    Some((kept.then_some(character), len))
 }
 
 /// A text as HTML in any charset that has ASCII in it, on lines of its own.

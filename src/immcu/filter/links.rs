@@ -235,8 +235,9 @@ fn is_local_host(rest: &[u8]) -> bool {
     let Some((name, after)) = host.split_at_checked(len) else { return false };
     let after = match after.strip_prefix(b":") {
         Some(port) => {
+            // Without digits it may be the colon of another link.
             let digits = port.iter().take_while(|octet| octet.is_ascii_digit()).count();
-            port.get(digits..).unwrap_or_default()
+            port.get(digits..).filter(|_| digits > 0).unwrap_or(b":")
         }
         None => after,
     };
@@ -342,6 +343,7 @@ mod tests {
             "http://intranet:80@a.b/",
             "http://intranet\\@a.b",
             "http://intranet%2eb/",
+            "http://intranet://a.b/",
             "http://intranet\u{3002}b/",
             "http://[::1]/",
             "mailto:bob",

@@ -78,7 +78,7 @@ pub enum Blocked {
 enum Form {
     Html,
     Multipart,
-    /// An offer of a file (MS-SIP).
+    /// An offer of a file, as Lync clients make it.
     Offer,
     Plain,
     /// Nothing that people read.
@@ -110,8 +110,8 @@ impl Filter {
         })
     }
 
-    /// Looks at the body of a message. Takes time in proportion to its length, and no memory
-    /// unless it finds something.
+    /// Looks at the body of a message. Takes time in proportion to its length; of plain text in
+    /// which nothing is found, no memory.
     pub fn check(&self, content_type: Option<&[u8]>, body: &[u8], limits: &Limits) -> Verdict {
         match self.checked(content_type.unwrap_or(b"text/plain"), body, limits, DEPTH_MAX) {
             Ok(None) => Verdict::Pass,
@@ -212,7 +212,8 @@ impl Filter {
         Ok(Some(changed))
     }
 
-    /// Each part on its own; what is around them stays.
+    /// Each part on its own; what is around them stays, and may have no links: a client that
+    /// reads the boundary in another way would show it.
     fn multipart(
         &self,
         content_type: ContentType<'_>,
@@ -225,12 +226,14 @@ impl Filter {
             |body| multipart::sections(content_type, body, limits).map_err(|_| Blocked::Unreadable);
         let read = sections(body)?;
         let mut changed: Option<Vec<u8>> = None;
-        let mut from = 0;
+        let (mut from, mut gap) = (0, 0);
         for section in &read {
             let part_type = match section.part.content_type {
                 b"" => b"text/plain",
                 content_type => content_type,
             };
+            self.gap(body.get(gap..section.body.start), limits)?;
+            gap = section.body.end;
             let is_signal = matches!(form(ContentType::parse(part_type)), Form::Signal);
             if !is_signal && !is_bare(section.transfer_encoding) {
                 return Err(Blocked::Unreadable);
@@ -242,11 +245,20 @@ impl Filter {
             out.extend_from_slice(&part);
             from = section.body.end;
         }
+        self.gap(body.get(gap..), limits)?;
         let Some(mut changed) = changed else { return Ok(None) };
         changed.extend_from_slice(body.get(from..).unwrap_or_default());
         // A boundary that stands in the notice would hide the notice.
         let again = sections(&changed)?.len();
         if again == read.len() { Ok(Some(changed)) } else { Err(Blocked::Unreadable) }
+    }
+
+    /// What stands around parts.
+    fn gap(&self, text: Option<&[u8]>, limits: &Limits) -> Result<(), Blocked> {
+        match self.links(text.unwrap_or_default(), limits)?.as_slice() {
+            [] => Ok(()),
+            _ => Err(Blocked::Unreadable),
+        }
     }
 
     /// An offer of a file, or another word about its transfer.

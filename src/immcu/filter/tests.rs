@@ -216,6 +216,7 @@ fn a_part_that_is_encoded_is_not_let_through() {
     for (encoding, outcome) in [
         ("base64", Err(Blocked::Unreadable)),
         ("Quoted-Printable", Err(Blocked::Unreadable)),
+        ("\r\n base64", Err(Blocked::Unreadable)),
         ("8BIT", Ok(None)),
     ] {
         let body = format!("--b\r\nContent-Transfer-Encoding: {encoding}\r\n\r\nx\r\n--b--");
@@ -280,6 +281,18 @@ fn offers_of_files_are_blocked_by_name_or_all() {
     }
     let answer = "Invitation-Command: ACCEPT\r\nInvitation-Cookie: 1\r\n";
     assert_eq!(check(&all, OFFER, answer), Ok(None));
+}
+
+#[test]
+fn links_around_the_parts_are_not_let_through() {
+    let filter = links("action = \"allow\"");
+    for body in [
+        "http://a.test\r\n--b\r\n\r\nx\r\n--b--",
+        "--b\r\nX: http://a.test\r\n\r\nx\r\n--b--",
+        "--b\r\n\r\nx\r\n--b--\r\nhttp://a.test",
+    ] {
+        assert_eq!(check(&filter, ALTERNATIVE, body), Err(Blocked::Unreadable), "{body}");
+    }
 }
 
 /// A long text of many beginnings takes as long for each octet as a short one: each octet is read

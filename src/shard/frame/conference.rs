@@ -8,7 +8,7 @@ use bytes::Bytes;
 use crate::base::aor::Aor;
 use crate::base::ids::{ConferenceId, ConnId, LegId, Slot, SubscriptionId};
 use crate::dialect::reject::Reject;
-use crate::immcu::conference::{Accepts, Leaving, LegKind, Parting, Reach, Speech};
+use crate::immcu::conference::{Accepts, Leaving, LegKind, Reach, Speech};
 use crate::sip::subscription::Content;
 use crate::wire::sip::Method;
 
@@ -185,7 +185,7 @@ pub enum ToLeg {
         content: Content,
     },
     /// It is over.
-    Release(Parting),
+    Release,
 }
 
 /// How somebody who joined stands.

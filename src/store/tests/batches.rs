@@ -9,9 +9,10 @@ use super::super::handle::Shared;
 use super::super::request::{Keep, Reply, Request};
 use super::super::writer::{Queues, Writer};
 use super::super::{CdrQuery, Full, Receipt, Store, StoreError, UserChange};
+use super::conferences::{conference_cdrs, conference_started, entered};
 use super::*;
 use crate::metrics::store::{Alarm, StoreCounters};
-use crate::shard::durable::Write;
+use crate::shard::durable::{ConferenceWrite, Write};
 
 /// A writer that a test steps by hand, and the other ends of its queues.
 pub struct Bench {
@@ -38,6 +39,11 @@ impl Bench {
         let (answer, reply) = Reply::channel();
         self.requests.send(Request::Flush(answer)).unwrap();
         self.settle(reply)
+    }
+
+    /// Hands the row of a conference over.
+    pub fn write_conference(&self, write: ConferenceWrite, receipt: Receipt) {
+        self.writes.send((Keep::Conference(write), receipt)).unwrap();
     }
 
     /// Hands rows of a user over.
@@ -260,6 +266,8 @@ fn a_full_disk_keeps_records_refuses_users_and_recovers() {
     let refused = bench.settle(reply);
     assert!(matches!(refused, Err(StoreError::Fault(f)) if f.alarm == Alarm::DiskFull));
     assert!(bench.counters().failures >= 2);
+    bench.records.send(Record::ConferenceStarted(conference_started(1))).unwrap();
+    bench.records.send(Record::ConferenceEntered(entered(1, 0))).unwrap();
 
     bench.writer.database.connection.pragma_update(None, "max_page_count", 1 << 20).unwrap();
     // The retry is due by itself, then the queue is read again.
@@ -270,6 +278,9 @@ fn a_full_disk_keeps_records_refuses_users_and_recovers() {
     bench.flush().unwrap();
     let kept: Vec<_> = cdrs(&open(folder.path())).iter().map(|cdr| cdr.id).collect();
     assert_eq!(kept, (0..500).map(|n| started(n).id).collect::<Vec<_>>());
+    let conferences = conference_cdrs(&open(folder.path()));
+    let visits: Vec<_> = conferences.iter().map(|cdr| (cdr.id, cdr.visits.len())).collect();
+    assert_eq!(visits, [(conference_started(1).id, 1)]);
 }
 
 #[test]

@@ -8,10 +8,16 @@ use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 
 use super::super::{Receipt, Store, UserChange, WayBack};
+use super::conferences::{
+    conference_cdrs, conference_started, entered, scheduled, scheduled_in, write_of,
+};
 use super::durable::{contact, write};
 use super::*;
+use crate::base::aor::Aor;
 use crate::base::ids::Slot;
 use crate::contacts::Row;
+use crate::immcu::conference::Description;
+use crate::records::{ConferenceEntered, ConferenceStarted};
 use crate::shard::durable::{NotWritten, Rows};
 
 /// Set in the child: the data folder to write to.
@@ -30,12 +36,16 @@ fn a_killed_server_has_lost_nothing_it_answered() {
     let mut answered = BTreeSet::new();
     let mut users = BTreeSet::new();
     let mut lists = BTreeSet::new();
+    let mut visits = BTreeSet::new();
+    let mut conferences = BTreeSet::new();
     for (round, answers) in ROUNDS.into_iter().enumerate() {
         for line in kill_after(answers, folder.path()) {
             match line.split_once(' ') {
                 Some(("record", id)) => answered.insert(id.to_owned()),
                 Some(("user", aor)) => users.insert(aor.to_owned()),
                 Some(("list", aor)) => lists.insert(aor.to_owned()),
+                Some(("visit", id)) => visits.insert(id.to_owned()),
+                Some(("conference", id)) => conferences.insert(id.to_owned()),
                 _ => panic!("the child said {line:?}"),
             };
         }
@@ -55,6 +65,16 @@ fn a_killed_server_has_lost_nothing_it_answered() {
             let found = database.contact_rows(aor).unwrap();
             assert!(found.is_empty() || found == rows(aor), "round {round}: {found:?}");
         }
+        let records = conference_cdrs(&database);
+        let kept: Vec<_> = records.iter().flat_map(|cdr| &cdr.visits).collect();
+        assert!(kept.iter().all(|visit| visit.end.is_some()), "round {round}");
+        let kept: BTreeSet<_> = kept.iter().map(|visit| visit.id.to_string()).collect();
+        assert!(kept.is_superset(&visits), "round {round}");
+        assert!(records.iter().all(|cdr| cdr.end.is_some()), "round {round}");
+        let kept = scheduled_in(&database);
+        assert!(kept.iter().all(|found| *found == scheduled_of(found)), "round {round}");
+        let kept: BTreeSet<_> = kept.iter().map(|found| found.id.to_string()).collect();
+        assert!(kept.is_superset(&conferences), "round {round}");
         // The child ends every other record only: the rest was found open and is ended now.
         assert!(store.lost_records() > 0, "round {round}");
         assert!(cdrs(&database).iter().all(|cdr| cdr.end.is_some()), "round {round}");
@@ -63,6 +83,9 @@ fn a_killed_server_has_lost_nothing_it_answered() {
         assert_eq!(whole, "ok");
     }
 }
+
+/// How the lines of the child begin.
+const SAID: [&str; 5] = ["record ", "user ", "list ", "visit ", "conference "];
 
 /// Starts the child on `folder`, kills it after so many answers, and returns all lines it managed
 /// to write.
@@ -82,10 +105,10 @@ fn kill_after(answers: usize, folder: &Path) -> Vec<String> {
     let mut said = Vec::new();
     for line in lines.map(Result::unwrap) {
         // The test runner speaks first.
-        if ["record ", "user ", "list "].iter().any(|word| line.starts_with(word)) {
+        if SAID.iter().any(|word| line.starts_with(word)) {
             said.push(line);
         }
-        if said.len() == answers * (STRIDE as usize + 2) {
+        if said.len() == answers * (STRIDE as usize + 4) {
             child.0.kill().unwrap();
         }
     }
@@ -118,6 +141,14 @@ fn serve_until_killed(folder: &Path) -> ! {
             }
             said += &format!("record {id}\n");
         }
+        // A conference with one visit, that never ends.
+        let id = RecordId::new(EPOCH_MS + round * STRIDE, &mut seed);
+        let visit = RecordId::new(EPOCH_MS + round * STRIDE, &mut seed);
+        let opened = ConferenceStarted { id, ..conference_started(1) };
+        handle.try_record(Record::ConferenceStarted(opened)).unwrap();
+        let came = ConferenceEntered { id, visit, ..entered(1, 0) };
+        handle.try_record(Record::ConferenceEntered(came)).unwrap();
+        said += &format!("visit {visit}\n");
         handle.flush().unwrap().wait().unwrap();
         let aor = format!("u{}-{round}@example.test", std::process::id());
         handle.change_user(UserChange::Add(user(&aor, "x"))).unwrap().wait().unwrap();
@@ -128,9 +159,25 @@ fn serve_until_killed(folder: &Path) -> ! {
         handle.write(write(&aor, rows), receipt);
         answer.recv().unwrap().unwrap();
         said += &format!("list {aor}\n");
+        let scheduled = Description { organiser: Aor::new(&aor), ..scheduled(visit_number(visit)) };
+        let (way_back, answer) = channel();
+        let receipt = Receipt::new(ticket, Arc::new(Answered(way_back)));
+        handle.write_conference(write_of(&scheduled), receipt);
+        answer.recv().unwrap().unwrap();
+        said += &format!("conference {}\n", scheduled.id);
         stdout.write_all(said.as_bytes()).unwrap();
     }
     unreachable!("a process is killed before it counts so far")
+}
+
+/// A number that no other round has.
+fn visit_number(visit: RecordId) -> u128 {
+    u128::from_be_bytes(visit.to_bytes())
+}
+
+/// What the child wrote as the conference `found`: all but who made it and its name is the same.
+fn scheduled_of(found: &Description) -> Description {
+    Description { organiser: found.organiser.clone(), ..scheduled(found.id.0) }
 }
 
 /// The list of a user: ten contacts whose addresses tell whose they are.

@@ -236,6 +236,8 @@ fn a_query_by_user_uses_the_indices_and_sorts_nothing() {
         .unwrap();
     let plan = plan.join("; ");
     assert!(plan.contains("cdr_by_caller") && plan.contains("cdr_by_callee"), "{plan}");
+    assert!(plan.contains("conference_cdr_by_organiser"), "{plan}");
+    assert!(plan.contains("conference_visit_by_member"), "{plan}");
     assert!(!plan.contains("TEMP B-TREE") && !plan.contains("SCAN"), "{plan}");
 }
 

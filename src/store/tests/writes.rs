@@ -1,16 +1,19 @@
-//! Rows of users on their way through the store's thread: committed together, answered once, never
+//! Rows of users and conferences on their way through the store's thread: committed together, answered once, never
 //! left waiting.
 
 use std::sync::{Arc, Mutex};
 
 use super::super::{Receipt, Store, WayBack};
 use super::batches::{Bench, small};
+use super::conferences::{scheduled, scheduled_in, write_of};
 use super::durable::{ALICE, contact, write};
 use super::*;
+use crate::base::aor::Aor;
 use crate::base::ids::Slot;
 use crate::contacts::Row;
+use crate::immcu::conference::Description;
 use crate::metrics::store::Alarm;
-use crate::shard::durable::{NotWritten, Rows, Write};
+use crate::shard::durable::{ConferenceWrite, NotWritten, Rows, Write};
 use crate::store::UserChange;
 
 /// A shard that remembers what it was answered.
@@ -35,6 +38,13 @@ fn nth(shard: &Arc<Shard>, n: u32) -> (Write, Receipt) {
     let rows =
         Rows::Contacts(vec![contact(&format!("c{n}@example.test")), Row::DeltaNumber(n + 2)]);
     (Write { ticket, ..write(ALICE, rows) }, Receipt::new(ticket, shard.clone()))
+}
+
+/// The same with a scheduled conference of hers.
+fn conference(shard: &Arc<Shard>, n: u32) -> (ConferenceWrite, Receipt) {
+    let ticket = Slot { index: n, generation: 1 };
+    let write = ConferenceWrite { ticket, ..write_of(&scheduled(n.into())) };
+    (write, Receipt::new(ticket, shard.clone()))
 }
 
 fn with_alice(folder: &Path) {
@@ -87,10 +97,17 @@ fn a_write_for_nobody_does_not_take_its_batch_along() {
     let ticket = Slot { index: 1, generation: 1 };
     bench.write((nobody, Receipt::new(ticket, shard.clone())));
     bench.write(nth(&shard, 2));
+    let (write, receipt) = conference(&shard, 3);
+    let nobodys = Description { organiser: Aor::new("nobody@example.test"), ..scheduled(3) };
+    bench.write_conference(ConferenceWrite { row: Some(Box::new(nobodys)), ..write }, receipt);
+    let (write, receipt) = conference(&shard, 4);
+    bench.write_conference(write, receipt);
     bench.flush().unwrap();
-    let answers = vec![(0, Ok(())), (1, Err(NotWritten::NoSuchUser)), (2, Ok(()))];
-    assert_eq!(shard.answers(), answers);
+    let nobody = |n| (n, Err(NotWritten::NoSuchUser));
+    let good = |n| (n, Ok(()));
+    assert_eq!(shard.answers(), [good(0), nobody(1), good(2), nobody(3), good(4)]);
     assert_eq!(kept(folder.path()), 2);
+    assert_eq!(scheduled_in(&open(folder.path())), [scheduled(4)]);
 }
 
 #[test]
@@ -115,19 +132,24 @@ fn a_full_disk_refuses_writes_at_once_until_it_recovers() {
 
     // Nobody waits for a disk that is known to refuse.
     bench.write(nth(&shard, 100));
-    while shard.answers().len() == 100 {
+    let (write, receipt) = conference(&shard, 101);
+    bench.write_conference(write, receipt);
+    while shard.answers().len() < 102 {
         bench.writer.step();
     }
-    assert_eq!(shard.answers().last(), Some(&failing(100)));
+    assert_eq!(shard.answers()[100..], [failing(100), failing(101)]);
 
     pages(&bench, 1 << 20);
     while bench.counters().alarm.is_some() {
         bench.writer.step();
     }
-    bench.write(nth(&shard, 101));
+    bench.write(nth(&shard, 102));
+    let (write, receipt) = conference(&shard, 103);
+    bench.write_conference(write, receipt);
     bench.flush().unwrap();
-    assert_eq!(shard.answers().last(), Some(&(101, Ok(()))));
+    assert_eq!(shard.answers()[102..], [(102, Ok(())), (103, Ok(()))]);
     assert_eq!(kept(folder.path()), 1);
+    assert_eq!(scheduled_in(&open(folder.path())), [scheduled(103)]);
 }
 
 /// Limit `store_writes_max`.
@@ -168,12 +190,15 @@ fn closing_writes_what_waits_and_then_answers_that_it_has_stopped() {
         let (write, receipt) = nth(&shard, n);
         handle.write(write, receipt);
     }
+    let (write, receipt) = conference(&shard, 999);
+    handle.write_conference(write, receipt);
     store.close().unwrap();
     assert_eq!(kept(folder.path()), 700);
+    assert_eq!(scheduled_in(&open(folder.path())), [scheduled(999)]);
     let (write, receipt) = nth(&shard, 700);
     handle.write(write, receipt);
     assert_eq!(shard.answers().last(), Some(&(700, Err(NotWritten::Stopped))));
-    assert_eq!(shard.answers().len(), 701);
+    assert_eq!(shard.answers().len(), 702);
 }
 
 #[test]

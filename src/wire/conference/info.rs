@@ -30,10 +30,9 @@ pub struct Info<'a> {
     pub version: u32,
     /// What its organiser laid down.
     pub description: Option<Description<'a>>,
-    /// How many are in.
-    pub user_count: Option<usize>,
-    /// Nobody else joins.
-    pub locked: Option<bool>,
+    /// How many are in, and whether nobody else joins. Told as a whole: what is missing is gone
+    /// (RFC 4575 section 4.6).
+    pub standing: Option<(usize, bool)>,
     /// Who is in.
     pub users: Option<Vec<User<'a>>>,
     /// Where messages go, as a URI, and whether nobody else joins.
@@ -112,7 +111,13 @@ impl Info<'_> {
         if let Some(description) = &self.description {
             description.write(&mut writer);
         }
-        self.conference_state(&mut writer);
+        if let Some((count, locked)) = self.standing {
+            writer
+                .start("conference-state")
+                .leaf_of("user-count", count)
+                .leaf_of("locked", locked)
+                .end();
+        }
         if let Some(users) = &self.users {
             writer.start("users").attribute("state", self.state.name());
             users.iter().for_each(|user| user.write(&mut writer));
@@ -122,20 +127,6 @@ impl Info<'_> {
             view(&mut writer, chat, locked);
         }
         writer.finish()
-    }
-
-    fn conference_state(&self, writer: &mut Writer) {
-        if self.user_count.is_none() && self.locked.is_none() {
-            return;
-        }
-        writer.start("conference-state");
-        if let Some(count) = self.user_count {
-            writer.leaf_of("user-count", count);
-        }
-        if let Some(locked) = self.locked {
-            writer.leaf_of("locked", locked);
-        }
-        writer.end();
     }
 }
 

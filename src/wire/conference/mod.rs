@@ -16,6 +16,8 @@ pub mod fuzz;
 pub mod imdn;
 pub mod info;
 pub mod invite;
+#[cfg(test)]
+mod tests;
 pub mod typing;
 
 pub use super::body::Error;
@@ -25,7 +27,7 @@ use super::body::{boolean, required, root};
 /// The namespace of requests and answers.
 const CCCP: &str = "urn:ietf:params:xml:ns:cccp";
 
-/// The namespace of what is told of a conference (RFC 4575 section 6).
+/// The namespace of what is told of a conference (RFC 4575 section 4.2).
 const INFO: &str = "urn:ietf:params:xml:ns:conference-info";
 
 /// Its extensions (MS-CONFBAS section 2.2.2).

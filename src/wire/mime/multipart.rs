@@ -194,38 +194,58 @@ fn without_line_end(part: &[u8]) -> &[u8] {
     part.strip_suffix(b"\r").unwrap_or(part)
 }
 
-/// A part, and its Content-Transfer-Encoding.
+/// A part, and its Content-Transfer-Encoding. The folds inside of values are left.
 fn read(part: &[u8]) -> Result<(Part<'_>, &[u8]), Error> {
-    let mut read = Part { content_type: b"", content_id: b"", body: b"" };
-    let mut transfer_encoding = &b""[..];
+    let (mut content_type, mut content_id, mut transfer_encoding) = (None, None, None);
     let mut rest = part;
-    loop {
-        let Some(end) = memchr::memchr(b'\n', rest) else {
-            // A part may end with its head.
-            let empty = rest.is_empty() || rest == b"\r";
-            return if empty { Ok((read, transfer_encoding)) } else { Err(Error::Head) };
-        };
-        let (line, after) = rest.split_at_checked(end).ok_or(Error::Head)?;
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        rest = after.strip_prefix(b"\n").unwrap_or(after);
-        if line.is_empty() {
-            read.body = rest;
-            return Ok((read, transfer_encoding));
+    let body = loop {
+        if let Some(body) = rest.strip_prefix(b"\r\n").or(rest.strip_prefix(b"\n")) {
+            break body;
         }
-        if line.starts_with(b" ") || line.starts_with(b"\t") {
+        let Some(end) = end_of_field(rest) else {
+            // A part may end with its head.
+            match rest {
+                b"" | b"\r" => break b"",
+                _ => return Err(Error::Head),
+            }
+        };
+        let (field, after) = rest.split_at_checked(end).ok_or(Error::Head)?;
+        rest = after;
+        if field.starts_with(b" ") || field.starts_with(b"\t") {
             continue;
         }
-        let colon = memchr::memchr(b':', line).ok_or(Error::Head)?;
-        let (name, value) = line.split_at_checked(colon).ok_or(Error::Head)?;
-        let value = value.strip_prefix(b":").unwrap_or(value).trim_ascii();
-        if name.eq_ignore_ascii_case(b"Content-Type") {
-            read.content_type = value;
+        let colon = memchr::memchr(b':', field).ok_or(Error::Head)?;
+        let (name, value) = field.split_at_checked(colon).ok_or(Error::Head)?;
+        let place = if name.eq_ignore_ascii_case(b"Content-Type") {
+            &mut content_type
         } else if name.eq_ignore_ascii_case(b"Content-Transfer-Encoding") {
-            transfer_encoding = value;
+            &mut transfer_encoding
         } else if name.eq_ignore_ascii_case(b"Content-ID") {
-            let id = value.strip_prefix(b"<").and_then(|id| id.strip_suffix(b">"));
-            read.content_id = id.unwrap_or(value);
+            &mut content_id
+        } else {
+            continue;
+        };
+        // Of two, some readers would take the first and some the last.
+        if place.replace(value.strip_prefix(b":").unwrap_or(value).trim_ascii()).is_some() {
+            return Err(Error::Head);
         }
+    };
+    let id = content_id.unwrap_or_default();
+    let bare = id.strip_prefix(b"<").and_then(|id| id.strip_suffix(b">"));
+    let content_type = content_type.unwrap_or_default();
+    let read = Part { content_type, content_id: bare.unwrap_or(id), body };
+    Ok((read, transfer_encoding.unwrap_or_default()))
+}
+
+/// Where a header ends, its continuation lines and line end included.
+fn end_of_field(rest: &[u8]) -> Option<usize> {
+    let mut from = 0;
+    loop {
+        let end = from + memchr::memchr(b'\n', rest.get(from..)?)? + 1;
+        if !matches!(rest.get(end), Some(b' ' | b'\t')) {
+            return Some(end);
+        }
+        from = end;
     }
 }
 
@@ -277,7 +297,7 @@ mod tests {
             one --x\r\n--xy\r\n--x \t\r\n\r\n\r\n--x--\r\nepilogue --x";
         let read = read("multipart/mixed; boundary=\"x\"", body).unwrap();
         assert_eq!(read.len(), 2);
-        assert_eq!(read[0].content_type, b"text/plain;");
+        assert_eq!(read[0].content_type, b"text/plain;\r\n a=b");
         assert_eq!(read[0].content_id, b"1");
         assert_eq!(read[0].body, b"one --x\r\n--xy");
         assert_eq!(read[1], Part { content_type: b"", content_id: b"", body: b"" });
@@ -306,6 +326,11 @@ mod tests {
             ("a/b; boundary=x", "a--x--", Error::Unterminated),
             ("a/b; boundary=x", "--x\r\nno head\r\n\r\n--x--", Error::Head),
             ("a/b; boundary=x", "--x\r\na: b\r\n--x--", Error::Head),
+            (
+                "a/b; boundary=x",
+                "--x\r\nContent-Type: a/b\r\nContent-type: c/d\r\n\r\n--x--",
+                Error::Head,
+            ),
             ("a/b; boundary=x", &"--x\r\n\r\n\r\n".repeat(5), Error::TooManyParts),
         ] {
             assert_eq!(read(content_type, body).err(), Some(error), "{content_type} {body}");

@@ -130,7 +130,7 @@ impl Agent {
         }
         let knows = seat.watch.as_ref().is_some_and(|watch| watch.accepted);
         if seat.watch.is_none() && (self.client.ms || seat.chat.is_open()) {
-            return self.watch(stage, book, hall);
+            return self.watch_roster(stage, book, hall);
         }
         let sees =
             |who: &str| seat.watch.as_ref().is_some_and(|w| w.roster.people.contains_key(who));
@@ -154,8 +154,8 @@ impl Agent {
         self.ask(stage, request.clone(), Sent::Focus(request, hall));
     }
 
-    fn watch(&mut self, stage: &mut Stage, book: &mut Book, hall: usize) {
-        let request = self.client.watch(&book.halls[hall].focus);
+    fn watch_roster(&mut self, stage: &mut Stage, book: &mut Book, hall: usize) {
+        let request = self.client.watch_roster(&book.halls[hall].focus);
         let (since, _) = book.now(stage.net.now.mono_ms);
         let watch = Watch::new(request.value("Call-ID").to_owned(), since);
         self.seats.get_mut(&hall).expect("its own").watch = Some(watch);
@@ -269,7 +269,7 @@ impl Agent {
             return;
         }
         seat.watch = None;
-        let request = self.client.watch(&book.halls[hall].focus).with("Expires", "0");
+        let request = self.client.watch_roster(&book.halls[hall].focus).with("Expires", "0");
         self.ask(stage, request, Sent::Other);
         if let Some(mut dialog) = focus {
             let request = self.client.within(&mut dialog, "BYE");
@@ -296,7 +296,7 @@ impl Agent {
         let other = somebody(stage, self.user);
         let who = uri(other);
         if !self.client.ms {
-            return self.refer(stage, book, hall, other);
+            return self.refer_on(stage, book, hall, other);
         }
         let role = ["presenter", "attendee"][stage.index(2)];
         let mut cut = None;
@@ -326,19 +326,19 @@ impl Agent {
         };
         let seat = self.seats.get_mut(&hall).expect("its own");
         let request = match &mut seat.focus.dialog {
-            Some(dialog) if stage.chance(80) => self.client.operate(dialog, &operation),
+            Some(dialog) if stage.chance(80) => self.client.order_on(dialog, &operation),
             _ => self.client.order_of(&focus, &operation),
         };
         self.ask(stage, request, Sent::Order(cut));
     }
 
-    fn refer(&mut self, stage: &mut Stage, book: &mut Book, hall: usize, other: usize) {
+    fn refer_on(&mut self, stage: &mut Stage, book: &mut Book, hall: usize, other: usize) {
         let at = book.now(stage.net.now.mono_ms);
         let seat = self.seats.get_mut(&hall).expect("its own");
         let Some(dialog) = &mut seat.chat.dialog else { return };
         let out = stage.chance(30);
         let cut = out.then(|| book.cut(at, hall, Some(other)));
-        let request = self.client.refer(dialog, USERS[other], out);
+        let request = self.client.refer_on(dialog, USERS[other], out);
         self.ask(stage, request, Sent::Order(cut));
     }
 }

@@ -128,7 +128,7 @@ impl Client {
     }
 
     /// A C3P operation in the dialog with the focus.
-    pub fn operate(&mut self, dialog: &mut Dialog, operation: &str) -> Request {
+    pub fn order_on(&mut self, dialog: &mut Dialog, operation: &str) -> Request {
         let body = c3p(&self.uri(), &dialog.remote.clone(), operation);
         self.within(dialog, "INFO").body(CCCP, &body)
     }
@@ -149,7 +149,7 @@ impl Client {
     }
 
     /// A SUBSCRIBE to the roster.
-    pub fn watch(&mut self, focus: &str) -> Request {
+    pub fn watch_roster(&mut self, focus: &str) -> Request {
         match self.ms {
             true => self.piggyback("conference", focus),
             false => self
@@ -197,7 +197,7 @@ impl Client {
     }
 
     /// A REFER that asks somebody in, or out.
-    pub fn refer(&mut self, dialog: &mut Dialog, user: &str, out: bool) -> Request {
+    pub fn refer_on(&mut self, dialog: &mut Dialog, user: &str, out: bool) -> Request {
         let parameter = if out { ";method=BYE" } else { "" };
         let to = format!("<{}{parameter}>", crate::harness::client::uri(user));
         self.within(dialog, "REFER").header("Refer-To", &to)

@@ -87,10 +87,10 @@ fn a_table_is_for_people() {
     assert_eq!(
         listing(Format::Table, &conversations()),
         "\
-START (UTC)          KIND     CALLER                        CALLEE                         SENT  RECVD  ENDING
-2026-11-21 08:00:00  session  alice@example.test            bob@example.test                  2      1  bye_callee
-2026-11-21 08:00:00  pager    =1+1@example.test             bob@example.test                  2      1  declined 603, bridged
-2026-11-21 08:00:00  session  alice@example.test            evil\u{fffd}[2J\"@x                       -      -  open
+START (UTC)          KIND        CALLER                        CALLEE                             SENT  RECVD  ENDING
+2026-11-21 08:00:00  session     alice@example.test            bob@example.test                      2      1  bye_callee
+2026-11-21 08:00:00  pager       =1+1@example.test             bob@example.test                      2      1  declined 603, bridged
+2026-11-21 08:00:00  session     alice@example.test            evil\u{fffd}[2J\"@x                           -      -  open
 "
     );
 }
@@ -100,10 +100,10 @@ fn csv_has_a_head_and_no_formula() {
     assert_eq!(
         listing(Format::Csv, &conversations()),
         "\
-id,kind,caller,callee,start,end,messages_from_caller,messages_from_callee,ending,status,bridged
-01010101-0101-0101-0101-010101010101,session,alice@example.test,bob@example.test,2026-11-21T08:00:00.123Z,2026-11-21T08:01:01.123Z,2,1,bye_callee,,false
-01010101-0101-0101-0101-010101010101,pager,'=1+1@example.test,bob@example.test,2026-11-21T08:00:00.123Z,2026-11-21T08:01:01.123Z,2,1,declined,603,true
-01010101-0101-0101-0101-010101010101,session,alice@example.test,\"evil\u{1b}[2J\"\"@x\",2026-11-21T08:00:00.123Z,,,,,,false
+id,kind,caller,callee,start,end,messages_from_caller,messages_from_callee,ending,status,bridged,record,conference,scheduled,subject,role,messages,peak
+01010101-0101-0101-0101-010101010101,session,alice@example.test,bob@example.test,2026-11-21T08:00:00.123Z,2026-11-21T08:01:01.123Z,2,1,bye_callee,,false,,,,,,,
+01010101-0101-0101-0101-010101010101,pager,'=1+1@example.test,bob@example.test,2026-11-21T08:00:00.123Z,2026-11-21T08:01:01.123Z,2,1,declined,603,true,,,,,,,
+01010101-0101-0101-0101-010101010101,session,alice@example.test,\"evil\u{1b}[2J\"\"@x\",2026-11-21T08:00:00.123Z,,,,,,false,,,,,,,
 "
     );
 }
@@ -147,7 +147,48 @@ fn the_head_names_the_fields() {
 
 #[test]
 fn a_conference_is_listed_with_its_visits() {
-    assert_eq!(listing(Format::Table, &conferences()), "");
-    assert_eq!(listing(Format::Csv, &conferences()), "");
-    assert_eq!(listing(Format::Json, &conferences()), "");
+    assert_eq!(
+        listing(Format::Table, &conferences()),
+        "\
+START (UTC)          KIND        CALLER                        CALLEE                             SENT  RECVD  ENDING
+2026-11-21 08:00:00  conference  alice@example.test            000000000000000000000000000000C7      7      -  expired, peak 2, scheduled, +Budget \u{fffd}
+2026-11-21 08:00:03    visit     alice@example.test            presenter                             3      -  bye
+2026-11-21 08:00:04    visit     =bob@example.test             attendee                              4      -  connection_lost
+2026-11-21 08:00:00  conference  alice@example.test            000000000000000000000000000000C7      7      -  server_lost, scheduled
+2026-11-21 08:00:00  conference  alice@example.test            000000000000000000000000000000C7      -      -  open
+2026-11-21 08:00:05    visit     carol@example.test            attendee                              -      -  open
+"
+    );
+}
+
+#[test]
+fn csv_has_a_line_for_each_visit() {
+    let text = listing(Format::Csv, &conferences()[..1]);
+    assert_eq!(
+        text.split_once('\n').unwrap().1,
+        "\
+02020202-0202-0202-0202-020202020202,conference,alice@example.test,,2026-11-21T08:00:00.123Z,2026-11-21T08:01:01.123Z,,,expired,,,,000000000000000000000000000000C7,true,\"'+Budget\n\u{1b}\",,7,2
+03030303-0303-0303-0303-030303030303,visit,alice@example.test,,2026-11-21T08:00:03.123Z,2026-11-21T08:01:01.123Z,,,bye,,,02020202-0202-0202-0202-020202020202,000000000000000000000000000000C7,,,presenter,3,
+04040404-0404-0404-0404-040404040404,visit,'=bob@example.test,,2026-11-21T08:00:04.123Z,2026-11-21T08:01:01.123Z,,,connection_lost,,,02020202-0202-0202-0202-020202020202,000000000000000000000000000000C7,,,attendee,4,
+"
+    );
+}
+
+#[test]
+fn json_has_the_visits_in_their_conference() {
+    let text = listing(Format::Json, &conferences());
+    assert_eq!(
+        text.lines().nth(3).unwrap(),
+        concat!(
+            r#"  {"id":"02020202-0202-0202-0202-020202020202","kind":"conference","#,
+            r#""conference":"000000000000000000000000000000C7","#,
+            r#""organiser":"alice@example.test","subject":"","scheduled":false,"#,
+            r#""start":"2026-11-21T08:00:00.123Z","end":null,"messages":null,"peak":null,"#,
+            r#""ending":null,"visits":[{"id":"05050505-0505-0505-0505-050505050505","#,
+            r#""member":"carol@example.test","role":"attendee","#,
+            r#""start":"2026-11-21T08:00:05.123Z","end":null,"messages":null,"parting":null}]}"#,
+        )
+    );
+    let parsed: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(parsed[0]["visits"][1]["parting"], "connection_lost");
 }

@@ -60,39 +60,38 @@ impl Failure {
 
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
-        match refusal {
-            Refusal::NotPresenter
-            | Refusal::NotInvited
-            | Refusal::Locked
-            | Refusal::InLobby
-            | Refusal::NotMember => Failure::Unauthorized,
-            Refusal::Organiser => Failure::InvalidRole,
-            Refusal::NoSuchMember => Failure::UserDoesntExist,
-            Refusal::GuestsNotAllowed => Failure::AnonymousUsersNotAllowed,
-            Refusal::Full => Failure::MaxMeetingSizeExceeded,
-            Refusal::TooManyLegs
-            | Refusal::TooManyWatchers
-            | Refusal::TooManyInvited
-            | Refusal::TooLong
-            | Refusal::LabelTooLong => Failure::RequestTooLarge,
-            Refusal::TooFast => Failure::ServerBusy,
-            Refusal::Ended => Failure::ConferenceDoesntExist,
-        }
+        Reject::from(refusal).into()
     }
 }
 
 impl From<Reject> for Failure {
-    /// Of what the server refuses before a conference is asked.
     fn from(reject: Reject) -> Self {
         match reject {
-            Reject::UnknownConference => Failure::ConferenceDoesntExist,
-            Reject::UnknownConferenceOperation => Failure::NotSupported,
-            Reject::TooManyConferences => Failure::MaxConferencesExceeded,
+            Reject::UnknownConference | Reject::ConferenceEnded => Failure::ConferenceDoesntExist,
             Reject::ConferenceExists => Failure::ConferenceExistsAlready,
+            Reject::UnknownMember => Failure::UserDoesntExist,
+            Reject::UnknownConferenceOperation => Failure::NotSupported,
+            Reject::GuestsNotAllowed => Failure::AnonymousUsersNotAllowed,
             Reject::BadConferenceExpiry => Failure::InvalidExpiryTime,
+            Reject::OrganiserStays => Failure::InvalidRole,
+            Reject::TooManyConferences => Failure::MaxConferencesExceeded,
+            Reject::ConferenceFull => Failure::MaxMeetingSizeExceeded,
             Reject::BadConferenceRequest | Reject::NotThisConference => Failure::RequestMalformed,
-            Reject::NotYourRequest | Reject::NotYours => Failure::Unauthorized,
-            Reject::StoreBusy | Reject::Overloaded | Reject::GoingDown => Failure::ServerBusy,
+            Reject::LabelTooLong | Reject::MessageTooLong | Reject::TooManyInvited => {
+                Failure::RequestTooLarge
+            }
+            Reject::ConferenceLocked
+            | Reject::InLobby
+            | Reject::NotInvited
+            | Reject::NotMember
+            | Reject::NotPresenter
+            | Reject::NotYourRequest
+            | Reject::NotYours => Failure::Unauthorized,
+            Reject::GoingDown
+            | Reject::MessagesTooFast
+            | Reject::Overloaded
+            | Reject::StoreBusy
+            | Reject::TooManyRequests => Failure::ServerBusy,
             _ => Failure::OtherFailure,
         }
     }

@@ -14,6 +14,8 @@ pub mod imdn;
 pub mod invite;
 pub mod request;
 pub mod response;
+#[cfg(test)]
+mod tests;
 pub mod typing;
 
 use crate::immcu::conference::{Admission, Role};

@@ -13,7 +13,10 @@ use crate::immcu::conference::member::{Leg, Member};
 use crate::immcu::conference::output::{Change, Output, Parting, Refusal};
 
 impl Conference {
-    pub(super) fn join(&mut self, now: Now, join: Join, limits: &Limits) {
+    pub(super) fn join(&mut self, now: Now, mut join: Join, limits: &Limits) {
+        if matches!(join.reach, Reach::Pager(_)) {
+            join.kind = LegKind::Chat;
+        }
         if let Err(refusal) = self.check(&join, limits) {
             return self.refuse(join.reach, refusal);
         }
@@ -51,12 +54,7 @@ impl Conference {
     }
 
     /// As what somebody comes in who is not in yet.
-    pub(super) fn admit(
-        &self,
-        who: &Aor,
-        relation: Relation,
-        limits: &Limits,
-    ) -> Result<Role, Refusal> {
+    fn admit(&self, who: &Aor, relation: Relation, limits: &Limits) -> Result<Role, Refusal> {
         let is_organiser = *who == self.description.organiser && relation != Relation::Anonymous;
         if !is_organiser && self.members.len() >= limits.conference_members_max {
             return Err(Refusal::Full);
@@ -72,7 +70,7 @@ impl Conference {
         let heard = (!member.has_chat()).then_some(member.heard);
         let leg = self.leg(&join);
         let reach = leg.reach.clone();
-        let is_chat = leg.kind == LegKind::Chat;
+        let is_chat = leg.is_chat();
         self.members.add_leg(&join.who, leg);
         self.outputs.push_back(Output::Joined { reach: reach.clone() });
         if is_chat {
@@ -86,17 +84,18 @@ impl Conference {
 
     /// Lets somebody in; he may have waited on other legs until now.
     fn enter(&mut self, now: Now, join: Join, role: Role, limits: &Limits) {
-        let waited = self.waiting.get(&join.who).map(|waiting| waiting.legs.len());
-        if waited.is_some_and(|legs| legs >= limits.conference_legs_per_member_max) {
-            return self.refuse(join.reach, Refusal::TooManyLegs);
-        }
-        self.outputs.push_back(Output::Joined { reach: join.reach.clone() });
-        if waited.is_some() {
+        let leg = self.leg(&join);
+        if let Some(waiting) = self.waiting.get(&join.who) {
+            let is_new = waiting.leg(&join.reach).is_none();
+            if is_new && waiting.legs.len() >= limits.conference_legs_per_member_max {
+                return self.refuse(join.reach, Refusal::TooManyLegs);
+            }
             let Some(mut member) = self.waiting.remove(&join.who) else { return };
-            member.legs.push(self.leg(&join));
+            member.legs.extend(is_new.then_some(leg));
+            self.outputs.push_back(Output::Joined { reach: join.reach });
             return self.let_in(now, member, role, limits);
         }
-        let leg = self.leg(&join);
+        self.outputs.push_back(Output::Joined { reach: join.reach.clone() });
         let member = self.newcomer(now, join, leg, limits);
         let who = member.aor.clone();
         self.come_in(now, member, role, limits);
@@ -139,7 +138,8 @@ impl Conference {
         self.peak = self.peak.max(self.members.len());
     }
 
-    /// Somebody is not let in: he waits, if there is a lobby and room in it.
+    /// Somebody is not let in: he waits, if there is a lobby and room in it. On how many legs he
+    /// waits is told to nobody.
     fn wait(&mut self, now: Now, join: Join, refusal: Refusal, limits: &Limits) {
         if let Some(waiting) = self.waiting.get(&join.who) {
             if join.kind == LegKind::Chat {
@@ -155,10 +155,8 @@ impl Conference {
             }
             return self.outputs.push_back(Output::Waiting { reach: join.reach });
         }
-        let waits = self.description.lobby
-            && join.kind == LegKind::Focus
-            && matches!(join.reach, Reach::Leg(_))
-            && refusal != Refusal::Full;
+        let waits =
+            self.description.lobby && join.kind == LegKind::Focus && refusal != Refusal::Full;
         if !waits {
             return self.refuse(join.reach, refusal);
         }
@@ -217,10 +215,7 @@ impl Conference {
     fn leg(&self, join: &Join) -> Leg {
         Leg {
             reach: join.reach.clone(),
-            kind: match join.reach {
-                Reach::Leg(_) => join.kind,
-                Reach::Pager(_) => LegKind::Chat,
-            },
+            kind: join.kind,
             endpoint: join.endpoint.clone(),
             accepts: join.accepts,
             opened_after: self.messages,

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::Conference;
+use crate::base::aor::Aor;
 use crate::base::limits::Limits;
 use crate::base::time::{Deadline, Now};
-use crate::immcu::conference::input::{LegKind, Reach};
-use crate::immcu::conference::member::Member;
+use crate::immcu::conference::input::Reach;
+use crate::immcu::conference::member::{Leg, Member};
 use crate::immcu::conference::output::{Output, Refusal, Speech};
-use crate::immcu::conference::reports::Recipient;
 use crate::immcu::conference::roster::Roster;
 
 impl Conference {
@@ -54,12 +54,9 @@ impl Conference {
                 .pagers(&reach)
                 .map(|to| Output::Page { to: to.clone(), speech: speech.clone() }),
         );
-        self.spoken = now;
         self.recent.push(now, speech, limits);
         self.reports.push(number, reach, limits);
-        if self.forget.is_none() {
-            self.forget = Some(silence(now, limits));
-        }
+        self.stir(now, limits);
     }
 
     /// A notice of typing counts as a message, so that nobody makes the others busy with them; one
@@ -77,6 +74,7 @@ impl Conference {
             who: who.clone(),
             typing,
         }));
+        self.stir(now, limits);
     }
 
     /// The author hears of it if the leg on which he said it is still there. What somebody himself
@@ -84,26 +82,32 @@ impl Conference {
     pub(super) fn undelivered(&mut self, reach: Reach, number: u64, status: u16, limits: &Limits) {
         let Some(to) = self.reports.author(number).cloned() else { return };
         let Some(author) = self.members.at(&to) else { return };
-        let Some(recipient) = self.recipient(&reach) else { return };
-        if recipient.who == author.aor || recipient.opened_after >= number {
+        let Some(recipient) = self.recipient(&reach, number).cloned() else { return };
+        if recipient == author.aor {
             return;
         }
-        let others = self.members.get(&recipient.who).into_iter().flat_map(Member::chat_legs);
+        let others = self.members.get(&recipient).into_iter().flat_map(Member::chat_legs);
         let others = others.filter(|leg| leg.reach != reach && leg.opened_after < number);
         let others = others.map(|leg| &leg.reach);
-        if self.reports.fail(number, recipient.who.clone(), reach.clone(), others, limits) {
-            let recipient = recipient.who;
+        if self.reports.fail(number, recipient.clone(), reach.clone(), others, limits) {
             self.outputs.push_back(Output::Report { reach: to, number, recipient, status });
         }
     }
 
-    fn recipient(&self, reach: &Reach) -> Option<Recipient> {
-        if let Some(member) = self.members.at(reach) {
-            let leg = member.leg(reach)?;
-            let (who, opened_after) = (member.aor.clone(), leg.opened_after);
-            return Some(Recipient { who, opened_after });
+    /// Whose leg it is, or was, to which a message was carried when it was said.
+    fn recipient(&self, reach: &Reach, number: u64) -> Option<&Aor> {
+        let member = self.members.at(reach).filter(|member| {
+            member.leg(reach).is_some_and(|leg| leg.is_chat() && leg.opened_after < number)
+        });
+        member.map(|member| &member.aor).or_else(|| self.reports.gone(reach, number))
+    }
+
+    /// Something was said: what is remembered of it has its time.
+    fn stir(&mut self, now: Now, limits: &Limits) {
+        self.spoken = now;
+        if self.forget.is_none() {
+            self.forget = Some(silence(now, limits));
         }
-        self.reports.gone(reach).cloned()
     }
 
     /// When all has been silent for long, nothing of what was said is of use any more.
@@ -130,7 +134,7 @@ fn author<'a>(
     }
     members
         .at_mut(reach)
-        .filter(|member| member.leg(reach).is_some_and(|leg| leg.kind == LegKind::Chat))
+        .filter(|member| member.leg(reach).is_some_and(Leg::is_chat))
         .ok_or(Refusal::NotMember)
 }
 

@@ -88,6 +88,15 @@ fn the_clock_of_the_wall_decides_when_time_is_up() {
 }
 
 #[test]
+fn the_clock_may_be_set_while_somebody_is_in() {
+    let mut stage = Stage::new(scheduled());
+    stage.chat("alice", leg(0, 1));
+    stage.now.unix_ms += 86_400_000;
+    assert_eq!(stage.leave(leg(0, 1)), ["departed alice after 0 Bye"]);
+    assert_eq!(stage.conference.next_deadline(), Some(Deadline(86_400_000 + 5_000)));
+}
+
+#[test]
 fn another_time_makes_another_end() {
     let mut stage = Stage::new(scheduled());
     let shorter = modify_expiry(BORN_UNIX_MS + 1_000);

@@ -168,3 +168,20 @@ fn the_lobby_does_not_keep_a_conference_alive() {
         ]
     );
 }
+
+#[test]
+fn nobody_waits_in_pager_mode() {
+    let mut stage = bob_waits();
+    assert_eq!(stage.focus("bob", pager("bob")), ["refused bob InLobby"]);
+    assert_eq!(stage.focus("dave", pager("dave")), ["refused dave NotInvited"]);
+}
+
+#[test]
+fn who_waits_may_ask_again_on_the_same_leg() {
+    let mut stage = bob_waits();
+    assert_eq!(stage.focus("bob", leg(1, 2)), ["waiting 1.2"]);
+    let who = user("bob");
+    stage.command("alice", Command::Invite { who, role: Role::Attendee });
+    assert_eq!(stage.focus("bob", leg(1, 2))[..2], ["joined 1.2", "entered bob Attendee"]);
+    assert_eq!(stage.conference.member(&user("bob")).unwrap().legs.len(), 1);
+}

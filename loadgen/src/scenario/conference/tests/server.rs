@@ -240,12 +240,13 @@ impl Server {
     fn bye(&mut self, slot: Slot, message: &str, now: Moment) {
         let call_id = header(message, "Call-ID").unwrap();
         let member = self.members.get_mut(&slot).unwrap();
-        if member.chat.as_ref().is_some_and(|leg| leg.call_id == call_id) {
-            member.chat = None;
+        let gone = if member.chat.as_ref().is_some_and(|leg| leg.call_id == call_id) {
+            member.chat.take().is_some()
         } else {
-            member.focus = None;
-        }
-        self.answer(slot, message, "200 OK", "", "", now);
+            member.focus.take().is_some()
+        };
+        let status = if gone { "200 OK" } else { "481 Call/Transaction Does Not Exist" };
+        self.answer(slot, message, status, "", "", now);
     }
 
     /// The identifier in a URI, which must be one of a conference.
