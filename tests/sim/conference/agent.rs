@@ -187,8 +187,8 @@ impl Agent {
             };
             return Some((*leg, book.heard(*leg, ear, words, author, at)));
         }
-        if from.contains(";opaque=app:conf:") {
-            let leg = book.pager(book.hall_of(from), self.user);
+        if let Some(hall) = book.paging(from) {
+            let leg = book.pager(hall, self.user);
             let (author, words) = request.body().split_once(": ").expect("a name before the text");
             return Some((leg, book.heard(leg, ear, words, author, at)));
         }
@@ -305,6 +305,15 @@ impl Agent {
             let was = talk.open;
             talk.open &= request.method() != "BYE";
             return if was { 200 } else { 481 };
+        }
+        let is_it = |seat: &&mut Seat| {
+            seat.focus.dialog.as_ref().is_some_and(|focus| focus.call_id == call_id)
+        };
+        if let Some(seat) = self.seats.values_mut().find(is_it) {
+            if request.method() == "BYE" {
+                seat.focus = Line::default();
+            }
+            return 200;
         }
         match request.method() {
             "NOTIFY" => 200,

@@ -20,6 +20,7 @@ pub struct Hall {
     pub organiser: usize,
     pub focus: String,
     pub chat: String,
+    pub page: String,
 }
 
 /// Where a member hears.
@@ -144,8 +145,14 @@ impl Book {
             super::words::uri(USERS[organiser], "focus", &id),
             super::words::uri(USERS[organiser], "chat", &id),
         );
-        self.halls.push(Hall { id, organiser, focus, chat });
+        let page = super::words::page(USERS[organiser], &id);
+        self.halls.push(Hall { id, organiser, focus, chat, page });
         self.halls.len() - 1
+    }
+
+    /// The conference whose members in pager mode are written to from this address.
+    pub fn paging(&self, uri: &str) -> Option<usize> {
+        self.halls.iter().position(|hall| hall.page == uri)
     }
 
     /// The conference of a focus or chat URI.

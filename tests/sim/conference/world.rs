@@ -27,8 +27,9 @@ const STEPS: u32 = 2_500;
 const ABRUPT_PERCENT: u64 = 12;
 const TIGHT_PERCENT: u64 = 25;
 
-/// Of 100 writes to the store those that fail.
-const STORE_FAILS_PERCENT: u64 = 10;
+/// Of 100 runs those with a store that fails, and of 100 writes to it those that do.
+const FRAIL_PERCENT: u64 = 60;
+const STORE_FAILS_PERCENT: u64 = 15;
 
 /// A run.
 pub struct World {
@@ -39,6 +40,8 @@ pub struct World {
     agents: Vec<Agent>,
     tight: bool,
     told_max: usize,
+    /// The store fails now and then.
+    is_frail: bool,
     /// How many of 100 things are a frame or a write that arrives.
     carries: u64,
     /// The step at which the server goes down.
@@ -52,6 +55,7 @@ impl World {
         let shards = 1 + dice.below(4) as u16;
         let users = 3 + dice.below(5) as usize;
         let tight = dice.below(100) < TIGHT_PERCENT;
+        let is_frail = dice.below(100) < FRAIL_PERCENT;
         let mut told_max = usize::MAX;
         let mut net = Net::seeded(shards, seed, |settings| {
             if tight {
@@ -78,7 +82,8 @@ impl World {
         let drain_at = (dice.below(100) < ABRUPT_PERCENT).then(|| dice.below(STEPS.into()) as u32);
         let carries = 20 + dice.below(30);
         let stage = Stage::new(net, users, dice, told);
-        World { stage, book, devices, agents: Vec::new(), tight, told_max, carries, drain_at }
+        let agents = Vec::new();
+        World { stage, book, devices, agents, tight, told_max, is_frail, carries, drain_at }
     }
 
     /// Everything from the first sign-in to the last record.
@@ -146,7 +151,7 @@ impl World {
         match busy.get(self.stage.index(busy.len() + writes)) {
             Some(link) => self.stage.net.carry(*link),
             None => {
-                let fails = self.stage.chance(STORE_FAILS_PERCENT);
+                let fails = self.is_frail && self.stage.chance(STORE_FAILS_PERCENT);
                 self.stage.net.shelf.fails = fails.then_some(NotWritten::Failing);
                 self.stage.net.answer_write();
                 self.stage.net.shelf.fails = None;
@@ -318,6 +323,9 @@ impl World {
 
     /// What is to survive is what the store has kept, unless it failed.
     fn check_kept(&mut self) {
+        if self.is_frail {
+            return;
+        }
         let kept = self.stage.net.shelf.conferences();
         for (hall, standing) in self.standings().into_iter().enumerate() {
             let Some(standing) = standing.filter(|standing| standing.summary.scheduled) else {
