@@ -173,12 +173,12 @@ impl World {
     }
 
     /// Time passes: mostly little, seldom so much that something runs out. A frame is not on its
-    /// way for that long.
+    /// way for that long, and what runs out later than something else does not at the same moment.
     fn pass(&mut self) {
         let ms = match self.stage.below(100) {
             0..92 => 20 + self.stage.below(200),
             92..98 => 1_000 + self.stage.below(7_000),
-            _ => 15_000 + self.stage.below(30_000),
+            _ => 15_000 + self.stage.below(14_000),
         };
         if ms > 10_000 {
             self.stage.net.settle();
