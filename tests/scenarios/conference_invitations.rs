@@ -225,7 +225,8 @@ fn who_has_pager_mode_clients_alone_is_in_by_being_invited() {
         let received = heard(&mut net, &bob);
         assert_eq!(received.uri(), bob.contact);
         assert_eq!(received.body(), "alice@example.test: hello");
-        assert!(received.header("From").starts_with(&format!("<{}>;tag=", meeting.chat)));
+        let address = format!("<sip:alice+{}@example.test>;tag=", meeting.id);
+        assert!(received.header("From").starts_with(&address), "{received:?}");
         assert_eq!(received.header("To"), "<sip:bob@example.test>");
         let reply = bob.page(&meeting.chat, "hi");
         let answer = net.ask(bob.conn, &reply);
