@@ -12,6 +12,7 @@ mod conference_pager;
 mod conference_races;
 mod conference_records;
 mod conference_roster;
+mod conference_review;
 mod conference_saying;
 mod contact_list;
 mod drain;
