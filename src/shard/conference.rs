@@ -277,7 +277,8 @@ impl Shard {
                 self.tell_roster(id, version, &change, &subscriptions);
             }
             Output::Dismiss { subscription } => {
-                let roster = Roster { subscriptions: vec![subscription.slot], content: None };
+                let subscriptions = vec![subscription.slot];
+                let roster = Roster { conference: id, subscriptions, content: None };
                 self.send_frame(subscription.shard, Frame::Roster(Box::new(roster)));
             }
             Output::Invited { who } => self.invited(now, id, who, asker),
@@ -369,7 +370,8 @@ impl Shard {
             grouped(subscriptions.iter().map(|known| (known.shard, known.slot)));
         for (shard, subscriptions) in by_shard {
             self.counters.add(Series::ConferenceNotices, subscriptions.len() as u64);
-            let roster = Roster { subscriptions, content: Some(content.clone()) };
+            let content = Some(content.clone());
+            let roster = Roster { conference: id, subscriptions, content };
             self.send_frame(shard, Frame::Roster(Box::new(roster)));
         }
     }

@@ -496,7 +496,7 @@ impl Shard {
     }
 
     fn record(&mut self, record: Record) {
-        if matches!(record, Record::Ended(_)) {
+        if matches!(record, Record::Ended(_) | Record::ConferenceEnded(_)) {
             self.counters.count(Series::RecordsWritten);
         }
         self.outputs.push_back(Output::Record(record));

@@ -155,6 +155,11 @@ impl Shard {
         }
         let Some(request) = self.read_operation(&operation) else { return };
         let request::Operation::Add(wanted) = request.operation else { return };
+        if !wanted.chat {
+            // Nothing but messages is carried here.
+            let asker = Asker::Operation(operation);
+            return self.refuse_operation(&asker, Reject::NotAcceptable);
+        }
         let description = self.description(now, id, &operation.by, name, wanted);
         let asker = Asker::Operation(operation);
         if let Err(reject) = self.may_be_made(now, &description) {

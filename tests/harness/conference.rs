@@ -332,6 +332,19 @@ impl Client {
     }
 }
 
+/// Alice, bob and carol with Lync clients on so many shards.
+pub fn three(shards: u16) -> (Net, [Client; 3]) {
+    signed_in(Net::new(shards))
+}
+
+/// The same in a network there is.
+pub fn signed_in(mut net: Net) -> (Net, [Client; 3]) {
+    let shards = net.shards();
+    let users = [("alice", 0), ("bob", 1), ("carol", 2)];
+    let clients = users.map(|(user, at)| Client::lync(&mut net, at % shards, user));
+    (net, clients)
+}
+
 /// A user with a name, signed in with a Lync client.
 #[track_caller]
 pub fn lync_named(net: &mut Net, shard: u16, user: &str, name: &str) -> Client {

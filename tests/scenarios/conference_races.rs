@@ -5,7 +5,8 @@ use mynah::shard::frame::Frame;
 use mynah::shard::input::{Control, Input};
 
 use crate::harness::conference::{
-    CONF_INVITE, Meeting, Seat, Table, Wish, convened, id_at, nothing_left, pass_over, said, seated,
+    CONF_INVITE, Meeting, Seat, Table, Wish, convened, id_at, nothing_left, pass_over, said,
+    seated, watching,
 };
 use crate::harness::{Client, Device, Net, Text};
 
@@ -375,4 +376,20 @@ fn a_goodbye_that_is_lost_is_found_out_by_the_next_message() {
     assert_eq!(left, 2, "his leg with the focus is still thought to be there");
     said(&mut net, &mut alice, &mut seat.chat, "no");
     net.silent(&[alice.conn]);
+}
+
+#[test]
+fn an_end_of_a_subscription_that_is_lost_is_found_out_by_the_next_change() {
+    let mut net = Net::limited(4, |limits| limits.conference_watchers_max = 1);
+    let mut alice = Client::lync(&mut net, 0, "alice");
+    let mut bob = Client::lync(&mut net, 1, "bob");
+    let meeting = convened(&mut net, &mut alice, &id_at(4, 2, 1), Wish::default());
+    watching(&mut net, &mut bob, &meeting);
+    net.end(bob.conn);
+    net.lose_all();
+    let watch = alice.watch(&meeting);
+    assert_eq!(net.ask(alice.conn, &watch).status(), 403, "nobody knows");
+    let lock = alice.operation_at(&meeting.focus, &meeting.lock(true));
+    assert_eq!(net.ask(alice.conn, &lock).status(), 200);
+    watching(&mut net, &mut alice, &meeting);
 }

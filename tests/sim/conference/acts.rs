@@ -81,7 +81,7 @@ impl Agent {
     /// Asks for a conference: to go on in with who it talks to, or to begin with.
     fn convene(&mut self, stage: &mut Stage, book: &mut Book, talk: Option<(String, usize)>) {
         let plan =
-            Plan { scheduled: stage.chance(15), closed: stage.chance(15), lobby: stage.chance(20) };
+            Plan { scheduled: stage.chance(15), closed: stage.chance(20), lobby: stage.chance(40) };
         let id = format!("{:016X}{:016X}", stage.below(u64::MAX), stage.below(u64::MAX));
         let hall = book.hall(id.clone(), self.user);
         let guests = (0..stage.below(3)).map(|_| somebody(stage, self.user)).collect();
@@ -96,10 +96,15 @@ impl Agent {
         if !book.halls.is_empty() {
             let late = book.halls.len().min(3);
             let hall = book.halls.len() - 1 - stage.index(late);
-            match self.is_pager(book) {
-                true => self.page(stage, book, hall),
-                false => self.join(stage, book, hall),
-            }
+            self.come(stage, book, hall);
+        }
+    }
+
+    /// Comes to a conference in its way.
+    pub fn come(&mut self, stage: &mut Stage, book: &mut Book, hall: usize) {
+        match self.is_pager(book) {
+            true => self.page(stage, book, hall),
+            false => self.join(stage, book, hall),
         }
     }
 
@@ -279,6 +284,13 @@ impl Agent {
 
     /// Orders something of a conference.
     fn order(&mut self, stage: &mut Stage, book: &mut Book, hall: usize) {
+        let me = uri(self.user);
+        let roster = self.seats[&hall].watch.as_ref().map(|watch| &watch.roster);
+        let presents = roster.and_then(|roster| roster.people.get(&me)).is_some_and(|m| m.presents);
+        // The others try, and may not.
+        if !presents && stage.chance(75) {
+            return self.say(stage, book, hall);
+        }
         let at = book.now(stage.net.now.mono_ms);
         let focus = book.halls[hall].focus.clone();
         let other = somebody(stage, self.user);

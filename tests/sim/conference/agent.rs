@@ -69,6 +69,8 @@ pub struct Agent {
     pub user: usize,
     pub device: usize,
     pub phase: Phase,
+    /// Conferences to which it comes once it is signed in.
+    pub heading: Vec<usize>,
     /// Its program hangs, or its network is gone without a word: it answers nothing more.
     pub asleep: bool,
     pub waiting: BTreeMap<(String, String), Sent>,
@@ -91,6 +93,7 @@ impl Agent {
             user,
             device,
             phase: Phase::Out,
+            heading: Vec::new(),
             asleep: false,
             waiting: BTreeMap::new(),
             ringing: Vec::new(),

@@ -204,9 +204,10 @@ impl Book {
         self.cuts.len() - 1
     }
 
-    /// Whoever ordered that has his answer.
-    pub fn done(&mut self, cut: usize, at: Moment) {
-        self.cuts[cut].until = Some(at.0);
+    /// Whoever ordered that has his answer: from now on, or as if it never had been, it is done.
+    pub fn done(&mut self, cut: usize, at: Moment, status: u16) {
+        let cut = &mut self.cuts[cut];
+        cut.until = Some(if (400..500).contains(&status) { 0 } else { at.0 });
     }
 
     /// The first time from `since` on at which he may have been put out.

@@ -191,14 +191,20 @@ impl World {
     fn connect(&mut self) {
         let device = self.stage.index(self.devices.len());
         let has = self.agents.iter().any(|agent| agent.device == device && !agent.asleep);
-        let (user, ms) = self.devices[device];
-        if has && !(ms && self.stage.chance(4)) {
-            return;
+        let (_, ms) = self.devices[device];
+        if !has || ms && self.stage.chance(4) {
+            self.connect_as(device, Vec::new());
         }
+    }
+
+    /// A device gets a connection, and comes to these conferences.
+    fn connect_as(&mut self, device: usize, heading: Vec<usize>) {
+        let (user, ms) = self.devices[device];
         let shard = self.stage.below(u64::from(self.stage.net.shards())) as u16;
         let named = Device { user: USERS[user], ms, number: device as u32 };
         let client = Client::on(&mut self.stage.net, shard, named);
         let mut agent = Agent::new(client, user, device);
+        agent.heading = heading;
         agent.register(&mut self.stage);
         self.agents.push(agent);
     }
@@ -215,9 +221,29 @@ impl World {
     fn disturb(&mut self) {
         match self.stage.below(100) {
             0..50 => self.vanish(),
-            50..75 => self.with_somebody(|agent, _, _| agent.fall_asleep()),
-            _ => {}
+            50..70 => self.with_somebody(|agent, _, _| agent.fall_asleep()),
+            _ => self.move_on(),
         }
+    }
+
+    /// A device changes its network: it comes back on another connection while the server has not
+    /// heard yet that the old one is gone, or just has.
+    fn move_on(&mut self) {
+        let awake = |i: &usize| !self.agents[*i].asleep && self.agents[*i].phase == Phase::In;
+        let awake: Vec<usize> = (0..self.agents.len()).filter(awake).collect();
+        if awake.is_empty() {
+            return;
+        }
+        let index = awake[self.stage.index(awake.len())];
+        let agent = &mut self.agents[index];
+        let (device, heading) = (agent.device, agent.seats.keys().copied().collect());
+        agent.fall_asleep();
+        self.stage.tell(format_args!("{agent} moves"));
+        if self.stage.chance(50) {
+            let agent = self.agents.swap_remove(index);
+            self.lose(agent);
+        }
+        self.connect_as(device, heading);
     }
 
     /// A client's connection ends, whatever it was about to do.
