@@ -16,6 +16,7 @@ mod conference_records;
 mod conference_refer;
 mod conference_reports;
 mod conference_roster;
+mod conference_review;
 mod conference_saying;
 mod contact_list;
 mod drain;
