@@ -52,7 +52,7 @@ impl Book {
         for (_, who) in author.reports.iter().filter(|(said, _)| *said == index) {
             self.judge_report(index, said, *who);
         }
-        for user in 0..USERS.len() {
+        for (user, name) in USERS.iter().enumerate() {
             let his: Vec<&Leg> =
                 self.legs.iter().filter(|leg| (leg.hall, leg.user) == (said.hall, user)).collect();
             let heard = his.iter().any(|leg| leg.has_heard(index));
@@ -72,7 +72,6 @@ impl Book {
                 {
                     continue;
                 }
-                let name = USERS[user];
                 let stays = leg.closed.is_none() && leg.kind != Kind::Pager;
                 let own = leg.has_heard(index);
                 assert!(own || !stays || tight, "{said:?} did not reach {name} on {leg:?}");
