@@ -140,7 +140,9 @@ impl Book {
                 }
             };
             let since = self.said.iter().filter(|later| {
-                later.hall == leg.hall && later.sent.0 > said.sent.0 && later.sent.0 < opened.0
+                later.hall == leg.hall
+                    && later.sent.0 < opened.0
+                    && later.number.is_none_or(|number| Some(number) > said.number)
             });
             let is_due = said.author != leg.user
                 && answered.0 < asked.0
