@@ -58,7 +58,8 @@ impl ConferenceUri {
         }
         let aor = uri.aor()?;
         let (user, domain) = aor.rsplit_once('@')?;
-        let (organiser, id) = user.rsplit_once('+').filter(|(organiser, _)| !organiser.is_empty())?;
+        let (organiser, id) =
+            user.rsplit_once('+').filter(|(organiser, _)| !organiser.is_empty())?;
         let id = ConferenceId::parse(id.as_bytes())?;
         Some(ConferenceUri::Chat(Aor::new(&format!("{organiser}@{domain}")), id))
     }

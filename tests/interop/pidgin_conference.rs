@@ -206,12 +206,7 @@ fn two_who_talk_ask_others_in_and_all_hear_one_another() {
     let conference = only_conference(server);
     assert_eq!((&*conference.organiser, conference.scheduled), ("alice@example.test", false));
     assert_eq!(conference.summary(), (6, 4, "last_left"));
-    let visits = [
-        ("alice", 2, "bye"),
-        ("bob", 2, "bye"),
-        ("carol", 1, "bye"),
-        ("dave", 1, "gone"),
-    ];
+    let visits = [("alice", 2, "bye"), ("bob", 2, "bye"), ("carol", 1, "bye"), ("dave", 1, "gone")];
     assert_eq!(conference.visits(), visits);
 }
 
@@ -262,8 +257,7 @@ fn leaders_lead_and_lock_and_remove() {
     carol.client.leave_refused(&[403]);
     let conference = only_conference(server);
     assert_eq!(conference.summary(), (1, 3, "last_left"));
-    let visits =
-        [("alice", 1, "bye"), ("bob", 0, "bye"), ("carol", 0, "ejected")];
+    let visits = [("alice", 1, "bye"), ("bob", 0, "bye"), ("carol", 0, "ejected")];
     assert_eq!(conference.visits(), visits);
 }
 

@@ -93,7 +93,8 @@ fn a_scheduled_conference_outlives_the_server() {
     let server = Server::demo();
     let mut organiser = Endpoint::tcp(&server, "alice");
     let conference = "0123456789ABCDEF0123456789ABCDEF";
-    let made = organiser.ask_for_conference(conference, "Planning &amp; more", "2099-01-01T00:00:00Z");
+    let made =
+        organiser.ask_for_conference(conference, "Planning &amp; more", "2099-01-01T00:00:00Z");
     assert_eq!(made.status(), 200, "{}", made.head);
     let mut bob = Member::signed_in(&server, "bob");
     let form = format!("meetingOrganizer=alice@example.test meetingID={conference}");
