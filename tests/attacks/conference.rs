@@ -6,6 +6,8 @@ mod limits;
 mod malformed;
 mod operations;
 mod slow;
+mod storm;
+mod summons;
 
 use std::collections::VecDeque;
 use std::fmt::Write;
