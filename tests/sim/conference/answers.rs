@@ -19,7 +19,7 @@ impl Agent {
         let at = book.now(stage.net.now.mono_ms);
         let sent = self.waiting.remove(&key).expect("it was there");
         match sent {
-            Sent::Register => self.knocked(stage, answer),
+            Sent::Register => self.knocked(stage, book, answer),
             Sent::Invite(request, peer) => self.invited(stage, &request, peer, answer),
             Sent::Text(text) => stage.oracle.answered(&text, status),
             Sent::Convene(hall) => self.convened(stage, book, hall, status),
@@ -37,12 +37,12 @@ impl Agent {
                     book.open(leg, at);
                 }
             }
-            Sent::Order(cut) => cut.into_iter().for_each(|cut| book.done(cut, at)),
+            Sent::Order(cut) => cut.into_iter().for_each(|cut| book.done(cut, at, status)),
             Sent::Other => {}
         }
     }
 
-    fn knocked(&mut self, stage: &mut Stage, answer: &Text) {
+    fn knocked(&mut self, stage: &mut Stage, book: &mut Book, answer: &Text) {
         match answer.status() {
             401 | 407 => {
                 let again = self.client.register();
@@ -52,6 +52,9 @@ impl Agent {
             200 => {
                 self.client.note_gruu(answer);
                 self.phase = Phase::In;
+                for hall in std::mem::take(&mut self.heading) {
+                    self.come(stage, book, hall);
+                }
             }
             _ => self.phase = Phase::Out,
         }

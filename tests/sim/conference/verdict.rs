@@ -57,7 +57,13 @@ impl Book {
                 self.legs.iter().filter(|leg| (leg.hall, leg.user) == (said.hall, user)).collect();
             let heard = his.iter().any(|leg| leg.has_heard(index));
             let reported = author.reports.contains(&(index, user));
-            for leg in &his {
+            // Whoever says goodbye is not asked what he has read; and when somebody was put out who
+            // reads too little, he does not know.
+            let is_vague = |leg: &Leg| match leg.closed {
+                Some((_, how)) => tight || how == Close::Left,
+                None => false,
+            };
+            for leg in his.iter().filter(|leg| !is_vague(leg)) {
                 let was_in = leg.opened.is_some_and(|opened| opened.0 < said.sent.0)
                     && answered < self.until(leg)
                     && !std::ptr::eq(*leg, author);
