@@ -11,6 +11,7 @@ mod conference_operations;
 mod conference_operator;
 mod conference_pager;
 mod conference_races;
+mod conference_real;
 mod conference_records;
 mod conference_refer;
 mod conference_reports;

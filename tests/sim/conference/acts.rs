@@ -2,7 +2,7 @@
 //! and what is ordered.
 
 use super::agent::{Agent, Sent};
-use super::book::{Book, Close, Kind};
+use super::book::{Book, Close, Hall, Kind};
 use super::seat::{Line, Seat, Watch};
 use super::words::{self, Plan};
 use crate::stage::{Stage, USERS, uri};
@@ -80,8 +80,7 @@ impl Agent {
 
     /// Asks for a conference: to go on in with who it talks to, or to begin with.
     fn convene(&mut self, stage: &mut Stage, book: &mut Book, talk: Option<(String, usize)>) {
-        let plan =
-            Plan { scheduled: stage.chance(15), closed: stage.chance(20), lobby: stage.chance(40) };
+        let plan = plan(stage);
         let id = format!("{:016X}{:016X}", stage.below(u64::MAX), stage.below(u64::MAX));
         let hall = book.hall(id.clone(), self.user);
         let guests = (0..stage.below(3)).map(|_| somebody(stage, self.user)).collect();
@@ -226,7 +225,8 @@ impl Agent {
         let text = stage.text();
         let leg = book.pager(hall, self.user);
         book.say(&text, leg, self.client.conn, at);
-        let to = book.halls[hall].chat.clone();
+        let Hall { chat, page, .. } = &book.halls[hall];
+        let to = if stage.chance(80) { page.clone() } else { chat.clone() };
         let request = self.client.request("MESSAGE", &to).body("text/plain", &text);
         self.ask(stage, request, Sent::Say(text, leg));
     }
@@ -300,7 +300,7 @@ impl Agent {
         }
         let role = ["presenter", "attendee"][stage.index(2)];
         let mut cut = None;
-        let operation = match stage.below(20) {
+        let operation = match stage.below(21) {
             0..5 => words::set_role(&focus, &who, role),
             5..7 => words::lock(&focus, true),
             7..11 => words::lock(&focus, false),
@@ -318,6 +318,8 @@ impl Agent {
                 let request = self.client.summon(USERS[other], &focus);
                 return self.ask(stage, request.clone(), Sent::Summon(request));
             }
+            19 if stage.chance(30) => words::look(&focus),
+            19 if stage.chance(40) => words::modify(&focus, plan(stage)),
             _ if stage.chance(40) => {
                 cut = Some(book.cut(at, hall, None));
                 words::end(&focus)
@@ -341,6 +343,11 @@ impl Agent {
         let request = self.client.refer_on(dialog, USERS[other], out);
         self.ask(stage, request, Sent::Order(cut));
     }
+}
+
+/// How somebody wants his conference.
+fn plan(stage: &mut Stage) -> Plan {
+    Plan { scheduled: stage.chance(15), closed: stage.chance(20), lobby: stage.chance(40) }
 }
 
 /// Anybody, seldom the user himself.

@@ -142,6 +142,7 @@ impl Agent {
         match request.method() {
             "ACK" => return,
             "MESSAGE" => heard = self.listen(stage, book, &request),
+            "INFO" => self.sees_typing(book, &request),
             "BENOTIFY" | "NOTIFY" => self.notified(stage, book, &request),
             "BYE" if self.asleep => {
                 let call_id = request.header("Call-ID").to_owned();
@@ -186,14 +187,22 @@ impl Agent {
             };
             return Some((*leg, book.heard(*leg, ear, words, author, at)));
         }
-        if from.contains(";opaque=app:conf:") {
-            let leg = book.pager(book.hall_of(from), self.user);
+        if let Some(hall) = book.paging(from) {
+            let leg = book.pager(hall, self.user);
             let (author, words) = request.body().split_once(": ").expect("a name before the text");
             return Some((leg, book.heard(leg, ear, words, author, at)));
         }
         let me = (self.user, self.device);
         stage.oracle.received(request.body(), from, me, self.client.conn);
         None
+    }
+
+    /// Nobody is told that he types himself, but at another device of his.
+    fn sees_typing(&self, book: &Book, request: &Text) {
+        let Some((leg, _)) = self.legs.get(request.header("Call-ID")) else { return };
+        let sender = bracketed(request.header("Ms-Sender"));
+        let elsewhere = book.has_other(*leg);
+        assert!(sender != uri(self.user) || elsewhere, "{self} is told that it types: {request:?}");
     }
 
     fn notified(&mut self, stage: &mut Stage, book: &mut Book, request: &Text) {
@@ -296,6 +305,15 @@ impl Agent {
             let was = talk.open;
             talk.open &= request.method() != "BYE";
             return if was { 200 } else { 481 };
+        }
+        let is_it = |seat: &&mut Seat| {
+            seat.focus.dialog.as_ref().is_some_and(|focus| focus.call_id == call_id)
+        };
+        if let Some(seat) = self.seats.values_mut().find(is_it) {
+            if request.method() == "BYE" {
+                seat.focus = Line::default();
+            }
+            return 200;
         }
         match request.method() {
             "NOTIFY" => 200,
