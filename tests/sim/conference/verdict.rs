@@ -133,10 +133,13 @@ impl Book {
                 continue;
             };
             let author = &self.legs[said.leg];
+            // A leg that was lost before its answer came may have been told instead.
             let apart = |other: &Leg| match other.asked {
                 None => false,
                 Some(asked) => {
-                    asked.0 > opened.0 || other.closed.is_some_and(|(at, _)| at.0 < said.sent.0)
+                    asked.0 > opened.0
+                        || other.opened.is_some()
+                            && other.closed.is_some_and(|(at, _)| at.0 < said.sent.0)
                 }
             };
             let since = self.said.iter().filter(|later| {
