@@ -21,8 +21,8 @@ use crate::base::time::{Deadline, Now};
 use crate::dialect::conference_info;
 use crate::dialect::reject::Reject;
 use crate::immcu::conference::{
-    self as machine, Change, Command, Conference, Description, Ending, Input, Output, Reach,
-    Refusal, Relation,
+    self as immcu, Change, Command, Conference, Description, Ending, Input, Output, Reach, Refusal,
+    Relation,
 };
 use crate::metrics::names::Series;
 use crate::records::RecordId;
@@ -112,7 +112,8 @@ impl Shard {
             let home = join.conference.home(self.shards);
             return self.send_frame(home, Frame::Join(Box::new(join)));
         }
-        let Join { conference, organiser, reach, who, name, kind, endpoint, accepts, first } = join;
+        let Join { conference, organiser, reach, who, name, kind, endpoint, accepts, .. } = join;
+        let (asked_by, first) = (join.asked_by, join.first);
         let asker = first.map_or(Asker::Nobody, Asker::Page);
         let known = self.conferences.get(conference);
         let Some(entry) = known.filter(|entry| entry.is_of(&organiser)).filter(|_| !self.draining)
@@ -120,11 +121,15 @@ impl Shard {
             let reject = if self.draining { Reject::GoingDown } else { Reject::UnknownConference };
             return self.join_refused(conference, &reach, &asker, reject);
         };
-        let is_in = entry.machine.who(&reach).is_some();
+        let machine = &entry.machine;
+        if asked_by.is_some_and(|by| !entry.is_of(&by) && machine.member(&by).is_none()) {
+            return self.join_refused(conference, &reach, &asker, Reject::NotMember);
+        }
+        let is_in = machine.who(&reach).is_some();
         if !is_in {
             let relation = self.relation_to(&who);
             let (reach, name) = (reach.clone(), name.unwrap_or_default());
-            let join = machine::Join { reach, who, name, relation, kind, endpoint, accepts };
+            let join = immcu::Join { reach, who, name, relation, kind, endpoint, accepts };
             self.conference(now, conference, Input::Join(join), asker.clone());
         }
         let entry = self.conferences.get(conference);

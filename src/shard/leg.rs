@@ -145,6 +145,7 @@ impl Shard {
             kind: wish.kind,
             endpoint: wish.endpoint,
             accepts: wish.accepts,
+            asked_by: None,
             first: None,
         };
         self.send_frame(home, Frame::Join(Box::new(join)));
