@@ -49,7 +49,7 @@ impl Shard {
         }
         connection.pagers += 1;
         let first = Some(Page { conn, request: self.keep(message) });
-        self.join_pager(conference, organiser, who, first);
+        self.join_pager(conference, organiser, who, None, first);
     }
 
     /// A user whose clients speak pager mode joins.
@@ -58,6 +58,7 @@ impl Shard {
         conference: ConferenceId,
         organiser: Aor,
         who: Aor,
+        asked_by: Option<Aor>,
         first: Option<Page>,
     ) {
         let home = who.home(self.shards);
@@ -70,6 +71,7 @@ impl Shard {
             kind: LegKind::Chat,
             endpoint: Box::default(),
             accepts: Accepts::default(),
+            asked_by,
             first,
         };
         self.send_frame(home, Frame::Join(Box::new(join)));
@@ -124,7 +126,13 @@ impl Shard {
         }
         self.counters.count(Series::ConferenceUndelivered);
         let reach = Reach::Pager(member);
-        self.conference(now, id, Input::Undelivered { reach, number, status }, Asker::Nobody);
+        let word = Input::Undelivered { reach: reach.clone(), number, status };
+        self.conference(now, id, word, Asker::Nobody);
+        if status == 603 {
+            // He has no dialog to say goodbye in: to decline is his way to leave.
+            let how = Leaving::Bye;
+            self.conference(now, id, Input::Left { reach, how }, Asker::Nobody);
+        }
     }
 
     /// A member in pager mode has no endpoint any more. One that was lost with a message on its

@@ -145,6 +145,7 @@ impl Shard {
             kind: wish.kind,
             endpoint: wish.endpoint,
             accepts: wish.accepts,
+            asked_by: None,
             first: None,
         };
         self.send_frame(home, Frame::Join(Box::new(join)));
@@ -360,6 +361,7 @@ impl Shard {
                 }
             }
             Method::Refer => self.operate_in_dialog(conn, slot, message),
+            Method::Options => self.options(conn, message),
             Method::Invite if kind == LegKind::Chat => {
                 // A refresh: what is offered is what there is.
                 let body = sdp::conference(&self.settings.name);

@@ -256,7 +256,10 @@ impl Machine for Shard {
             }
             Input::Control(Control::Drain) => self.drain(now),
             Input::Control(Control::PutUser(user)) => self.put_user(now, user),
-            Input::Control(Control::RemoveUser(aor)) => self.remove_user(now, &aor),
+            Input::Control(Control::RemoveUser(aor)) => {
+                self.end_scheduled_of(now, &aor);
+                self.remove_user(now, &aor);
+            }
             Input::Control(Control::PutRows(aor, rows)) => self.restore(now, &aor, rows),
             Input::Control(Control::Written { ticket, result }) => {
                 self.written(now, ticket, result);

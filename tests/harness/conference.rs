@@ -31,6 +31,8 @@ pub struct Meeting {
     pub id: String,
     pub focus: String,
     pub chat: String,
+    /// As members in pager mode know it.
+    pub page: String,
 }
 
 /// A Lync client in a conference.
@@ -85,7 +87,8 @@ impl Meeting {
     /// That of an organiser.
     pub fn of(organiser: &str, id: &str) -> Self {
         let named = |part| format!("{};gruu;opaque=app:conf:{part}:id:{id}", uri(organiser));
-        Meeting { id: id.to_owned(), focus: named("focus"), chat: named("chat") }
+        let page = uri(organiser).replace('@', &format!("+{id}@"));
+        Meeting { id: id.to_owned(), focus: named("focus"), chat: named("chat"), page }
     }
 
     /// Its name as the server has it.

@@ -225,10 +225,9 @@ fn who_has_pager_mode_clients_alone_is_in_by_being_invited() {
         let received = heard(&mut net, &bob);
         assert_eq!(received.uri(), bob.contact);
         assert_eq!(received.body(), "alice@example.test: hello");
-        let address = format!("<sip:alice+{}@example.test>;tag=", meeting.id);
-        assert!(received.header("From").starts_with(&address), "{received:?}");
+        assert!(received.header("From").starts_with(&format!("<{}>;tag=", meeting.page)));
         assert_eq!(received.header("To"), "<sip:bob@example.test>");
-        let reply = bob.page(&meeting.chat, "hi");
+        let reply = bob.page(&meeting.page, "hi");
         let answer = net.ask(bob.conn, &reply);
         assert_eq!((answer.status(), answer.header("Message-Id")), (202, "3"));
         let received = heard(&mut net, &alice);
@@ -251,4 +250,39 @@ fn who_has_pager_mode_clients_alone_is_in_by_being_invited() {
         net.silent(&[alice.conn]);
         nothing_left(&net);
     }
+}
+
+#[test]
+fn only_members_put_somebody_in_who_cannot_be_asked() {
+    let mut net = Net::new(2);
+    let mut alice = Client::lync(&mut net, 0, "alice");
+    let mut carol = Client::lync(&mut net, 1, "carol");
+    let mut bob = Client::simple(&mut net, 1, "bob");
+    let meeting = convened(&mut net, &mut alice, &id_at(2, 1, 1), Wish::default());
+    let mut seat = seated(&mut net, &mut alice, &meeting);
+    let invite = summons(&mut carol, "bob", &meeting);
+    net.send(carol.conn, &invite);
+    assert_eq!(net.recv(carol.conn).status(), 100);
+    let accepted = net.recv(carol.conn);
+    assert_eq!(accepted.status(), 200, "{accepted:?}");
+    let dialog = carol.dialog(&invite, &accepted);
+    net.send(carol.conn, &carol.ack(&dialog));
+    assert_eq!(net.value(Series::ConferenceMembersCurrent), 1);
+    assert_eq!(net.value(Series::ConferenceJoinsRefused), 1);
+
+    // By writing he joins himself, and by declining he leaves.
+    let page = bob.page(&meeting.page, "hi");
+    assert_eq!(net.ask(bob.conn, &page).status(), 202);
+    assert_eq!(heard(&mut net, &alice).body(), "hi");
+    let text = "hello\nbob@example.test: bye";
+    said(&mut net, &mut alice, &mut seat.chat, text);
+    let message = net.recv(bob.conn);
+    assert_eq!(message.body(), "alice@example.test: hello\n  bob@example.test: bye");
+    net.send(bob.conn, &message.answer(603, ""));
+    let report = net.recv(alice.conn);
+    assert!(report.body().contains("<status>603</status>"), "{report:?}");
+    assert_eq!(net.value(Series::ConferenceMembersCurrent), 1);
+    left(&mut net, &mut alice, &mut seat.focus);
+    left(&mut net, &mut alice, &mut seat.chat);
+    nothing_left(&net);
 }

@@ -6,7 +6,7 @@ use crate::harness::conference::{
     CCCP, Table, Wish, convened, failed, heard, id_at, joined, nothing_left, said, seated,
     succeeded, users, watching,
 };
-use crate::harness::{Client, Dialog, Net, Text};
+use crate::harness::{Client, Device, Dialog, Net, Text};
 
 /// An operation in the dialog of a member, which is done: 202, and the answer in an INFO.
 #[track_caller]
@@ -70,6 +70,31 @@ fn the_answer_to_an_operation_comes_before_what_it_leads_to() {
         heard(&mut net, &bob);
         net.silent(&[alice.conn, bob.conn, carol.conn]);
         net.at_rest();
+    }
+}
+
+#[test]
+fn who_is_removed_is_out_on_all_his_endpoints() {
+    for shards in [1, 2, 4] {
+        let Table { mut net, meeting, mut alice, bob, mut seats, .. } = Table::new(shards, 1);
+        let device = |ms, number| Device { user: "bob", ms, number };
+        let mut second = Client::device(&mut net, 0, device(true, 1));
+        seated(&mut net, &mut second, &meeting);
+        let mut third = Client::device(&mut net, shards - 1, device(false, 2));
+        assert_eq!(net.ask(third.conn, &third.page(&meeting.page, "here too")).status(), 202);
+        for client in [&alice, &bob, &second] {
+            assert_eq!(heard(&mut net, client).body(), "here too");
+        }
+        done(&mut net, &mut alice, &mut seats[0].focus, &meeting.eject("bob"));
+        for client in [&bob, &second] {
+            let bye = net.recv(client.conn);
+            assert_eq!(bye.method(), "BYE");
+            net.send(client.conn, &bye.answer(200, ""));
+        }
+        said(&mut net, &mut alice, &mut seats[0].chat, "without him");
+        net.silent(&[bob.conn, second.conn, third.conn]);
+        assert_eq!(net.value(Series::ConferenceMembersCurrent), 2);
+        assert_eq!(net.value(Series::LegsCurrent), 4);
     }
 }
 

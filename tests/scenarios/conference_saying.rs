@@ -347,6 +347,27 @@ fn a_standard_client_types_too() {
 }
 
 #[test]
+fn all_that_a_client_gets_is_signed_if_it_signs() {
+    for shards in [1, 2] {
+        let table = Table::of(Net::ntlm(shards), 1);
+        let Table { mut net, meeting, mut alice, mut bob, carol, mut seats } = table;
+        watching(&mut net, &mut bob, &meeting);
+        said(&mut net, &mut alice, &mut seats[0].chat, "signed");
+        hears(&mut net, &bob, &seats[1].chat, "alice", "signed");
+        let message = net.recv(carol.conn);
+        net.send(carol.conn, &message.answer(415, ""));
+        assert_eq!(net.recv(alice.conn).method(), "BENOTIFY");
+        let typing = alice.within(&mut seats[0].chat, "INFO").body("application/xml", TYPING);
+        assert_eq!(net.ask(alice.conn, &typing).status(), 200);
+        assert_eq!(net.recv(bob.conn).method(), "INFO");
+        let eject = alice.operate(&mut seats[0].focus, &meeting.eject("bob"));
+        assert_eq!(net.ask(alice.conn, &eject).status(), 202);
+        assert_eq!(net.recv(alice.conn).method(), "INFO");
+        assert_eq!(net.recv(bob.conn).method(), "BYE");
+    }
+}
+
+#[test]
 fn two_conferences_on_the_same_connections_do_not_mix() {
     for shards in [1, 4] {
         let Table { mut net, mut alice, mut bob, carol, mut seats, .. } = Table::new(shards, 1);

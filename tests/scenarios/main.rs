@@ -15,6 +15,7 @@ mod conference_real;
 mod conference_records;
 mod conference_refer;
 mod conference_reports;
+mod conference_review;
 mod conference_roster;
 mod conference_saying;
 mod contact_list;

@@ -78,6 +78,8 @@ pub struct Join {
     pub endpoint: Box<str>,
     /// What his client understands.
     pub accepts: Accepts,
+    /// Who has asked him in, if it was not he who asked: only a member may put somebody in.
+    pub asked_by: Option<Aor>,
     /// What he said by joining, in pager mode.
     pub first: Option<Page>,
 }

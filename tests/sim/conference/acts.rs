@@ -1,9 +1,9 @@
 //! What a client begins: conversations, conferences, its way into them and out again, what is said
 //! and what is ordered.
 
-use super::agent::{Agent, Sent};
-use super::book::{Book, Close, Kind};
-use super::seat::{Line, Seat, Watch};
+use super::agent::{Agent, Party, Sent, Talk};
+use super::book::{Book, Close, Hall, Kind};
+use super::seat::{Line, Watch};
 use super::words::{self, Plan};
 use crate::stage::{Stage, USERS, uri};
 
@@ -80,12 +80,11 @@ impl Agent {
 
     /// Asks for a conference: to go on in with who it talks to, or to begin with.
     fn convene(&mut self, stage: &mut Stage, book: &mut Book, talk: Option<(String, usize)>) {
-        let plan =
-            Plan { scheduled: stage.chance(15), closed: stage.chance(20), lobby: stage.chance(40) };
+        let plan = plan(stage);
         let id = format!("{:016X}{:016X}", stage.below(u64::MAX), stage.below(u64::MAX));
         let hall = book.hall(id.clone(), self.user);
         let guests = (0..stage.below(3)).map(|_| somebody(stage, self.user)).collect();
-        self.plans.insert(hall, (talk, guests));
+        self.plans.insert(hall, Party { talk, guests });
         let request =
             self.client.order_of(&words::factory(USERS[self.user]), &words::convene(&id, plan));
         self.ask(stage, request, Sent::Convene(hall));
@@ -195,8 +194,7 @@ impl Agent {
             let request = self.client.summon(USERS[guest], &focus);
             self.ask(stage, request.clone(), Sent::Summon(request));
         }
-        let open =
-            |talk: &super::agent::Talk| talk.open && Some(&talk.dialog.call_id) == over.as_ref();
+        let open = |talk: &Talk| talk.open && Some(&talk.dialog.call_id) == over.as_ref();
         if let Some(talk) = self.talks.iter().position(open) {
             self.hang_up(stage, talk);
         }
@@ -222,11 +220,12 @@ impl Agent {
     /// Says something in pager mode, by which it is in.
     fn page(&mut self, stage: &mut Stage, book: &mut Book, hall: usize) {
         let at = book.now(stage.net.now.mono_ms);
-        self.seats.entry(hall).or_insert_with(Seat::default);
+        self.seats.entry(hall).or_default();
         let text = stage.text();
         let leg = book.pager(hall, self.user);
         book.say(&text, leg, self.client.conn, at);
-        let to = book.halls[hall].chat.clone();
+        let Hall { chat, page, .. } = &book.halls[hall];
+        let to = if stage.chance(80) { page.clone() } else { chat.clone() };
         let request = self.client.request("MESSAGE", &to).body("text/plain", &text);
         self.ask(stage, request, Sent::Say(text, leg));
     }
@@ -300,7 +299,7 @@ impl Agent {
         }
         let role = ["presenter", "attendee"][stage.index(2)];
         let mut cut = None;
-        let operation = match stage.below(20) {
+        let operation = match stage.below(21) {
             0..5 => words::set_role(&focus, &who, role),
             5..7 => words::lock(&focus, true),
             7..11 => words::lock(&focus, false),
@@ -318,6 +317,8 @@ impl Agent {
                 let request = self.client.summon(USERS[other], &focus);
                 return self.ask(stage, request.clone(), Sent::Summon(request));
             }
+            19 if stage.chance(30) => words::look(&focus),
+            19 if stage.chance(40) => words::modify(&focus, plan(stage)),
             _ if stage.chance(40) => {
                 cut = Some(book.cut(at, hall, None));
                 words::end(&focus)
@@ -341,6 +342,11 @@ impl Agent {
         let request = self.client.refer_on(dialog, USERS[other], out);
         self.ask(stage, request, Sent::Order(cut));
     }
+}
+
+/// How somebody wants his conference.
+fn plan(stage: &mut Stage) -> Plan {
+    Plan { scheduled: stage.chance(15), closed: stage.chance(20), lobby: stage.chance(40) }
 }
 
 /// Anybody, seldom the user himself.

@@ -54,6 +54,14 @@ pub struct Talk {
     pub open: bool,
 }
 
+/// Who is to be in a conference.
+#[derive(Debug)]
+pub struct Party {
+    /// The conversation that becomes one, by Call-ID, and with whom.
+    pub talk: Option<(String, usize)>,
+    pub guests: Vec<usize>,
+}
+
 /// A request that is still to be answered.
 #[derive(Debug)]
 pub struct Owed {
@@ -78,8 +86,8 @@ pub struct Agent {
     pub owed: Vec<Owed>,
     pub talks: Vec<Talk>,
     pub seats: BTreeMap<usize, Seat>,
-    /// Conferences asked for: the conversation that becomes one, and who is asked in.
-    pub plans: BTreeMap<usize, (Option<(String, usize)>, Vec<usize>)>,
+    /// Conferences asked for, and who comes along.
+    pub plans: BTreeMap<usize, Party>,
     /// The legs it ever had, by Call-ID, and after how many messages the last of each has come.
     pub legs: BTreeMap<String, (usize, Option<usize>)>,
     reads: usize,
@@ -142,6 +150,7 @@ impl Agent {
         match request.method() {
             "ACK" => return,
             "MESSAGE" => heard = self.listen(stage, book, &request),
+            "INFO" => self.sees_typing(book, &request),
             "BENOTIFY" | "NOTIFY" => self.notified(stage, book, &request),
             "BYE" if self.asleep => {
                 let call_id = request.header("Call-ID").to_owned();
@@ -186,14 +195,22 @@ impl Agent {
             };
             return Some((*leg, book.heard(*leg, ear, words, author, at)));
         }
-        if from.contains(";opaque=app:conf:") {
-            let leg = book.pager(book.hall_of(from), self.user);
+        if let Some(hall) = book.paging(from) {
+            let leg = book.pager(hall, self.user);
             let (author, words) = request.body().split_once(": ").expect("a name before the text");
             return Some((leg, book.heard(leg, ear, words, author, at)));
         }
         let me = (self.user, self.device);
         stage.oracle.received(request.body(), from, me, self.client.conn);
         None
+    }
+
+    /// Nobody is told that he types himself, but at another device of his.
+    fn sees_typing(&self, book: &Book, request: &Text) {
+        let Some((leg, _)) = self.legs.get(request.header("Call-ID")) else { return };
+        let sender = bracketed(request.header("Ms-Sender"));
+        let elsewhere = book.has_other(*leg);
+        assert!(sender != uri(self.user) || elsewhere, "{self} is told that it types: {request:?}");
     }
 
     fn notified(&mut self, stage: &mut Stage, book: &mut Book, request: &Text) {
@@ -296,6 +313,15 @@ impl Agent {
             let was = talk.open;
             talk.open &= request.method() != "BYE";
             return if was { 200 } else { 481 };
+        }
+        let is_it = |seat: &&mut Seat| {
+            seat.focus.dialog.as_ref().is_some_and(|focus| focus.call_id == call_id)
+        };
+        if let Some(seat) = self.seats.values_mut().find(is_it) {
+            if request.method() == "BYE" {
+                seat.focus = Line::default();
+            }
+            return 200;
         }
         match request.method() {
             "NOTIFY" => 200,

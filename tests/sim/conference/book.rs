@@ -20,6 +20,7 @@ pub struct Hall {
     pub organiser: usize,
     pub focus: String,
     pub chat: String,
+    pub page: String,
 }
 
 /// Where a member hears.
@@ -112,6 +113,8 @@ pub struct Book {
     partings: Vec<(u64, usize, usize)>,
     /// When the server began to go down.
     pub down: Option<u64>,
+    /// After so many records the process died.
+    pub died: Option<usize>,
     /// Users who write in pager mode.
     pub pagers: Vec<usize>,
     last: BTreeMap<(usize, ConnId, ConnId), usize>,
@@ -142,8 +145,14 @@ impl Book {
             super::words::uri(USERS[organiser], "focus", &id),
             super::words::uri(USERS[organiser], "chat", &id),
         );
-        self.halls.push(Hall { id, organiser, focus, chat });
+        let page = super::words::page(USERS[organiser], &id);
+        self.halls.push(Hall { id, organiser, focus, chat, page });
         self.halls.len() - 1
+    }
+
+    /// The conference whose members in pager mode are written to from this address.
+    pub fn paging(&self, uri: &str) -> Option<usize> {
+        self.halls.iter().position(|hall| hall.page == uri)
     }
 
     /// The conference of a focus or chat URI.
@@ -237,6 +246,13 @@ impl Book {
             his && leg.opened.is_some() && leg.closed.is_none()
         };
         self.legs.iter().filter(is_open).count()
+    }
+
+    /// True if its member ever had another leg there.
+    pub fn has_other(&self, leg: usize) -> bool {
+        let here = &self.legs[leg];
+        let mut all = self.legs.iter().enumerate();
+        all.any(|(other, there)| other != leg && (there.hall, there.user) == (here.hall, here.user))
     }
 
     /// A member says something on a leg.

@@ -28,6 +28,11 @@ const CHAT_SDP: &str = "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=session\r\nc=IN IP4
 const IS_COMPOSING: &str = "<?xml version=\"1.0\"?><isComposing \
     xmlns=\"urn:ietf:params:xml:ns:im-iscomposing\"><state>active</state></isComposing>";
 
+/// Where members in pager mode write.
+pub fn page(organiser: &str, id: &str) -> String {
+    format!("sip:{organiser}+{id}@{DOMAIN}")
+}
+
 /// How an organiser wants his conference.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
@@ -106,6 +111,18 @@ pub fn admit(focus: &str, user: &str, let_in: bool) -> String {
         "<setLobbyAccess><conferenceKeys confEntity=\"{focus}\"/><userEntity>{user}</userEntity>\
          <access>{access}</access></setLobbyAccess>"
     )
+}
+
+/// A modifyConference.
+pub fn modify(focus: &str, plan: Plan) -> String {
+    convene("", plan)
+        .replace("addConference", "modifyConference")
+        .replace("entity=\"\"", &format!("entity=\"{focus}\""))
+}
+
+/// A getConference.
+pub fn look(focus: &str) -> String {
+    format!("<getConference><conferenceKeys confEntity=\"{focus}\"/></getConference>")
 }
 
 /// A deleteConference.

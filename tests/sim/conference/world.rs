@@ -27,8 +27,9 @@ const STEPS: u32 = 2_500;
 const ABRUPT_PERCENT: u64 = 12;
 const TIGHT_PERCENT: u64 = 25;
 
-/// Of 100 writes to the store those that fail.
-const STORE_FAILS_PERCENT: u64 = 10;
+/// Of 100 runs those with a store that fails, and of 100 writes to it those that do.
+const FRAIL_PERCENT: u64 = 60;
+const STORE_FAILS_PERCENT: u64 = 15;
 
 /// A run.
 pub struct World {
@@ -39,6 +40,8 @@ pub struct World {
     agents: Vec<Agent>,
     tight: bool,
     told_max: usize,
+    /// The store fails now and then.
+    is_frail: bool,
     /// How many of 100 things are a frame or a write that arrives.
     carries: u64,
     /// The step at which the server goes down.
@@ -52,6 +55,7 @@ impl World {
         let shards = 1 + dice.below(4) as u16;
         let users = 3 + dice.below(5) as usize;
         let tight = dice.below(100) < TIGHT_PERCENT;
+        let is_frail = dice.below(100) < FRAIL_PERCENT;
         let mut told_max = usize::MAX;
         let mut net = Net::seeded(shards, seed, |settings| {
             if tight {
@@ -78,7 +82,8 @@ impl World {
         let drain_at = (dice.below(100) < ABRUPT_PERCENT).then(|| dice.below(STEPS.into()) as u32);
         let carries = 20 + dice.below(30);
         let stage = Stage::new(net, users, dice, told);
-        World { stage, book, devices, agents: Vec::new(), tight, told_max, carries, drain_at }
+        let agents = Vec::new();
+        World { stage, book, devices, agents, tight, told_max, is_frail, carries, drain_at }
     }
 
     /// Everything from the first sign-in to the last record.
@@ -93,13 +98,21 @@ impl World {
         self.book.judge(self.tight);
         if self.book.down.is_none() {
             self.check_rosters();
-            if self.stage.chance(30) {
-                self.drain();
-                self.come_to_rest();
+            match self.stage.below(100) {
+                0..25 => {
+                    self.drain();
+                    self.come_to_rest();
+                }
+                25..50 => self.restart(),
+                _ => {}
             }
         }
         self.leave();
-        self.stage.oracle.check_records(&self.stage.net.records, self.book.down.is_some());
+        // What the process had not written when it died is not to be looked for.
+        if self.book.died.is_none() {
+            let is_down = self.book.down.is_some();
+            self.stage.oracle.check_records(&self.stage.net.records, is_down);
+        }
         ledger::check(&self.book, &self.stage.net.records);
         let ((said, heard), (written, delivered)) =
             (self.book.counts(), self.stage.oracle.counts());
@@ -138,7 +151,7 @@ impl World {
         match busy.get(self.stage.index(busy.len() + writes)) {
             Some(link) => self.stage.net.carry(*link),
             None => {
-                let fails = self.stage.chance(STORE_FAILS_PERCENT);
+                let fails = self.is_frail && self.stage.chance(STORE_FAILS_PERCENT);
                 self.stage.net.shelf.fails = fails.then_some(NotWritten::Failing);
                 self.stage.net.answer_write();
                 self.stage.net.shelf.fails = None;
@@ -160,12 +173,12 @@ impl World {
     }
 
     /// Time passes: mostly little, seldom so much that something runs out. A frame is not on its
-    /// way for that long.
+    /// way for that long, and what runs out later than something else does not at the same moment.
     fn pass(&mut self) {
         let ms = match self.stage.below(100) {
             0..92 => 20 + self.stage.below(200),
             92..98 => 1_000 + self.stage.below(7_000),
-            _ => 15_000 + self.stage.below(30_000),
+            _ => 15_000 + self.stage.below(14_000),
         };
         if ms > 10_000 {
             self.stage.net.settle();
@@ -292,6 +305,54 @@ impl World {
         }
     }
 
+    /// The process dies and starts again: what the store has kept is there, without members.
+    fn restart(&mut self) {
+        self.stage.tell(format_args!("the process starts again"));
+        self.check_kept();
+        self.book.died = Some(self.stage.net.records.len());
+        self.stage.net.restart();
+        self.agents.clear();
+        let kept: Vec<_> = self.stage.net.shelf.conferences().into_iter().map(|c| c.id).collect();
+        for (hall, standing) in self.standings().into_iter().enumerate() {
+            let id = &self.book.halls[hall].id;
+            let is_kept = kept.iter().any(|known| known.to_string() == *id);
+            assert_eq!(standing.is_some(), is_kept, "{id} after the start");
+            assert!(standing.is_none_or(|standing| standing.members.is_empty()), "{id} is empty");
+        }
+    }
+
+    /// What is to survive is what the store has kept, unless it failed.
+    fn check_kept(&mut self) {
+        if self.is_frail {
+            return;
+        }
+        let kept = self.stage.net.shelf.conferences();
+        for (hall, standing) in self.standings().into_iter().enumerate() {
+            let Some(standing) = standing.filter(|standing| standing.summary.scheduled) else {
+                continue;
+            };
+            let id = &self.book.halls[hall].id;
+            let is_kept = kept.iter().any(|known| known.id.to_string() == *id);
+            assert!(is_kept, "{id} is not kept: {standing:?}");
+        }
+    }
+
+    /// How the conferences stand.
+    fn standings(&mut self) -> Vec<Option<ConferenceStanding>> {
+        let ids = self.book.halls.iter().map(|hall| hall.id.clone());
+        let ids: Vec<_> =
+            ids.map(|id| ConferenceId::parse(id.as_bytes()).expect("an id")).collect();
+        ids.into_iter()
+            .map(|id| match self.stage.net.inquire_now(Question::Conference(id)) {
+                Answer::Conference(standing) => Some(*standing),
+                answer => {
+                    assert_eq!(answer, Answer::NoSuchConference);
+                    None
+                }
+            })
+            .collect()
+    }
+
     /// Nobody begins anything new: all that is on its way arrives, and what nobody answers runs
     /// out of time. Then every request has its answer.
     fn calm_down(&mut self) {
@@ -327,13 +388,8 @@ impl World {
 
     /// Who takes what he is told has exactly who there is, and every leg is known at both ends.
     fn check_rosters(&mut self) {
-        for hall in 0..self.book.halls.len() {
-            let id = ConferenceId::parse(self.book.halls[hall].id.as_bytes()).expect("an id");
-            let answer = self.stage.net.inquire_now(Question::Conference(id));
-            let Answer::Conference(standing) = answer else {
-                assert_eq!(answer, Answer::NoSuchConference);
-                continue;
-            };
+        for (hall, standing) in self.standings().into_iter().enumerate() {
+            let Some(standing) = standing else { continue };
             let truth = Roster::of(&standing);
             self.check_legs(hall, &standing);
             if standing.members.len() > self.told_max {
@@ -366,14 +422,14 @@ impl World {
     }
 
     fn check_legs(&self, hall: usize, standing: &ConferenceStanding) {
-        for user in 0..self.stage.users {
+        for (user, name) in USERS[..self.stage.users].iter().enumerate() {
             let legs = self.book.open_legs(hall, user);
             let member = standing.members.iter().find(|m| format!("sip:{}", m.aor) == uri(user));
             let is_dialog = |leg: &&LegStanding| {
                 leg.kind == LegKind::Chat && matches!(leg.reach, Reach::Leg(_))
             };
             let held = member.map_or(0, |member| member.legs.iter().filter(is_dialog).count());
-            assert_eq!(held, legs, "legs of {} in {hall}", USERS[user]);
+            assert_eq!(held, legs, "legs of {name} in {hall}");
         }
     }
 
