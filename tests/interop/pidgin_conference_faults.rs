@@ -170,8 +170,10 @@ fn it_ends_with_the_server() {
     let server = Server::demo();
     let (mut alice, mut bob) = convened(&server);
     let stopped = server.stop();
+    // By a BYE or by the end of the connection, whichever comes first.
     for member in [&mut alice, &mut bob] {
-        member.is_told("You have been disconnected from this conference.");
+        let user = member.user;
+        member.sees_leave(user);
     }
     let records = stopped.conference_records();
     assert_eq!(records.len(), 1, "{records:#?}");
