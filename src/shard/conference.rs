@@ -441,14 +441,19 @@ impl Shard {
         self.watch_conference(now, id);
     }
 
-    /// A user was removed from the directory: what he has made ends, so that whoever gets his address
-    /// is not its organiser.
-    pub(super) fn end_conferences_of(&mut self, now: Now, organiser: &Aor) {
+    /// A user was removed from the directory: what he has laid down ends here as it did in the store,
+    /// so that whoever gets his address next is not its organiser. Those who talk in an ad-hoc
+    /// conference may go on.
+    pub(super) fn end_scheduled_of(&mut self, now: Now, organiser: &Aor) {
         if self.conferences.of(organiser) == 0 {
             return;
         }
-        let his = self.conferences.iter().filter(|(_, entry)| entry.is_of(organiser));
-        let his: Vec<ConferenceId> = his.map(|(id, _)| id).collect();
+        let his: Vec<ConferenceId> = self
+            .conferences
+            .iter()
+            .filter(|(_, entry)| entry.is_of(organiser) && entry.machine.description().scheduled)
+            .map(|(id, _)| id)
+            .collect();
         for id in his {
             let input = Input::Command { by: None, command: Command::End };
             self.conference(now, id, input, Asker::Nobody);

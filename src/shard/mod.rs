@@ -257,7 +257,7 @@ impl Machine for Shard {
             Input::Control(Control::Drain) => self.drain(now),
             Input::Control(Control::PutUser(user)) => self.put_user(now, user),
             Input::Control(Control::RemoveUser(aor)) => {
-                self.end_conferences_of(now, &aor);
+                self.end_scheduled_of(now, &aor);
                 self.remove_user(now, &aor);
             }
             Input::Control(Control::PutRows(aor, rows)) => self.restore(now, &aor, rows),

@@ -14,27 +14,25 @@ fn scheduled() -> Wish<'static> {
 }
 
 #[test]
-fn a_removed_organiser_takes_his_conferences_with_him() {
+fn a_removed_organiser_takes_his_scheduled_conferences_with_him() {
     for shards in [1, 2, 4] {
-        for wish in [scheduled(), Wish::default()] {
-            let mut net = Net::new(shards);
-            let mut alice = Client::lync(&mut net, 0, "alice");
-            let mut bob = Client::lync(&mut net, 1 % shards, "bob");
-            for owner in 0..shards {
-                let meeting = convened(&mut net, &mut alice, &id_at(shards, owner, 1), wish);
-                seated(&mut net, &mut bob, &meeting);
-            }
-            let his = convened(&mut net, &mut bob, &id_at(shards, 0, 2), wish);
-            net.remove_user("alice");
-            for _ in 0..shards {
-                assert_eq!(net.recv(bob.conn).method(), "BYE");
-            }
-            assert_eq!(net.value(Series::ConferencesCurrent), 1, "bob's own goes on");
-            let end = bob.operation_at(&his.focus, &his.end());
-            assert_eq!(net.ask(bob.conn, &end).status(), 200);
-            assert_eq!(net.shelf.conferences(), []);
-            pass_over(&mut net, &[bob.conn]);
+        let mut net = Net::new(shards);
+        let mut alice = Client::lync(&mut net, 0, "alice");
+        let mut bob = Client::lync(&mut net, 1 % shards, "bob");
+        for owner in 0..shards {
+            let id = id_at(shards, owner, 1);
+            let meeting = convened(&mut net, &mut alice, &id, scheduled());
+            seated(&mut net, &mut bob, &meeting);
         }
+        let his = convened(&mut net, &mut bob, &id_at(shards, 0, 2), scheduled());
+        net.remove_user("alice");
+        for _ in 0..shards {
+            assert_eq!(net.recv(bob.conn).method(), "BYE");
+        }
+        assert_eq!(net.value(Series::ConferencesCurrent), 1, "bob's own goes on");
+        let end = bob.operation_at(&his.focus, &his.end());
+        assert_eq!(net.ask(bob.conn, &end).status(), 200);
+        assert_eq!(net.shelf.conferences(), []);
     }
 }
 
@@ -121,4 +119,16 @@ fn a_conference_laid_down_for_years_leaves_no_timer() {
         pass_over(&mut net, &[alice.conn]);
     }
     assert!(timers(&net) <= before + 2, "{} after {before}", timers(&net));
+}
+
+#[test]
+fn a_client_may_ask_in_its_dialog_whether_we_live() {
+    let mut net = Net::new(2);
+    let mut alice = Client::lync(&mut net, 0, "alice");
+    let meeting = convened(&mut net, &mut alice, &id_at(2, 1, 1), Wish::default());
+    let mut seat = seated(&mut net, &mut alice, &meeting);
+    for dialog in [&mut seat.focus, &mut seat.chat] {
+        let options = alice.within(dialog, "OPTIONS");
+        assert_eq!(net.ask(alice.conn, &options).status(), 200);
+    }
 }
