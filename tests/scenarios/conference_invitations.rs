@@ -222,8 +222,7 @@ fn who_is_not_let_in_has_not_taken_the_invitation() {
             assert_eq!(net.recv(alice.conn).status(), 100);
             let refused = net.recv(alice.conn);
             assert_eq!(refused.status(), status, "{refused:?}");
-            let ack = alice.ack_refusal(&invite, &refused);
-            net.send(alice.conn, &ack);
+            net.send(alice.conn, &alice.acknowledge(&invite, &refused));
             net.silent(&[alice.conn, bob.conn]);
         }
         net.at_rest();
@@ -291,7 +290,9 @@ fn only_members_put_somebody_in_who_cannot_be_asked() {
     let invite = summons(&mut carol, "bob", &meeting);
     net.send(carol.conn, &invite);
     assert_eq!(net.recv(carol.conn).status(), 100);
-    assert_eq!(net.recv(carol.conn).status(), 403);
+    let refused = net.recv(carol.conn);
+    assert_eq!(refused.status(), 403, "{refused:?}");
+    net.send(carol.conn, &carol.acknowledge(&invite, &refused));
     assert_eq!(net.value(Series::ConferenceMembersCurrent), 1);
     assert_eq!(net.value(Series::ConferenceJoinsRefused), 1);
 
