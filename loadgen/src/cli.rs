@@ -76,7 +76,7 @@ enum Command {
     /// the roster and takes up the instant messages, at the pace of --ramp. Then they write in
     /// turn. In a closed loop a message is under way until it is answered and all have it.
     /// Servers limit what one member may write, Mynah to 20 messages a second
-    /// (limits.conference_messages_per_second_max): what is beyond that is refused with 429.
+    /// (limits.conference_messages_per_second_max): what is beyond that is refused with 503.
     Conference {
         #[command(flatten)]
         common: Common,

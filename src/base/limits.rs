@@ -259,7 +259,7 @@ limits! {
     ConferenceRoster, conference_roster_told_max: usize = 75;
     /// Octets of one message in a conference; beyond it 413.
     ConferenceMessageBytes, conference_message_bytes_max: usize = 64 * 1024;
-    /// Messages a member may send at once in a conference; beyond it 429.
+    /// Messages a member may send at once in a conference; beyond it 503.
     ConferenceBurst, conference_burst_max: u32 = 100;
     /// Messages a member may send per second for long.
     ConferenceRate, conference_messages_per_second_max: u32 = 20;

@@ -45,12 +45,6 @@ pub fn partial(conference: &Conference, version: u32, change: &Change) -> String
     }
 }
 
-/// A conference as its organiser laid it down, without anybody in it: for him, of one that nobody
-/// need be in.
-pub fn laid_down(description: &Description) -> String {
-    Page::new(description).whole(1, None, Vec::new())
-}
-
 fn everything(conference: &Conference, version: u32) -> String {
     let members = conference.members().map(Row::member);
     let rows: Vec<Row<'_>> = members.chain(conference.waiting().map(Row::waiting)).collect();

@@ -19,8 +19,9 @@ pub enum ConferenceUri {
     Chat(Aor, ConferenceId),
 }
 
-/// Octets that the address for pager mode adds to the organiser's: a plus sign and the name.
-const PAGE_LEN: usize = 33;
+/// Octets of the name of a conference, which stands at the end of the user part in the address for
+/// pager mode.
+const ID_LEN: usize = 32;
 
 impl ConferenceUri {
     /// Reads a URI; `None` for any that names none of these. Its parameters may stand in any order
@@ -53,13 +54,15 @@ impl ConferenceUri {
 
     /// Reads an address that [`page`] has written.
     fn of_page(uri: &Uri<'_>) -> Option<Self> {
-        if uri.user?.len() <= PAGE_LEN || !uri.is_sip() {
+        if uri.user?.len() <= ID_LEN || !uri.is_sip() {
             return None;
         }
         let aor = uri.aor()?;
         let (user, domain) = aor.rsplit_once('@')?;
-        let (organiser, id) =
-            user.rsplit_once('+').filter(|(organiser, _)| !organiser.is_empty())?;
+        let (organiser, id) = user.split_at_checked(user.len().checked_sub(ID_LEN)?)?;
+        // Some clients escape what they need not.
+        let plus = organiser.strip_suffix('+').or_else(|| organiser.strip_suffix("%2b"));
+        let organiser = plus.filter(|organiser| !organiser.is_empty())?;
         let id = ConferenceId::parse(id.as_bytes())?;
         Some(ConferenceUri::Chat(Aor::new(&format!("{organiser}@{domain}")), id))
     }

@@ -174,11 +174,6 @@ impl Session {
         self.accepted
     }
 
-    /// True until an endpoint accepts or the session ends.
-    pub fn is_inviting(&self) -> bool {
-        self.state == State::Inviting
-    }
-
     /// When the invitation was made.
     pub fn started(&self) -> Now {
         self.started

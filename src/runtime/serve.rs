@@ -155,7 +155,9 @@ fn tell(cores: &Cores, changes: &UserChanges) -> Result<(), Deaf> {
     // One who was removed and added again is somebody else.
     for aor in &changes.removed {
         let aor = Aor::new(aor);
-        cores.tell(aor.home(cores.shards()), Control::RemoveUser(aor))?;
+        for shard in (0..cores.shards()).map(ShardId) {
+            cores.tell(shard, Control::RemoveUser(aor.clone()))?;
+        }
     }
     for user in &changes.changed {
         let home = Aor::new(&user.aor).home(cores.shards());

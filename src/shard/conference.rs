@@ -1,7 +1,7 @@
 //! Conferences at their owner: what happens to one, and what it wants done. How a request for
 //! something to be done looks is `operation`'s business.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -12,7 +12,7 @@ use super::frame::conference::{
 use super::frame::watch::Subscribed;
 use super::frame::{Cargo, Frame};
 use super::operation::Asker;
-use super::{Shard, Timer};
+use super::{LOOK_AHEAD, Shard, Timer};
 use crate::base::aor::Aor;
 use crate::base::grouped::grouped;
 use crate::base::ids::{ConferenceId, ShardId, SubscriptionId};
@@ -21,8 +21,8 @@ use crate::base::time::{Deadline, Now};
 use crate::dialect::conference_info;
 use crate::dialect::reject::Reject;
 use crate::immcu::conference::{
-    self as machine, Change, Conference, Description, Ending, Input, Output, Reach, Refusal,
-    Relation,
+    self as machine, Change, Command, Conference, Description, Ending, Input, Output, Reach,
+    Refusal, Relation,
 };
 use crate::metrics::names::Series;
 use crate::records::RecordId;
@@ -47,13 +47,16 @@ pub(super) struct Conferences {
     by_id: HashMap<ConferenceId, Box<ConferenceEntry>, ahash::RandomState>,
     /// How many each organiser has here.
     of: HashMap<Aor, usize, ahash::RandomState>,
+    /// Those whose row the store has refused to write or remove: it is asked again.
+    pub(super) unkept: HashSet<ConferenceId, ahash::RandomState>,
 }
 
 impl Conferences {
     pub(super) fn new(hasher: ahash::RandomState) -> Self {
         Conferences {
             by_id: HashMap::with_hasher(hasher.clone()),
-            of: HashMap::with_hasher(hasher),
+            of: HashMap::with_hasher(hasher.clone()),
+            unkept: HashSet::with_hasher(hasher),
         }
     }
 
@@ -215,7 +218,7 @@ impl Shard {
             None if changed => self.keep_conference(now, id, asker),
             None => self.operation_done(id, &asker),
         }
-        self.watch_conference(id);
+        self.watch_conference(now, id);
     }
 
     fn carry_out_conference(&mut self, now: Now, id: ConferenceId, output: Output, asker: &Asker) {
@@ -274,7 +277,8 @@ impl Shard {
                 self.tell_roster(id, version, &change, &subscriptions);
             }
             Output::Dismiss { subscription } => {
-                let roster = Roster { subscriptions: vec![subscription.slot], content: None };
+                let subscriptions = vec![subscription.slot];
+                let roster = Roster { conference: id, subscriptions, content: None };
                 self.send_frame(subscription.shard, Frame::Roster(Box::new(roster)));
             }
             Output::Invited { who } => self.invited(now, id, who, asker),
@@ -366,7 +370,8 @@ impl Shard {
             grouped(subscriptions.iter().map(|known| (known.shard, known.slot)));
         for (shard, subscriptions) in by_shard {
             self.counters.add(Series::ConferenceNotices, subscriptions.len() as u64);
-            let roster = Roster { subscriptions, content: Some(content.clone()) };
+            let content = Some(content.clone());
+            let roster = Roster { conference: id, subscriptions, content };
             self.send_frame(shard, Frame::Roster(Box::new(roster)));
         }
     }
@@ -379,7 +384,7 @@ impl Shard {
         }
         self.conferences.insert(Conference::new(now, description, &self.settings.limits));
         self.counters.set(Series::ConferencesCurrent, self.conferences.len() as u64);
-        self.watch_conference(id);
+        self.watch_conference(now, id);
     }
 
     /// Whether an organiser may make another conference here.
@@ -396,10 +401,12 @@ impl Shard {
         Err(reject)
     }
 
-    /// Sees that a conference is looked at when something of it is due.
-    fn watch_conference(&mut self, id: ConferenceId) {
+    /// Sees that a conference is looked at when something of it is due, or sooner: the timer of one
+    /// that is removed stays for as long as it was armed, and it may be laid down for years.
+    fn watch_conference(&mut self, now: Now, id: ConferenceId) {
         let Some(entry) = self.conferences.get_mut(id) else { return };
         let Some(next) = entry.machine.next_deadline() else { return };
+        let next = next.min(now.after(LOOK_AHEAD));
         if entry.armed.is_none_or(|armed| next < armed) {
             entry.armed = Some(next);
             self.wheel.arm(next, Timer::Conference(id));
@@ -414,7 +421,26 @@ impl Shard {
         }
         entry.armed = None;
         self.conference(now, id, Input::Tick, Asker::Nobody);
-        self.watch_conference(id);
+        self.watch_conference(now, id);
+    }
+
+    /// A user was removed from the directory: what he has laid down ends here as it did in the store,
+    /// so that whoever gets his address next is not its organiser. Those who talk in an ad-hoc
+    /// conference may go on.
+    pub(super) fn end_scheduled_of(&mut self, now: Now, organiser: &Aor) {
+        if self.conferences.of(organiser) == 0 {
+            return;
+        }
+        let his: Vec<ConferenceId> = self
+            .conferences
+            .iter()
+            .filter(|(_, entry)| entry.is_of(organiser) && entry.machine.description().scheduled)
+            .map(|(id, _)| id)
+            .collect();
+        for id in his {
+            let input = Input::Command { by: None, command: Command::End };
+            self.conference(now, id, input, Asker::Nobody);
+        }
     }
 
     /// The server goes down: every conference ends, and is recorded.

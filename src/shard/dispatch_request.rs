@@ -110,7 +110,7 @@ impl Shard {
 
     /// Answers OPTIONS: what the server can do (RFC 3261 section 11.2). Needs no sign-in, so that
     /// a probe can tell whether the server lives.
-    fn options(&mut self, conn: ConnId, message: Message<'_>) {
+    pub(super) fn options(&mut self, conn: ConnId, message: Message<'_>) {
         self.respond(conn, message, 200, |writer| {
             writer
                 .line("Allow", ALLOW)

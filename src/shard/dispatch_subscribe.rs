@@ -156,7 +156,7 @@ impl Shard {
                     return Err(Reject::UnknownConference);
                 };
                 let piggyback = message.has_token(HeaderName::Supported, PIGGYBACK);
-                if expires == 0 && piggyback && self.leave_roster(conn, id) {
+                if expires == 0 && piggyback && self.leaves_roster(conn, id) {
                     self.confirm_end(conn, message, piggyback);
                     return Ok(());
                 }
@@ -272,18 +272,22 @@ impl Shard {
         });
     }
 
-    /// A Lync client that leaves a conference asks once more, outside the dialog: it wants the end
-    /// of its subscription, and takes one more roster for a reason to join again. False if it has
-    /// none.
-    fn leave_roster(&mut self, conn: ConnId, id: ConferenceId) -> bool {
+    /// A Lync client that leaves a conference, or was removed from it, asks once more, outside the
+    /// dialog: it wants the end of its subscription, and takes one more roster for a reason to join
+    /// again. False for one that is in without a subscription, and wants to see the roster.
+    fn leaves_roster(&mut self, conn: ConnId, id: ConferenceId) -> bool {
         let Some(connection) = self.connections.get(conn) else { return false };
         let is_of = |slot: &Slot| {
             let entry = self.subscriptions.get(*slot);
             entry.is_some_and(|entry| matches!(entry.topic, Topic::Conference(of, _) if of == id))
         };
         let held: Vec<Slot> = connection.subscriptions.iter().copied().filter(is_of).collect();
+        let is_in = connection
+            .conference_legs
+            .iter()
+            .any(|(_, slot)| self.legs.get(*slot).is_some_and(|entry| entry.conference == id));
         held.iter().for_each(|slot| self.forget_subscription(*slot));
-        !held.is_empty()
+        !held.is_empty() || !is_in
     }
 
     /// Asks the homes of what is subscribed to; the answer waits for theirs.

@@ -84,7 +84,8 @@ pub enum Control {
     PutUser(Arc<User>),
     /// What the store keeps of a user who was put before; only at start, some rows at a time.
     PutRows(Aor, Rows),
-    /// A user was removed: he is signed out, and all that was kept of him is forgotten.
+    /// A user was removed: he is signed out, all that was kept of him is forgotten, and his scheduled
+    /// conferences end. Every shard is told.
     RemoveUser(Aor),
     /// The answer of the store to a [`Write`](super::durable::Write) or a
     /// [`ConferenceWrite`](super::durable::ConferenceWrite); each gets exactly one.

@@ -163,11 +163,6 @@ impl Shard {
         }
     }
 
-    /// Number of sessions that a connection of this shard is a leg of.
-    pub fn sessions_of(&self, conn: ConnId) -> usize {
-        self.connections.get(conn).map_or(0, |connection| connection.legs.len())
-    }
-
     /// True if somebody waits for the answer, so that the end of the connection it went to must
     /// be known at once; for any other its timer is soon enough.
     fn is_awaited(&self, relay: &Relay) -> bool {

@@ -360,6 +360,7 @@ impl Shard {
                 }
             }
             Method::Refer => self.operate_in_dialog(conn, slot, message),
+            Method::Options => self.options(conn, message),
             Method::Invite if kind == LegKind::Chat => {
                 // A refresh: what is offered is what there is.
                 let body = sdp::conference(&self.settings.name);

@@ -256,7 +256,10 @@ impl Machine for Shard {
             }
             Input::Control(Control::Drain) => self.drain(now),
             Input::Control(Control::PutUser(user)) => self.put_user(now, user),
-            Input::Control(Control::RemoveUser(aor)) => self.remove_user(now, &aor),
+            Input::Control(Control::RemoveUser(aor)) => {
+                self.end_scheduled_of(now, &aor);
+                self.remove_user(now, &aor);
+            }
             Input::Control(Control::PutRows(aor, rows)) => self.restore(now, &aor, rows),
             Input::Control(Control::Written { ticket, result }) => {
                 self.written(now, ticket, result);
@@ -493,7 +496,7 @@ impl Shard {
     }
 
     fn record(&mut self, record: Record) {
-        if matches!(record, Record::Ended(_)) {
+        if matches!(record, Record::Ended(_) | Record::ConferenceEnded(_)) {
             self.counters.count(Series::RecordsWritten);
         }
         self.outputs.push_back(Output::Record(record));

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 
 use super::forward::fill_via;
-use super::frame::conference::Roster;
+use super::frame::conference::{Roster, ToConference};
 use super::frame::watch::{Notice, View};
 use super::frame::{Cargo, Frame};
 use super::relay::Purpose;
@@ -86,7 +86,12 @@ impl Shard {
     /// told nothing, since one more word would make it join again.
     pub(super) fn roster_changed(&mut self, now: Now, roster: Roster) {
         for slot in roster.subscriptions {
-            let Some(entry) = self.subscriptions.get(slot) else { continue };
+            let Some(entry) = self.subscriptions.get(slot) else {
+                // It is over, and the word of that is on its way, or lost.
+                let subscription = SubscriptionId::new(self.id, slot);
+                self.tell_conference(roster.conference, ToConference::Unwatch { subscription });
+                continue;
+            };
             let is_answered = !entry.unanswered && entry.opening.is_none();
             match &roster.content {
                 Some(content) => self.tell_later(now, slot, None, content.clone()),

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::Shard;
 use super::durable::{ConferenceWrite, NotWritten};
 use super::edit::Pending;
 use super::frame::Frame;
 use super::frame::conference::{Convene, Operation, Page, ToConference, ToLeg};
 use super::output::Output as Effect;
 use super::question::Answer;
+use super::{Shard, Timer};
 use crate::base::aor::Aor;
 use crate::base::ids::{ConferenceId, ConnId, Slot};
 use crate::base::limits::Limit;
@@ -462,8 +462,34 @@ impl Shard {
                 }
                 self.operation_done(conference, &asker);
             }
-            Err(_) => self.refuse_operation(&asker, Reject::StoreBusy),
+            Err(error) => {
+                self.refuse_operation(&asker, Reject::StoreBusy);
+                let may_pass = matches!(error, NotWritten::Full | NotWritten::Failing);
+                if made.is_none() && may_pass {
+                    self.write_conference_later(now, conference);
+                }
+            }
         }
+    }
+
+    /// What was changed stands here though the store did not take it: it is tried again, or one that
+    /// was removed would be there again after the next start.
+    fn write_conference_later(&mut self, now: Now, id: ConferenceId) {
+        if self.conferences.unkept.insert(id) {
+            let time = self.settings.limits.store_retry_time;
+            self.wheel.arm(now.after(time), Timer::KeepConference(id));
+        }
+    }
+
+    /// Tries again what the store has not taken.
+    pub(super) fn write_conference_again(&mut self, now: Now, id: ConferenceId) {
+        // One that is made anew under the name is written as it is then.
+        if !self.conferences.unkept.remove(&id) || self.being_made(id).is_some() {
+            return;
+        }
+        let description = self.conferences.get(id).map(|entry| entry.machine.description());
+        let row = description.filter(|description| description.scheduled).cloned();
+        self.write_conference(now, id, row, Asker::Nobody, None);
     }
 
     /// The operator ends a conference.

@@ -29,6 +29,8 @@ pub(super) enum Timer {
     Search(Slot),
     /// The time of a conference may be up.
     Conference(ConferenceId),
+    /// The store is asked again to keep a conference, or to forget it.
+    KeepConference(ConferenceId),
     /// A leg in a conference may have waited too long for the answer to its join.
     Join(Slot),
 }
@@ -61,6 +63,7 @@ impl Shard {
                 Timer::Presence(slot) => self.presence_due(now, slot),
                 Timer::Search(slot) => self.answer_search(slot),
                 Timer::Conference(id) => self.conference_due(now, id),
+                Timer::KeepConference(id) => self.write_conference_again(now, id),
                 Timer::Join(slot) => self.join_due(now, slot),
             }
         }

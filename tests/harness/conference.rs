@@ -31,6 +31,8 @@ pub struct Meeting {
     pub id: String,
     pub focus: String,
     pub chat: String,
+    /// As members in pager mode know it.
+    pub page: String,
 }
 
 /// A Lync client in a conference.
@@ -85,7 +87,8 @@ impl Meeting {
     /// That of an organiser.
     pub fn of(organiser: &str, id: &str) -> Self {
         let named = |part| format!("{};gruu;opaque=app:conf:{part}:id:{id}", uri(organiser));
-        Meeting { id: id.to_owned(), focus: named("focus"), chat: named("chat") }
+        let page = uri(organiser).replace('@', &format!("+{id}@"));
+        Meeting { id: id.to_owned(), focus: named("focus"), chat: named("chat"), page }
     }
 
     /// Its name as the server has it.
@@ -330,6 +333,19 @@ impl Client {
     pub fn refer(&mut self, dialog: &mut Dialog, refer_to: &str) -> Request {
         self.within(dialog, "REFER").header("Refer-To", refer_to)
     }
+}
+
+/// Alice, bob and carol with Lync clients on so many shards.
+pub fn three(shards: u16) -> (Net, [Client; 3]) {
+    signed_in(Net::new(shards))
+}
+
+/// The same in a network there is.
+pub fn signed_in(mut net: Net) -> (Net, [Client; 3]) {
+    let shards = net.shards();
+    let users = [("alice", 0), ("bob", 1), ("carol", 2)];
+    let clients = users.map(|(user, at)| Client::lync(&mut net, at % shards, user));
+    (net, clients)
 }
 
 /// A user with a name, signed in with a Lync client.

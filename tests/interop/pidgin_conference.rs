@@ -5,6 +5,7 @@ use crate::baresip::Baresip;
 use crate::outside::cdr::{Conference, Ending, Kind};
 use crate::outside::server::{PASSWORD, Server};
 use crate::pidgin_sipe::Purple;
+use crate::pidgin_sipe_ntlm::VERSION_3;
 
 /// A user of one client, who is or was in a conference.
 pub struct Member {
@@ -64,7 +65,7 @@ impl Member {
     /// Waits until what somebody said in the conference is shown, whatever was waited for before.
     pub fn hears(&self, from: &str, text: &str) {
         let from = address(from);
-        self.client.sees("received-chat", &[("from", &from), ("text", text), ("self", "0")]);
+        self.client.sees("received-chat", &[("from", &from), ("text", text)]);
     }
 
     /// Nothing was shown twice.
@@ -159,6 +160,8 @@ fn two_who_talk_ask_others_in_and_all_hear_one_another() {
     carol.hears("alice", "with three soon");
     bob.sees_join("carol");
 
+    // Added while the server ran: it looks once a second.
+    server.wait_metric("mynah_users_current", |users| users == 4.0);
     let address = page_address(&conference_of(&alice));
     let mut dave = Baresip::facing(&server, "dave", &address);
     bob.invite("dave");
@@ -203,6 +206,7 @@ fn two_who_talk_ask_others_in_and_all_hear_one_another() {
     for member in [alice, bob, carol] {
         member.client.leave();
     }
+    assert_eq!(server.records(), records, "what is said in a conference is in no other record");
     let conference = only_conference(server);
     assert_eq!((&*conference.organiser, conference.scheduled), ("alice@example.test", false));
     assert_eq!(conference.summary(), (6, 4, "last_left"));
@@ -263,7 +267,12 @@ fn leaders_lead_and_lock_and_remove() {
 
 #[test]
 fn who_left_comes_back_by_the_uri_of_the_focus() {
-    let server = Server::demo();
+    for server in [Server::serve(""), Server::serve(VERSION_3)] {
+        left_and_came_back(server);
+    }
+}
+
+fn left_and_came_back(server: Server) {
     let (mut alice, mut bob) = convened(&server);
     let focus = format!("sip:alice@example.test;gruu;opaque={FOCUS}{}", conference_of(&alice));
     bob.say("before");
@@ -322,4 +331,74 @@ fn who_was_removed_may_be_asked_in_again() {
     assert_eq!(visits[..2], [("alice", 2, "bye"), ("bob", 0, "ejected")]);
     let (who, messages, _) = visits[2];
     assert_eq!((who, messages), ("bob", 1));
+}
+
+#[test]
+fn both_endpoints_of_a_member_hear_and_speak() {
+    let server = Server::demo();
+    let (mut alice, mut bob) = convened(&server);
+    let mut bob_there = Member { user: "bob", client: Purple::start_on("elsewhere") };
+    bob_there.client.sign_in(&server, "bob");
+    let conference = conference_of(&alice);
+    bob_there.join(&format!("meetingOrganizer=alice@example.test meetingID={conference}"));
+    bob_there.sees_join("bob");
+    alice.say("to both");
+    bob.say("from here");
+    bob_there.hears("alice", "to both");
+    bob_there.hears("bob", "from here");
+    bob_there.say("from there");
+    bob.hears("alice", "to both");
+    bob.hears("bob", "from there");
+    for text in ["from here", "from there"] {
+        alice.hears("bob", text);
+    }
+    for member in [&alice, &bob, &bob_there] {
+        member.heard_once(&["to both", "from here", "from there"]);
+    }
+    // He is in as long as one of them is.
+    bob.leave_chat();
+    alice.say("still there?");
+    bob_there.hears("alice", "still there?");
+    assert_eq!(server.metrics().value("mynah_conference_members_current"), 2.0);
+    assert_eq!(alice.client.count("chat-user-left", &[("who", "sip:bob@")]), 0);
+    for member in [alice, bob, bob_there] {
+        member.client.leave();
+    }
+    let conference = only_conference(server);
+    assert_eq!(conference.summary(), (4, 2, "last_left"));
+    assert_eq!(conference.visits(), [("alice", 2, "bye"), ("bob", 2, "bye")]);
+}
+
+#[test]
+fn what_all_say_at_once_comes_once_and_in_order() {
+    const EACH: usize = 20;
+    let server = Server::demo();
+    let (mut alice, bob) = convened(&server);
+    let mut carol = Member::signed_in(&server, "carol");
+    alice.invite("carol");
+    carol.sees_join("carol");
+    let mut members = [alice, bob, carol];
+    for number in 0..EACH {
+        for member in &mut members {
+            let user = member.user;
+            member.say(&format!("{number} of {user},"));
+        }
+    }
+    let last = |user: &str| format!("{} of {user},", EACH - 1);
+    for member in &members {
+        for other in members.iter().filter(|other| other.user != member.user) {
+            member.hears(other.user, &last(other.user));
+            let texts = (0..EACH).map(|number| format!("{number} of {},", other.user));
+            let texts: Vec<_> = texts.collect();
+            assert_eq!(member.client.said(&address(other.user)), texts, "to {}", member.user);
+        }
+    }
+    for member in members {
+        member.client.leave();
+    }
+    let messages = EACH as u64;
+    let conference = only_conference(server);
+    assert_eq!(conference.summary(), (3 * messages, 3, "last_left"));
+    let visits = ["alice", "bob", "carol"].map(|user| (user, messages, "bye"));
+    assert_eq!(conference.visits(), visits);
 }

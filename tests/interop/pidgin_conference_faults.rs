@@ -170,3 +170,17 @@ fn the_operator_lists_shows_and_ends_it() {
     assert_eq!(record.summary(), (1, 2, "operator"));
     assert_eq!(record.visits(), [("alice", 1, "ended"), ("bob", 0, "ended")]);
 }
+
+#[test]
+fn it_ends_with_the_server() {
+    let server = Server::demo();
+    let (mut alice, mut bob) = convened(&server);
+    let stopped = server.stop();
+    for member in [&mut alice, &mut bob] {
+        member.is_told("You have been disconnected from this conference.");
+    }
+    let records = stopped.conference_records();
+    assert_eq!(records.len(), 1, "{records:#?}");
+    assert_eq!(records[0].summary(), (0, 2, "drained"));
+    assert_eq!(records[0].visits(), [("alice", 0, "ended"), ("bob", 0, "ended")]);
+}

@@ -137,6 +137,17 @@ impl Purple {
         events.filter(|found| is_event(found, event, fields)).count()
     }
 
+    /// What somebody else said in conferences, without its marks, in the order it was shown.
+    pub fn said(&self, from: &str) -> Vec<String> {
+        let fields = [("from", from), ("self", "0")];
+        let lines = self.program.lines();
+        let events = lines.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let texts = events
+            .filter(|found| is_event(found, "received-chat", &fields))
+            .map(|found| found["text"].as_str().unwrap().to_owned());
+        texts.map(|text| plain(&text)).collect()
+    }
+
     /// Waits until an event has happened, whatever was waited for before.
     pub fn sees(&self, event: &str, fields: &[(&str, &str)]) {
         eventually(&format!("event {event} {fields:?}"), || match self.count(event, fields) {
@@ -196,6 +207,12 @@ impl Drop for Purple {
             }
         }
     }
+}
+
+/// The text between the marks of HTML.
+fn plain(html: &str) -> String {
+    let parts = html.split('<').map(|part| part.split_once('>').map_or(part, |(_, text)| text));
+    parts.collect()
 }
 
 fn is_event(found: &Value, event: &str, fields: &[(&str, &str)]) -> bool {

@@ -225,9 +225,9 @@ fn who_has_pager_mode_clients_alone_is_in_by_being_invited() {
         let received = heard(&mut net, &bob);
         assert_eq!(received.uri(), bob.contact);
         assert_eq!(received.body(), "alice@example.test: hello");
-        assert!(received.header("From").starts_with(&format!("<{}>;tag=", meeting.chat)));
+        assert!(received.header("From").starts_with(&format!("<{}>;tag=", meeting.page)));
         assert_eq!(received.header("To"), "<sip:bob@example.test>");
-        let reply = bob.page(&meeting.chat, "hi");
+        let reply = bob.page(&meeting.page, "hi");
         let answer = net.ask(bob.conn, &reply);
         assert_eq!((answer.status(), answer.header("Message-Id")), (202, "3"));
         let received = heard(&mut net, &alice);

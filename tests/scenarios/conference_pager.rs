@@ -27,9 +27,9 @@ fn paged_with(mut net: Net, wish: Wish<'_>) -> (Net, Meeting, Client, Seat, Clie
 #[test]
 fn who_says_something_is_in() {
     for shards in [1, 2, 4] {
-        for at_focus in [true, false] {
+        for at in 0..3 {
             let (mut net, meeting, mut alice, mut seat, mut bob) = paged(Net::new(shards));
-            let to = if at_focus { &meeting.focus } else { &meeting.chat };
+            let to = [&meeting.page, &meeting.focus, &meeting.chat][at];
             let message = bob.page(to, "hello all");
             let answer = net.ask(bob.conn, &message);
             assert_eq!((answer.status(), answer.header("Message-Id")), (202, "1"));
@@ -64,7 +64,7 @@ fn what_he_missed_comes_after_he_spoke() {
     for shards in [1, 2] {
         let (mut net, meeting, mut alice, mut seat, mut bob) = paged(Net::new(shards));
         said(&mut net, &mut alice, &mut seat.chat, "before");
-        net.send(bob.conn, &bob.page(&meeting.chat, "hello"));
+        net.send(bob.conn, &bob.page(&meeting.page, "hello"));
         let mut came: Vec<_> = std::iter::from_fn(|| net.try_recv(bob.conn)).collect();
         came.sort_by_key(|message| message.is_response());
         let [before, answer] = &came[..] else { panic!("{came:?}") };
@@ -82,7 +82,7 @@ fn all_endpoints_of_a_member_get_it() {
         let (mut net, meeting, mut alice, mut seat, mut bob) = paged(Net::new(shards));
         let device = Device { user: "bob", ms: false, number: 1 };
         let second = Client::device(&mut net, 0, device);
-        assert_eq!(net.ask(bob.conn, &bob.page(&meeting.chat, "hello")).status(), 202);
+        assert_eq!(net.ask(bob.conn, &bob.page(&meeting.page, "hello")).status(), 202);
         hears_plain(&mut net, &alice, &seat, "hello");
         said(&mut net, &mut alice, &mut seat.chat, "both of you");
         heard(&mut net, &bob);
@@ -97,11 +97,11 @@ fn who_may_not_join_says_nothing() {
     for shards in [1, 2] {
         let wish = Wish { admission: "closedAuthenticated", lobby: true, ..Wish::default() };
         let (mut net, meeting, mut alice, _, mut bob) = paged_with(Net::new(shards), wish);
-        assert_eq!(net.ask(bob.conn, &bob.page(&meeting.chat, "hello")).status(), 403);
+        assert_eq!(net.ask(bob.conn, &bob.page(&meeting.page, "hello")).status(), 403);
         net.silent(&[alice.conn]);
         let ask = alice.operation_at(&meeting.focus, &meeting.invite("bob", "attendee"));
         assert_eq!(net.ask(alice.conn, &ask).status(), 200);
-        assert_eq!(net.ask(bob.conn, &bob.page(&meeting.chat, "hello")).status(), 202);
+        assert_eq!(net.ask(bob.conn, &bob.page(&meeting.page, "hello")).status(), 202);
         assert_eq!(heard(&mut net, &alice).body(), "hello");
         net.at_rest();
     }
@@ -131,7 +131,7 @@ fn what_is_for_no_conference_is_refused() {
 #[test]
 fn that_he_types_is_taken_and_told_to_nobody() {
     let (mut net, meeting, alice, _, mut bob) = paged(Net::new(2));
-    let typing = bob.page(&meeting.chat, "").body("application/im-iscomposing+xml", TYPING);
+    let typing = bob.page(&meeting.page, "").body("application/im-iscomposing+xml", TYPING);
     assert_eq!(net.ask(bob.conn, &typing).status(), 200);
     net.silent(&[alice.conn]);
     assert_eq!(net.value(Series::ConferenceMembersCurrent), 1);
@@ -145,12 +145,12 @@ fn his_messages_have_the_same_bounds() {
             limits.conference_burst_max = 2;
         });
         let (mut net, meeting, alice, _, mut bob) = paged(net);
-        assert_eq!(net.ask(bob.conn, &bob.page(&meeting.chat, "sixsix")).status(), 413);
+        assert_eq!(net.ask(bob.conn, &bob.page(&meeting.page, "sixsix")).status(), 413);
         for text in ["1", "2"] {
-            assert_eq!(net.ask(bob.conn, &bob.page(&meeting.chat, text)).status(), 202);
+            assert_eq!(net.ask(bob.conn, &bob.page(&meeting.page, text)).status(), 202);
             assert_eq!(heard(&mut net, &alice).body(), text);
         }
-        assert_eq!(net.ask(bob.conn, &bob.page(&meeting.chat, "3")).status(), 503);
+        assert_eq!(net.ask(bob.conn, &bob.page(&meeting.page, "3")).status(), 503);
         assert_eq!(net.hits(Limit::ConferenceRate), 1);
         net.silent(&[alice.conn]);
         net.at_rest();
@@ -162,7 +162,7 @@ fn a_connection_has_so_many_of_them_in_flight() {
     let net = Net::limited(2, |limits| limits.relays_per_connection_max = 2);
     let (mut net, meeting, alice, _, mut bob) = paged(net);
     for text in ["1", "2", "3"] {
-        let message = bob.page(&meeting.chat, text);
+        let message = bob.page(&meeting.page, text);
         net.post(bob.conn, &message);
     }
     net.settle();
@@ -179,7 +179,7 @@ fn a_connection_has_so_many_of_them_in_flight() {
 fn what_does_not_reach_him_is_reported_and_he_stays() {
     for shards in [1, 2] {
         let (mut net, meeting, mut alice, mut seat, mut bob) = paged(Net::new(shards));
-        assert_eq!(net.ask(bob.conn, &bob.page(&meeting.chat, "hello")).status(), 202);
+        assert_eq!(net.ask(bob.conn, &bob.page(&meeting.page, "hello")).status(), 202);
         heard(&mut net, &alice);
         said(&mut net, &mut alice, &mut seat.chat, "2");
         let received = net.recv(bob.conn);
@@ -205,14 +205,14 @@ fn what_does_not_reach_him_is_reported_and_he_stays() {
 fn a_removed_member_is_out_until_he_speaks_again() {
     for shards in [1, 2] {
         let (mut net, meeting, mut alice, mut seat, mut bob) = paged(Net::new(shards));
-        assert_eq!(net.ask(bob.conn, &bob.page(&meeting.chat, "hello")).status(), 202);
+        assert_eq!(net.ask(bob.conn, &bob.page(&meeting.page, "hello")).status(), 202);
         heard(&mut net, &alice);
         let eject = alice.operate(&mut seat.focus, &meeting.eject("bob"));
         assert_eq!(net.ask(alice.conn, &eject).status(), 202);
         assert_eq!(net.recv(alice.conn).method(), "INFO");
         said(&mut net, &mut alice, &mut seat.chat, "he is gone");
         net.silent(&[bob.conn]);
-        net.send(bob.conn, &bob.page(&meeting.chat, "am I?"));
+        net.send(bob.conn, &bob.page(&meeting.page, "am I?"));
         hears_plain(&mut net, &alice, &seat, "am I?");
         assert_eq!(net.value(Series::ConferenceMembersCurrent), 2);
     }
@@ -223,7 +223,7 @@ fn two_members_in_pager_mode_hear_one_another() {
     for shards in [1, 2, 4] {
         let (mut net, meeting, mut alice, mut seat, mut bob) = paged(Net::new(shards));
         let mut carol = Client::simple(&mut net, 0, "carol");
-        assert_eq!(net.ask(bob.conn, &bob.page(&meeting.chat, "I am bob")).status(), 202);
+        assert_eq!(net.ask(bob.conn, &bob.page(&meeting.page, "I am bob")).status(), 202);
         net.send(carol.conn, &carol.page(&meeting.chat, "I am carol"));
         assert_eq!(heard(&mut net, &bob).body(), "carol@example.test: I am carol");
         let mut came: Vec<_> = std::iter::from_fn(|| net.try_recv(carol.conn)).collect();
@@ -245,7 +245,7 @@ fn two_members_in_pager_mode_hear_one_another() {
 fn a_member_in_pager_mode_may_take_a_lync_client_too() {
     for shards in [1, 2] {
         let (mut net, meeting, mut alice, mut seat, mut bob) = paged(Net::new(shards));
-        assert_eq!(net.ask(bob.conn, &bob.page(&meeting.chat, "hello")).status(), 202);
+        assert_eq!(net.ask(bob.conn, &bob.page(&meeting.page, "hello")).status(), 202);
         heard(&mut net, &alice);
         let device = Device { user: "bob", ms: true, number: 1 };
         let mut second = Client::device(&mut net, 0, device);
@@ -263,7 +263,7 @@ fn a_member_in_pager_mode_may_take_a_lync_client_too() {
 fn a_pager_who_vanishes_before_the_answer_leaves_no_trace() {
     for steps in 0..4 {
         let (mut net, meeting, alice, _, mut bob) = paged(Net::new(4));
-        net.post(bob.conn, &bob.page(&meeting.chat, "bye"));
+        net.post(bob.conn, &bob.page(&meeting.page, "bye"));
         for _ in 0..steps {
             let Some(link) = net.busy().next() else { break };
             net.carry(link);

@@ -5,7 +5,8 @@ use mynah::shard::frame::Frame;
 use mynah::shard::input::{Control, Input};
 
 use crate::harness::conference::{
-    CONF_INVITE, Meeting, Seat, Table, Wish, convened, id_at, nothing_left, pass_over, said, seated,
+    CONF_INVITE, Meeting, Seat, Table, Wish, convened, id_at, nothing_left, pass_over, said,
+    seated, watching,
 };
 use crate::harness::{Client, Device, Net, Text};
 
@@ -375,4 +376,76 @@ fn a_goodbye_that_is_lost_is_found_out_by_the_next_message() {
     assert_eq!(left, 2, "his leg with the focus is still thought to be there");
     said(&mut net, &mut alice, &mut seat.chat, "no");
     net.silent(&[alice.conn]);
+}
+
+#[test]
+fn an_end_of_a_subscription_that_is_lost_is_found_out_by_the_next_change() {
+    let mut net = Net::limited(4, |limits| limits.conference_watchers_max = 1);
+    let mut alice = Client::lync(&mut net, 0, "alice");
+    let mut bob = Client::lync(&mut net, 1, "bob");
+    let meeting = convened(&mut net, &mut alice, &id_at(4, 2, 1), Wish::default());
+    watching(&mut net, &mut bob, &meeting);
+    net.end(bob.conn);
+    net.lose_all();
+    let watch = alice.watch(&meeting);
+    assert_eq!(net.ask(alice.conn, &watch).status(), 403, "nobody knows");
+    let lock = alice.operation_at(&meeting.focus, &meeting.lock(true));
+    assert_eq!(net.ask(alice.conn, &lock).status(), 200);
+    watching(&mut net, &mut alice, &meeting);
+}
+
+#[test]
+fn whatever_frames_are_lost_no_leg_and_no_subscription_is_left() {
+    for order in 0..ORDERS {
+        let Table { mut net, meeting, mut alice, mut bob, mut carol, mut seats } = Table::new(4, 3);
+        watching(&mut net, &mut bob, &meeting);
+        let mut dice = order + 1;
+        let mut lossy = |net: &mut Net| {
+            while let Some(link) = first_link(net) {
+                dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                let lost = (dice >> 33).is_multiple_of(4) && net.lose(link, |_| true);
+                if !lost {
+                    net.carry(link);
+                }
+            }
+        };
+        for round in 0..4 {
+            net.post(alice.conn, &alice.say(&mut seats[0].chat, "1"));
+            net.post(carol.conn, &carol.say(&mut seats[2].chat, "2"));
+            net.post(bob.conn, &bob.watch(&meeting));
+            net.post(bob.conn, &bob.invite_chat(&meeting));
+            lossy(&mut net);
+            if round == 2 {
+                net.post(alice.conn, &alice.operate(&mut seats[0].focus, &meeting.eject("carol")));
+                lossy(&mut net);
+            }
+            for client in [&alice, &bob, &carol] {
+                while let Some(message) = net.try_recv(client.conn) {
+                    if matches!(message.method(), "MESSAGE" | "BYE") && !message.is_response() {
+                        net.post(client.conn, &message.answer(200, ""));
+                    }
+                }
+            }
+            lossy(&mut net);
+            net.now = net.now.plus(std::time::Duration::from_secs(20));
+            for shard in 0..4 {
+                net.handle(shard, Input::Tick);
+            }
+            lossy(&mut net);
+        }
+        for client in [&alice, &bob, &carol] {
+            net.end(client.conn);
+            lossy(&mut net);
+        }
+        net.pass_s(40);
+        net.pass_s(700);
+        for shard in net.all() {
+            let held = shard.occupancy();
+            assert_eq!(
+                (held.conference_legs, held.subscriptions, held.relays),
+                (0, 0, 0),
+                "{held:?}"
+            );
+        }
+    }
 }

@@ -170,6 +170,13 @@ fn who_is_removed_gets_no_further_word_of_the_roster() {
         assert_eq!(net.recv(alice.conn).method(), "INFO");
         assert_eq!(users(noticed(&mut net, &alice).body()), one("carol", "deleted"));
 
+        // As her client closes the window it asks to be told no more: a roster in the answer would
+        // have it join again.
+        let end = carol.watch(&meeting).header("Expires", "0");
+        let answer = net.ask(carol.conn, &end);
+        assert_eq!((answer.status(), answer.body()), (200, ""));
+        assert_eq!(answer.header("Expires"), "0");
+        assert!(standing(&answer).starts_with("terminated"), "{answer:?}");
         // She ends her dialog with the focus, and comes again.
         let bye = carol.within(&mut seats[2].focus, "BYE");
         assert_eq!(net.ask(carol.conn, &bye).status(), 481);
@@ -310,10 +317,11 @@ fn who_may_not_join_may_not_look() {
         let id = id_at(shards, 1, 1);
         let wish = Wish { admission: "closedAuthenticated", ..Wish::default() };
         let meeting = convened(&mut net, &mut alice, &id, wish);
-        for expires in ["3600", "0"] {
-            let request = bob.watch(&meeting).header("Expires", expires);
-            assert_eq!(net.ask(bob.conn, &request).status(), 403);
-        }
+        let request = bob.watch(&meeting);
+        assert_eq!(net.ask(bob.conn, &request).status(), 403);
+        let mut carol = Client::simple(&mut net, 0, "carol");
+        let poll = carol.watch(&meeting).with("Expires", "0");
+        assert_eq!(net.ask(carol.conn, &poll).status(), 403);
         watching(&mut net, &mut alice, &meeting);
         let unknown = Meeting::of("alice", &id_at(shards, 1, 2));
         for meeting in [unknown, Meeting::of("bob", &id)] {

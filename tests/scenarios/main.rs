@@ -4,13 +4,18 @@
 mod harness;
 
 mod bridge;
+mod conference_factory;
 mod conference_invitations;
 mod conference_joining;
 mod conference_operations;
 mod conference_operator;
 mod conference_pager;
 mod conference_races;
+mod conference_real;
 mod conference_records;
+mod conference_refer;
+mod conference_reports;
+mod conference_review;
 mod conference_roster;
 mod conference_saying;
 mod contact_list;

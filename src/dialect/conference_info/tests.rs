@@ -225,14 +225,3 @@ fn versions_rise_by_one_for_each_change() {
     let told: Vec<u32> = changes(&mut conference).iter().map(|(version, _)| *version).collect();
     assert_eq!(told, [before + 1]);
 }
-
-#[test]
-fn what_an_organiser_laid_down_is_told_without_anybody() {
-    let text =
-        laid_down(conference(|description| description.subject = "a<b".into()).description());
-    let limits = Limits::default();
-    let document = Document::parse(text.as_bytes(), &limits).unwrap();
-    assert_eq!(users(&document), []);
-    let description = document.root().child("conference-description").unwrap();
-    assert_eq!(description.child("subject").unwrap().text(), "a<b");
-}

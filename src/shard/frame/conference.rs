@@ -200,6 +200,8 @@ pub enum Standing {
 /// The roster has changed.
 #[derive(Debug)]
 pub struct Roster {
+    /// Of which conference.
+    pub conference: ConferenceId,
     /// The subscriptions of this shard.
     pub subscriptions: Vec<Slot>,
     /// What to tell; `None` lets them go.

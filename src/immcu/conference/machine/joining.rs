@@ -138,22 +138,23 @@ impl Conference {
         self.peak = self.peak.max(self.members.len());
     }
 
-    /// Somebody is not let in: he waits, if there is a lobby and room in it. On how many legs he
-    /// waits is told to nobody.
+    /// Somebody is not let in: he waits, if there is a lobby and room in it.
     fn wait(&mut self, now: Now, join: Join, refusal: Refusal, limits: &Limits) {
         if let Some(waiting) = self.waiting.get(&join.who) {
             if join.kind == LegKind::Chat {
                 return self.refuse(join.reach, Refusal::InLobby);
             }
-            if waiting.leg(&join.reach).is_none() {
-                if waiting.legs.len() >= limits.conference_legs_per_member_max {
-                    return self.refuse(join.reach, Refusal::TooManyLegs);
-                }
+            let is_new = waiting.leg(&join.reach).is_none();
+            if is_new && waiting.legs.len() >= limits.conference_legs_per_member_max {
+                return self.refuse(join.reach, Refusal::TooManyLegs);
+            }
+            self.outputs.push_back(Output::Waiting { reach: join.reach.clone() });
+            if is_new {
                 let leg = self.leg(&join);
                 self.waiting.add_leg(&join.who, leg);
                 self.lobby_changed(join.who, limits);
             }
-            return self.outputs.push_back(Output::Waiting { reach: join.reach });
+            return;
         }
         let waits =
             self.description.lobby && join.kind == LegKind::Focus && refusal != Refusal::Full;

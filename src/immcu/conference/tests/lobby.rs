@@ -55,7 +55,7 @@ fn a_chat_leg_of_who_waits_is_refused() {
     let mut stage = bob_waits();
     assert_eq!(stage.chat("bob", leg(1, 3)), ["refused 1.3 InLobby"]);
     assert_eq!(stage.chat("bob", pager("bob")), ["refused bob InLobby"]);
-    assert_eq!(stage.focus("bob", leg(1, 4)), ["waiting 1.4"]);
+    assert_eq!(stage.focus("bob", leg(1, 4)), ["waiting 1.4", "tell v4 to 0.1: bob"]);
     assert_eq!(stage.conference.who(&leg(1, 4)), Some(&user("bob")));
     assert_eq!(stage.conference.who(&leg(1, 3)), None);
 }
@@ -86,14 +86,14 @@ fn who_is_turned_away_is_let_go() {
         "release 1.2 Ejected",
         "release 1.4 Ejected",
         "dismiss 1.2",
-        "tell v4 to 0.1: bob",
+        "tell v5 to 0.1: bob",
     ];
     assert_eq!(stage.command("alice", admit("bob", false)), turned_away);
     assert_eq!(stage.command("alice", admit("bob", false)), ["forbidden NoSuchMember"]);
-    assert_eq!(stage.focus("bob", leg(1, 5)), ["waiting 1.5", "tell v5 to 0.1: bob"]);
+    assert_eq!(stage.focus("bob", leg(1, 5)), ["waiting 1.5", "tell v6 to 0.1: bob"]);
     let eject = Command::Eject { who: user("bob") };
     let heard = stage.command("alice", eject);
-    assert_eq!(heard, ["done", "release 1.5 Ejected", "tell v6 to 0.1: bob"]);
+    assert_eq!(heard, ["done", "release 1.5 Ejected", "tell v7 to 0.1: bob"]);
 }
 
 #[test]
@@ -101,8 +101,8 @@ fn who_gives_up_leaves_the_lobby_with_his_last_leg() {
     let mut stage = bob_waits();
     stage.watch("bob", subscription(1, 2));
     stage.focus("bob", leg(1, 4));
-    assert_eq!(stage.leave(leg(1, 2)), [""; 0]);
-    assert_eq!(stage.leave(leg(1, 4)), ["dismiss 1.2", "tell v4 to 0.1: bob"]);
+    assert_eq!(stage.leave(leg(1, 2)), ["tell v5 to 0.1: bob"]);
+    assert_eq!(stage.leave(leg(1, 4)), ["dismiss 1.2", "tell v6 to 0.1: bob"]);
     assert_eq!(stage.waiting(), [""; 0]);
 }
 
@@ -139,7 +139,7 @@ fn the_lobby_and_the_legs_of_who_waits_have_bounds() {
         ..Limits::default()
     };
     let mut stage = bob_waits_with(limits);
-    assert_eq!(stage.focus("bob", leg(1, 3)), ["waiting 1.3"]);
+    assert_eq!(stage.focus("bob", leg(1, 3))[0], "waiting 1.3");
     assert_eq!(stage.focus("bob", leg(1, 4)), ["refused 1.4 TooManyLegs"]);
     assert_eq!(stage.focus("dave", leg(1, 5))[0], "waiting 1.5");
     assert_eq!(stage.focus("erin", leg(1, 6)), ["refused 1.6 Full"]);

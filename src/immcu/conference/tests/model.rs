@@ -37,6 +37,10 @@ pub struct Model {
     /// Who left, while what was said before is remembered.
     departed: Vec<Aor>,
     spoken_ms: Option<u64>,
+    /// When something was said last, or the conference was made.
+    last_ms: u64,
+    /// When to look whether those who are in, all in pager mode, are to be given up.
+    idle_ms: Option<u64>,
     /// Legs that are over, with their owners.
     gone: Vec<(Reach, usize, Aor)>,
     opened: usize,
@@ -69,6 +73,8 @@ impl Model {
             allowances: BTreeMap::new(),
             departed: vec![],
             spoken_ms: None,
+            last_ms: now.mono_ms,
+            idle_ms: None,
             gone: vec![],
             opened: 0,
             born_ms: now.mono_ms,
@@ -97,8 +103,10 @@ impl Model {
                 self.watchers.remove(&subscription);
             }
             Input::Drain => self.end(Ending::Drained),
+            Input::Tick if self.idle_ms.is_some_and(|at| now.mono_ms >= at) => self.give_up(now),
             Input::Tick => self.end_if_due(now),
         }
+        self.watch_idle(now);
         if self.description.scheduled && self.description != before {
             self.put(Output::Changed);
         }
@@ -114,6 +122,24 @@ impl Model {
             true if empty && expired => Some(Ending::Expired),
             false if empty && now.mono_ms >= self.born_ms + abandoned_ms => Some(Ending::Abandoned),
             _ => None,
+        }
+    }
+
+    /// Begins to wait when members in pager mode alone are left.
+    fn watch_idle(&mut self, now: Now) {
+        let is_pager = |(reach, _, _): &(Reach, LegKind, usize)| matches!(reach, Reach::Pager(_));
+        let waits = !self.members.is_empty()
+            && self.members.iter().all(|person| person.legs.iter().all(is_pager));
+        let timeout = self.limits.pager_idle_timeout.as_millis() as u64;
+        self.idle_ms = waits.then(|| self.idle_ms.unwrap_or(now.mono_ms + timeout));
+    }
+
+    /// Takes all out if nothing was said for long.
+    fn give_up(&mut self, now: Now) {
+        let until = self.last_ms + self.limits.pager_idle_timeout.as_millis() as u64;
+        self.idle_ms = (now.mono_ms < until).then_some(until);
+        while self.idle_ms.is_none() && !self.members.is_empty() {
+            self.depart(now, 0, Parting::Gone);
         }
     }
 

@@ -44,6 +44,7 @@ impl Model {
         let Some(author) = self.author(reach) else { return };
         if self.may_speak(now, &author) {
             self.spoken_ms = Some(now.mono_ms);
+            self.last_ms = now.mono_ms;
         }
     }
 
@@ -64,6 +65,7 @@ impl Model {
         let number = self.messages() + 1;
         self.put(Output::Said { reach: reach.clone(), number });
         self.spoken_ms = Some(now.mono_ms);
+        self.last_ms = now.mono_ms;
         let (mut heard_by, mut carried) = (BTreeSet::new(), BTreeSet::new());
         for person in &mut self.members {
             person.messages += u64::from(person.aor == author);
