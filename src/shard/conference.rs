@@ -112,7 +112,18 @@ impl Shard {
             let home = join.conference.home(self.shards);
             return self.send_frame(home, Frame::Join(Box::new(join)));
         }
-        let Join { conference, organiser, reach, who, name, kind, endpoint, accepts, first } = join;
+        let Join {
+            conference,
+            organiser,
+            reach,
+            who,
+            name,
+            kind,
+            endpoint,
+            accepts,
+            first,
+            asked_by,
+        } = join;
         let asker = first.map_or(Asker::Nobody, Asker::Page);
         let known = self.conferences.get(conference);
         let Some(entry) = known.filter(|entry| entry.is_of(&organiser)).filter(|_| !self.draining)
@@ -120,6 +131,12 @@ impl Shard {
             let reject = if self.draining { Reject::GoingDown } else { Reject::UnknownConference };
             return self.join_refused(conference, &reach, &asker, reject);
         };
+        // Nobody is brought in by strangers: he was not asked whether he wants to come.
+        let is_asked =
+            asked_by.is_none_or(|by| entry.is_of(&by) || entry.machine.member(&by).is_some());
+        if !is_asked {
+            return self.join_refused(conference, &reach, &asker, Reject::NotMember);
+        }
         let is_in = entry.machine.who(&reach).is_some();
         if !is_in {
             let relation = self.relation_to(&who);

@@ -49,7 +49,7 @@ impl Shard {
         }
         connection.pagers += 1;
         let first = Some(Page { conn, request: self.keep(message) });
-        self.join_pager(conference, organiser, who, first);
+        self.join_pager(conference, organiser, who, first, None);
     }
 
     /// A user whose clients speak pager mode joins.
@@ -59,6 +59,7 @@ impl Shard {
         organiser: Aor,
         who: Aor,
         first: Option<Page>,
+        asked_by: Option<Aor>,
     ) {
         let home = who.home(self.shards);
         let join = Join {
@@ -71,6 +72,7 @@ impl Shard {
             endpoint: Box::default(),
             accepts: Accepts::default(),
             first,
+            asked_by,
         };
         self.send_frame(home, Frame::Join(Box::new(join)));
     }

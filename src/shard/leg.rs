@@ -146,6 +146,7 @@ impl Shard {
             endpoint: wish.endpoint,
             accepts: wish.accepts,
             first: None,
+            asked_by: None,
         };
         self.send_frame(home, Frame::Join(Box::new(join)));
         Ok(())

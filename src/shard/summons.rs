@@ -53,7 +53,7 @@ impl Shard {
         let session = invitation.session;
         let Some(entry) = self.sessions.get_mut(session) else { return };
         entry.invitation = None;
-        let callee = entry.session.callee().clone();
+        let (asked_by, callee) = (entry.session.caller().clone(), entry.session.callee().clone());
         let Some(Summons { conference, organiser, .. }) = entry.summons.as_deref().cloned() else {
             return;
         };
@@ -61,7 +61,7 @@ impl Shard {
             self.accept_summons(&invitation.invite, caller, &callee);
             self.answered_caller(now, caller, session, 200);
         }
-        self.join_pager(conference, organiser, callee, None);
+        self.join_pager(conference, organiser, callee, None, Some(asked_by));
         self.tell_referrer(session, 200);
         self.end_session(now, session, Ending::Bye(Side::Callee));
     }

@@ -80,6 +80,8 @@ pub struct Join {
     pub accepts: Accepts,
     /// What he said by joining, in pager mode.
     pub first: Option<Page>,
+    /// Who asked him in, if it was not his client that decided to come.
+    pub asked_by: Option<Aor>,
 }
 
 /// A pager-mode message to a conference, to be answered.
