@@ -7,6 +7,7 @@ mod harness;
 #[path = "../outside/mod.rs"]
 mod outside;
 
+mod conference;
 mod credentials;
 mod flood;
 mod framing;

@@ -3,6 +3,7 @@
 use std::ops::Deref;
 
 use crate::outside::endpoint::Endpoint;
+use crate::outside::eventually;
 use crate::outside::server::Server;
 
 /// A server under attack.
@@ -28,6 +29,43 @@ impl Target {
     pub fn serves_others(&mut self) {
         let answer = self.bystander.ask("OPTIONS", "carol", "", "");
         assert_eq!(answer.status(), 200, "{}", answer.head);
+    }
+
+    /// Attacks again and again until that leaves nothing more behind, once only so many connections
+    /// are open: what the first times have left is room that is used again. How much of it there is,
+    /// is the allocator's business; fails when each time leaves more.
+    pub fn leaves_nothing(&self, connections: f64, mut attack: impl FnMut()) {
+        let mut grown = Vec::new();
+        let (mut most, mut descriptors) = (0.0, f64::INFINITY);
+        for _ in 0..8 {
+            for _ in 0..3 {
+                attack();
+            }
+            // The question itself may have a descriptor that is not given back yet.
+            let (memory, open) = eventually("the descriptors to be given back", || {
+                let found = self.footprint(connections);
+                if found.1 <= descriptors { Ok(found) } else { Err(format!("{found:?}")) }
+            });
+            descriptors = open;
+            grown.push(memory - most);
+            if memory - most < f64::from(256 << 10) {
+                return;
+            }
+            most = memory.max(most);
+        }
+        panic!("{grown:?} octets more each time");
+    }
+
+    /// Memory and descriptors of the server, once only so many connections are open.
+    fn footprint(&self, connections: f64) -> (f64, f64) {
+        eventually("the connections to be gone", || {
+            let metrics = self.metrics();
+            let open = metrics.value("mynah_connections_current");
+            let is_it = open == connections && metrics.value("mynah_subscriptions_current") == 0.0;
+            let memory = metrics.value("process_resident_memory_bytes");
+            let found = (memory, metrics.value("process_open_fds"));
+            if is_it { Ok(found) } else { Err(open.to_string()) }
+        })
     }
 
     /// Fails unless the bystander is served, nothing panicked, and the server ends in order.

@@ -1,9 +1,9 @@
 //! What a client begins: conversations, conferences, its way into them and out again, what is said
 //! and what is ordered.
 
-use super::agent::{Agent, Sent};
+use super::agent::{Agent, Party, Sent, Talk};
 use super::book::{Book, Close, Hall, Kind};
-use super::seat::{Line, Seat, Watch};
+use super::seat::{Line, Watch};
 use super::words::{self, Plan};
 use crate::stage::{Stage, USERS, uri};
 
@@ -84,7 +84,7 @@ impl Agent {
         let id = format!("{:016X}{:016X}", stage.below(u64::MAX), stage.below(u64::MAX));
         let hall = book.hall(id.clone(), self.user);
         let guests = (0..stage.below(3)).map(|_| somebody(stage, self.user)).collect();
-        self.plans.insert(hall, (talk, guests));
+        self.plans.insert(hall, Party { talk, guests });
         let request =
             self.client.order_of(&words::factory(USERS[self.user]), &words::convene(&id, plan));
         self.ask(stage, request, Sent::Convene(hall));
@@ -194,8 +194,7 @@ impl Agent {
             let request = self.client.summon(USERS[guest], &focus);
             self.ask(stage, request.clone(), Sent::Summon(request));
         }
-        let open =
-            |talk: &super::agent::Talk| talk.open && Some(&talk.dialog.call_id) == over.as_ref();
+        let open = |talk: &Talk| talk.open && Some(&talk.dialog.call_id) == over.as_ref();
         if let Some(talk) = self.talks.iter().position(open) {
             self.hang_up(stage, talk);
         }
@@ -221,7 +220,7 @@ impl Agent {
     /// Says something in pager mode, by which it is in.
     fn page(&mut self, stage: &mut Stage, book: &mut Book, hall: usize) {
         let at = book.now(stage.net.now.mono_ms);
-        self.seats.entry(hall).or_insert_with(Seat::default);
+        self.seats.entry(hall).or_default();
         let text = stage.text();
         let leg = book.pager(hall, self.user);
         book.say(&text, leg, self.client.conn, at);

@@ -54,6 +54,14 @@ pub struct Talk {
     pub open: bool,
 }
 
+/// Who is to be in a conference.
+#[derive(Debug)]
+pub struct Party {
+    /// The conversation that becomes one, by Call-ID, and with whom.
+    pub talk: Option<(String, usize)>,
+    pub guests: Vec<usize>,
+}
+
 /// A request that is still to be answered.
 #[derive(Debug)]
 pub struct Owed {
@@ -78,8 +86,8 @@ pub struct Agent {
     pub owed: Vec<Owed>,
     pub talks: Vec<Talk>,
     pub seats: BTreeMap<usize, Seat>,
-    /// Conferences asked for: the conversation that becomes one, and who is asked in.
-    pub plans: BTreeMap<usize, (Option<(String, usize)>, Vec<usize>)>,
+    /// Conferences asked for, and who comes along.
+    pub plans: BTreeMap<usize, Party>,
     /// The legs it ever had, by Call-ID, and after how many messages the last of each has come.
     pub legs: BTreeMap<String, (usize, Option<usize>)>,
     reads: usize,

@@ -1,6 +1,6 @@
 //! What a client does with the answers to its requests.
 
-use super::agent::{Agent, Phase, Sent, Talk};
+use super::agent::{Agent, Party, Phase, Sent, Talk};
 use super::book::{Book, Close};
 use super::seat::Seat;
 use crate::harness::{PASSWORD, Request, Text};
@@ -83,7 +83,8 @@ impl Agent {
     }
 
     fn convened(&mut self, stage: &mut Stage, book: &mut Book, hall: usize, status: u16) {
-        let Some((talk, mut guests)) = self.plans.remove(&hall).filter(|_| status == 200) else {
+        let Some(Party { talk, mut guests }) = self.plans.remove(&hall).filter(|_| status == 200)
+        else {
             return;
         };
         guests.extend(talk.as_ref().map(|(_, peer)| *peer));

@@ -52,7 +52,7 @@ impl Book {
         for (_, who) in author.reports.iter().filter(|(said, _)| *said == index) {
             self.judge_report(index, said, *who);
         }
-        for user in 0..USERS.len() {
+        for (user, name) in USERS.iter().enumerate() {
             let his: Vec<&Leg> =
                 self.legs.iter().filter(|leg| (leg.hall, leg.user) == (said.hall, user)).collect();
             let heard = his.iter().any(|leg| leg.has_heard(index));
@@ -72,7 +72,6 @@ impl Book {
                 {
                     continue;
                 }
-                let name = USERS[user];
                 let stays = leg.closed.is_none() && leg.kind != Kind::Pager;
                 let own = leg.has_heard(index);
                 assert!(own || !stays || tight, "{said:?} did not reach {name} on {leg:?}");
@@ -134,14 +133,19 @@ impl Book {
                 continue;
             };
             let author = &self.legs[said.leg];
+            // A leg that was lost before its answer came may have been told instead.
             let apart = |other: &Leg| match other.asked {
                 None => false,
                 Some(asked) => {
-                    asked.0 > opened.0 || other.closed.is_some_and(|(at, _)| at.0 < said.sent.0)
+                    asked.0 > opened.0
+                        || other.opened.is_some()
+                            && other.closed.is_some_and(|(at, _)| at.0 < said.sent.0)
                 }
             };
             let since = self.said.iter().filter(|later| {
-                later.hall == leg.hall && later.sent.0 > said.sent.0 && later.sent.0 < opened.0
+                later.hall == leg.hall
+                    && later.sent.0 < opened.0
+                    && later.number.is_none_or(|number| Some(number) > said.number)
             });
             let is_due = said.author != leg.user
                 && answered.0 < asked.0

@@ -422,14 +422,14 @@ impl World {
     }
 
     fn check_legs(&self, hall: usize, standing: &ConferenceStanding) {
-        for user in 0..self.stage.users {
+        for (user, name) in USERS[..self.stage.users].iter().enumerate() {
             let legs = self.book.open_legs(hall, user);
             let member = standing.members.iter().find(|m| format!("sip:{}", m.aor) == uri(user));
             let is_dialog = |leg: &&LegStanding| {
                 leg.kind == LegKind::Chat && matches!(leg.reach, Reach::Leg(_))
             };
             let held = member.map_or(0, |member| member.legs.iter().filter(is_dialog).count());
-            assert_eq!(held, legs, "legs of {} in {hall}", USERS[user]);
+            assert_eq!(held, legs, "legs of {name} in {hall}");
         }
     }
 
