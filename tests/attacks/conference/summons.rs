@@ -215,9 +215,8 @@ impl Robot {
 #[test]
 fn clients_that_answer_one_another_by_themselves_come_to_rest() {
     // 52
-    let target = Target::with_limits(
-        "conference_burst_max = 20\nconference_messages_per_second_max = 1",
-    );
+    let target =
+        Target::with_limits("conference_burst_max = 20\nconference_messages_per_second_max = 1");
     let mut alice = Endpoint::tls(&target, "alice");
     let meeting = convened(&mut alice);
     let mut alice = Member::join(alice, &meeting);
