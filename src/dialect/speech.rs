@@ -143,7 +143,11 @@ fn signed(speech: &Speech, text: Cow<'_, str>) -> Option<Rendition> {
     let mut all = String::with_capacity(name.len() + 2 + text.len());
     all.extend(name.chars().filter(|c| !c.is_control()));
     all.push_str(": ");
-    all.push_str(&text);
+    for (at, line) in text.split('\n').enumerate() {
+        // Further lines stand apart, or one could look like the beginning of another's.
+        all.push_str(if at == 0 { "" } else { "\n  " });
+        all.push_str(line);
+    }
     Some(plain(all.into()))
 }
 

@@ -9,7 +9,7 @@ use super::frame::{Frame, Origin, Pager};
 use super::operation::Asker;
 use super::relay::Purpose;
 use crate::base::aor::Aor;
-use crate::base::ids::{ConferenceId, ConnId};
+use crate::base::ids::{ConferenceId, ConnId, SessionId};
 use crate::base::limits::Limit;
 use crate::base::time::Now;
 use crate::dialect::conference_uri::{self, ConferenceUri};
@@ -49,17 +49,18 @@ impl Shard {
         }
         connection.pagers += 1;
         let first = Some(Page { conn, request: self.keep(message) });
-        self.join_pager(conference, organiser, who, first, None);
+        self.join_pager(conference, organiser, who, None, first, None);
     }
 
-    /// A user whose clients speak pager mode joins.
+    /// A user whose clients speak pager mode joins: by what he says, or by an invitation.
     pub(super) fn join_pager(
         &mut self,
         conference: ConferenceId,
         organiser: Aor,
         who: Aor,
-        first: Option<Page>,
         asked_by: Option<Aor>,
+        first: Option<Page>,
+        summons: Option<SessionId>,
     ) {
         let home = who.home(self.shards);
         let join = Join {
@@ -71,8 +72,9 @@ impl Shard {
             kind: LegKind::Chat,
             endpoint: Box::default(),
             accepts: Accepts::default(),
-            first,
             asked_by,
+            first,
+            summons,
         };
         self.send_frame(home, Frame::Join(Box::new(join)));
     }
@@ -126,7 +128,13 @@ impl Shard {
         }
         self.counters.count(Series::ConferenceUndelivered);
         let reach = Reach::Pager(member);
-        self.conference(now, id, Input::Undelivered { reach, number, status }, Asker::Nobody);
+        let word = Input::Undelivered { reach: reach.clone(), number, status };
+        self.conference(now, id, word, Asker::Nobody);
+        if status == 603 {
+            // He has no dialog to say goodbye in: to decline is his way to leave.
+            let how = Leaving::Bye;
+            self.conference(now, id, Input::Left { reach, how }, Asker::Nobody);
+        }
     }
 
     /// A member in pager mode has no endpoint any more. One that was lost with a message on its

@@ -145,8 +145,9 @@ impl Shard {
             kind: wish.kind,
             endpoint: wish.endpoint,
             accepts: wish.accepts,
-            first: None,
             asked_by: None,
+            first: None,
+            summons: None,
         };
         self.send_frame(home, Frame::Join(Box::new(join)));
         Ok(())

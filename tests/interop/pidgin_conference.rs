@@ -1,8 +1,11 @@
 //! Conferences of pidgin-sipe: made of a conversation between two, with members who come, go, lead,
 //! are locked out and thrown out.
 
+use serde_json::Value;
+
 use crate::baresip::Baresip;
 use crate::outside::cdr::{Conference, Ending, Kind};
+use crate::outside::eventually;
 use crate::outside::server::{PASSWORD, Server};
 use crate::pidgin_sipe::Purple;
 use crate::pidgin_sipe_ntlm::VERSION_3;
@@ -121,6 +124,16 @@ pub const FOCUS: &str = "app:conf:focus:id:";
 /// The address of a conference that Alice has made, as members in pager mode know it.
 pub fn page_address(conference: &str) -> String {
     format!("sip:alice+{conference}@example.test")
+}
+
+/// What `mynah conference` answers.
+#[track_caller]
+pub fn ask_operator(server: &Server, arguments: &[&str]) -> Value {
+    let address = server.ready.http.to_string();
+    let options = ["--json", "--http", &address];
+    let output = server.command(&[&["conference"], arguments, &options].concat());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
 }
 
 /// The record of the only conference, which is over, after the end of the server.
@@ -341,7 +354,14 @@ fn both_endpoints_of_a_member_hear_and_speak() {
     bob_there.client.sign_in(&server, "bob");
     let conference = conference_of(&alice);
     bob_there.join(&format!("meetingOrganizer=alice@example.test meetingID={conference}"));
-    bob_there.sees_join("bob");
+    // The client sees that Bob is in, wherever, before it is in itself.
+    eventually("Bob in from two endpoints", || {
+        let shown = ask_operator(&server, &["show", &conference]);
+        match shown["members"][1]["legs"].as_array() {
+            Some(legs) if legs.len() == 4 => Ok(()),
+            _ => Err(shown.to_string()),
+        }
+    });
     alice.say("to both");
     bob.say("from here");
     bob_there.hears("alice", "to both");

@@ -1,11 +1,11 @@
 //! What pidgin-sipe shows of a conference whose members vanish or fall silent, which outlives the
 //! server, or which the operator ends.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::outside::endpoint::Endpoint;
 use crate::outside::server::Server;
-use crate::pidgin_conference::{Member, conference_of, convened, only_conference};
+use crate::pidgin_conference::{Member, ask_operator, conference_of, convened, only_conference};
 
 #[test]
 fn the_others_go_on_when_the_organiser_vanishes() {
@@ -139,13 +139,7 @@ fn the_operator_lists_shows_and_ends_it() {
     let conference = conference_of(&alice);
     alice.say("hello bob");
     bob.hears("alice", "hello bob");
-    let address = server.ready.http.to_string();
-    let ask = |arguments: &[&str]| -> Value {
-        let options = ["--json", "--http", &address];
-        let output = server.command(&[&["conference"], arguments, &options].concat());
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        serde_json::from_slice(&output.stdout).unwrap()
-    };
+    let ask = |arguments: &[&str]| ask_operator(&server, arguments);
     let list = ask(&["list"]);
     assert_eq!((&list["total"], &list["conferences"][0]["members"]), (&json!(1), &json!(2)));
     assert_eq!(list["conferences"][0]["id"], conference);

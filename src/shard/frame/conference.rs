@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::base::aor::Aor;
-use crate::base::ids::{ConferenceId, ConnId, LegId, Slot, SubscriptionId};
+use crate::base::ids::{ConferenceId, ConnId, LegId, SessionId, Slot, SubscriptionId};
 use crate::dialect::reject::Reject;
 use crate::immcu::conference::{Accepts, Leaving, LegKind, Reach, Speech};
 use crate::sip::subscription::Content;
@@ -78,10 +78,12 @@ pub struct Join {
     pub endpoint: Box<str>,
     /// What his client understands.
     pub accepts: Accepts,
+    /// Who has asked him in, if it was not he who asked: only a member may put somebody in.
+    pub asked_by: Option<Aor>,
     /// What he said by joining, in pager mode.
     pub first: Option<Page>,
-    /// Who asked him in, if it was not his client that decided to come.
-    pub asked_by: Option<Aor>,
+    /// The invitation that we took for him, which waits for what comes of it.
+    pub summons: Option<SessionId>,
 }
 
 /// A pager-mode message to a conference, to be answered.
