@@ -157,6 +157,8 @@ label_set! {
         Found = "found",
         /// Somebody joins a conference.
         Join = "join",
+        /// What came of an invitation to one that the server took for a user.
+        Summoned = "summoned",
         /// A conference is to be made.
         Convene = "convene",
         /// A word for a conference.

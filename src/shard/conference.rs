@@ -113,8 +113,11 @@ impl Shard {
             return self.send_frame(home, Frame::Join(Box::new(join)));
         }
         let Join { conference, organiser, reach, who, name, kind, endpoint, accepts, .. } = join;
-        let (asked_by, first) = (join.asked_by, join.first);
-        let asker = first.map_or(Asker::Nobody, Asker::Page);
+        let asker = match (join.first, join.summons) {
+            (Some(page), _) => Asker::Page(page),
+            (None, Some(session)) => Asker::Summons(session),
+            (None, None) => Asker::Nobody,
+        };
         let known = self.conferences.get(conference);
         let Some(entry) = known.filter(|entry| entry.is_of(&organiser)).filter(|_| !self.draining)
         else {
@@ -122,11 +125,13 @@ impl Shard {
             return self.join_refused(conference, &reach, &asker, reject);
         };
         let machine = &entry.machine;
-        if asked_by.is_some_and(|by| !entry.is_of(&by) && machine.member(&by).is_none()) {
+        if join.asked_by.is_some_and(|by| !entry.is_of(&by) && machine.member(&by).is_none()) {
             return self.join_refused(conference, &reach, &asker, Reject::NotMember);
         }
         let is_in = machine.who(&reach).is_some();
-        if !is_in {
+        if is_in {
+            self.answer_summons(&asker, Ok(()));
+        } else {
             let relation = self.relation_to(&who);
             let (reach, name) = (reach.clone(), name.unwrap_or_default());
             let join = immcu::Join { reach, who, name, relation, kind, endpoint, accepts };
@@ -228,7 +233,10 @@ impl Shard {
 
     fn carry_out_conference(&mut self, now: Now, id: ConferenceId, output: Output, asker: &Asker) {
         match output {
-            Output::Joined { reach } => self.tell_joined(id, &reach, Standing::Member),
+            Output::Joined { reach } => {
+                self.tell_joined(id, &reach, Standing::Member);
+                self.answer_summons(asker, Ok(()));
+            }
             Output::Waiting { reach } => self.tell_joined(id, &reach, Standing::Waiting),
             Output::Refused { reach, refusal } => {
                 let reject = self.refused_by(refusal);
@@ -322,6 +330,14 @@ impl Shard {
         self.counters.count(Series::ConferenceJoinsRefused);
         self.tell_leg(reach, ToLeg::Joined { conference, outcome: Err(reject) });
         self.answer_author(asker, Err(reject));
+        self.answer_summons(asker, Err(reject));
+    }
+
+    /// Answers who asked somebody in by an invitation that we took for him.
+    fn answer_summons(&mut self, asker: &Asker, outcome: Result<(), Reject>) {
+        if let Asker::Summons(session) = asker {
+            self.send_frame(session.shard, Frame::Summoned { session: session.slot, outcome });
+        }
     }
 
     /// Answers who said something: under which number, or why not.
@@ -329,7 +345,7 @@ impl Shard {
         let (page, cargo) = match asker {
             Asker::Author(page) => (page, Cargo::Plain),
             Asker::Page(page) => (page, Cargo::PagerAnswer),
-            Asker::Nobody | Asker::Operation(_) | Asker::Operator(_) => return,
+            Asker::Nobody | Asker::Summons(_) | Asker::Operation(_) | Asker::Operator(_) => return,
         };
         let (conn, request) = (page.conn, page.request.clone());
         self.with_message(&request, |shard, message| {

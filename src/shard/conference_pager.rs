@@ -9,7 +9,7 @@ use super::frame::{Frame, Origin, Pager};
 use super::operation::Asker;
 use super::relay::Purpose;
 use crate::base::aor::Aor;
-use crate::base::ids::{ConferenceId, ConnId};
+use crate::base::ids::{ConferenceId, ConnId, SessionId};
 use crate::base::limits::Limit;
 use crate::base::time::Now;
 use crate::dialect::conference_uri::{self, ConferenceUri};
@@ -49,10 +49,10 @@ impl Shard {
         }
         connection.pagers += 1;
         let first = Some(Page { conn, request: self.keep(message) });
-        self.join_pager(conference, organiser, who, None, first);
+        self.join_pager(conference, organiser, who, None, first, None);
     }
 
-    /// A user whose clients speak pager mode joins.
+    /// A user whose clients speak pager mode joins: by what he says, or by an invitation.
     pub(super) fn join_pager(
         &mut self,
         conference: ConferenceId,
@@ -60,6 +60,7 @@ impl Shard {
         who: Aor,
         asked_by: Option<Aor>,
         first: Option<Page>,
+        summons: Option<SessionId>,
     ) {
         let home = who.home(self.shards);
         let join = Join {
@@ -73,6 +74,7 @@ impl Shard {
             accepts: Accepts::default(),
             asked_by,
             first,
+            summons,
         };
         self.send_frame(home, Frame::Join(Box::new(join)));
     }

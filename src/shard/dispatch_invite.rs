@@ -132,7 +132,7 @@ impl Shard {
         if is_summons {
             endpoints.retain(|endpoint| endpoint.dialect == Dialect::Ms);
             if endpoints.is_empty() {
-                return self.take_summons(now, slot);
+                return self.take_summons(session);
             }
         } else if dialect != Some(Dialect::Simple) {
             endpoints.retain(|endpoint| endpoint.dialect == Dialect::Ms);

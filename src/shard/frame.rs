@@ -13,6 +13,7 @@ use crate::auth::proof::{Proof, Scheme};
 use crate::auth::security_association::SecurityAssociation;
 use crate::base::aor::Aor;
 use crate::base::ids::{ConferenceId, ConnId, RelayId, SessionId, ShardId, Slot, SubscriptionId};
+use crate::dialect::reject::Reject;
 use crate::immcu::pager::Talk;
 use crate::metrics::counters::{AuthFailure, FrameKind};
 use crate::registrar::{Binding, Register, RegisterError};
@@ -170,6 +171,14 @@ pub enum Frame {
     /// To the home of who wants to join a conference, and from there to the conference's owner.
     /// Lost: the client's timer.
     Join(Box<conference::Join>),
+    /// Back to the shard of the invitation by which a user in pager mode joins. Lost: it is answered
+    /// when its time is up, though he is in.
+    Summoned {
+        /// The session that the invitation belongs to.
+        session: Slot,
+        /// Whether he is in.
+        outcome: Result<(), Reject>,
+    },
     /// To the home of an organiser, and from there to the owner of the conference he makes. Lost:
     /// the client's timer F.
     Convene(Box<conference::Convene>),
@@ -235,6 +244,7 @@ impl Frame {
             Frame::Search(_) => FrameKind::Search,
             Frame::Found(_) => FrameKind::Found,
             Frame::Join(_) => FrameKind::Join,
+            Frame::Summoned { .. } => FrameKind::Summoned,
             Frame::Convene(_) => FrameKind::Convene,
             Frame::ToConference { .. } => FrameKind::ToConference,
             Frame::Say(_) => FrameKind::Say,

@@ -147,6 +147,7 @@ impl Shard {
             accepts: wish.accepts,
             asked_by: None,
             first: None,
+            summons: None,
         };
         self.send_frame(home, Frame::Join(Box::new(join)));
         Ok(())

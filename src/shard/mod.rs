@@ -408,6 +408,7 @@ impl Shard {
             Frame::Search(search) => self.search(*search),
             Frame::Found(found) => self.found(*found),
             Frame::Join(join) => self.join(now, *join),
+            Frame::Summoned { session, outcome } => self.summoned(now, session, outcome),
             Frame::Convene(convene) => self.convene(now, *convene),
             Frame::ToConference { conference, word } => {
                 self.conference_told(now, conference, *word);

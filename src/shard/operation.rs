@@ -13,7 +13,7 @@ use super::output::Output as Effect;
 use super::question::Answer;
 use super::{Shard, Timer};
 use crate::base::aor::Aor;
-use crate::base::ids::{ConferenceId, ConnId, Slot};
+use crate::base::ids::{ConferenceId, ConnId, SessionId, Slot};
 use crate::base::limits::Limit;
 use crate::base::time::Now;
 use crate::dialect::conference_info;
@@ -36,6 +36,8 @@ pub(super) enum Asker {
     Author(Page),
     /// Who said something in pager mode.
     Page(Page),
+    /// Who asked somebody in, by an invitation that we took for him.
+    Summons(SessionId),
     /// Who wants something done.
     Operation(Operation),
     /// The operator, by the ticket of his order.
@@ -320,7 +322,7 @@ impl Shard {
                 let answer = Answer::ConferenceEnded;
                 return self.outputs.push_back(Effect::Answer { ticket: *ticket, answer });
             }
-            Asker::Nobody | Asker::Author(_) | Asker::Page(_) => return,
+            Asker::Nobody | Asker::Author(_) | Asker::Page(_) | Asker::Summons(_) => return,
         };
         let Some(body) = self.success_body(id, operation) else {
             self.answer_operation(operation, 202, None);
@@ -375,7 +377,7 @@ impl Shard {
                 };
                 return self.outputs.push_back(Effect::Answer { ticket: *ticket, answer });
             }
-            Asker::Nobody | Asker::Author(_) | Asker::Page(_) => return,
+            Asker::Nobody | Asker::Author(_) | Asker::Page(_) | Asker::Summons(_) => return,
         };
         let content = self.read_operation(operation).map(|request| Content {
             media_type: request::CONTENT_TYPE.into(),

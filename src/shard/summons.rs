@@ -1,6 +1,6 @@
 //! Invitations to a conference (application/ms-conf-invite+xml): they ring like any other, but what
 //! they make is no conversation. Who takes one joins by himself; for a user with pager-mode clients
-//! it is we who take it, and he is in.
+//! it is we who take it, once he is in.
 
 use bytes::Bytes;
 
@@ -47,21 +47,34 @@ impl Summons {
 }
 
 impl Shard {
-    /// Takes an invitation for a user all of whose endpoints speak pager mode: he joins.
-    pub(super) fn take_summons(&mut self, now: Now, slot: Slot) {
-        let Some(invitation) = self.invitations.remove(slot) else { return };
-        let session = invitation.session;
-        let Some(entry) = self.sessions.get_mut(session) else { return };
-        entry.invitation = None;
+    /// Takes an invitation for a user all of whose endpoints speak pager mode: he joins, if there is
+    /// such a conference and it lets him in.
+    pub(super) fn take_summons(&mut self, session: Slot) {
+        let Some(entry) = self.sessions.get(session) else { return };
         let (inviter, callee) = (entry.session.caller().clone(), entry.session.callee().clone());
         let Some(Summons { conference, organiser, .. }) = entry.summons.as_deref().cloned() else {
             return;
         };
+        let summons = Some(self.session_id(session));
+        self.join_pager(conference, organiser, callee, Some(inviter), None, summons);
+    }
+
+    /// He is in, or is not: now the invitation is answered, unless it was taken back.
+    pub(super) fn summoned(&mut self, now: Now, session: Slot, outcome: Result<(), Reject>) {
+        let Some(slot) = self.sessions.get(session).and_then(|entry| entry.invitation) else {
+            return;
+        };
+        if let Err(reject) = outcome {
+            return self.refuse_invitation(now, slot, reject);
+        }
+        let Some(invitation) = self.invitations.remove(slot) else { return };
+        let Some(entry) = self.sessions.get_mut(session) else { return };
+        entry.invitation = None;
+        let callee = entry.session.callee().clone();
         if let Some(caller) = invitation.caller {
             self.accept_summons(&invitation.invite, caller, &callee);
             self.answered_caller(now, caller, session, 200);
         }
-        self.join_pager(conference, organiser, callee, Some(inviter), None);
         self.tell_referrer(session, 200);
         self.end_session(now, session, Ending::Bye(Side::Callee));
     }

@@ -1,6 +1,8 @@
 //! A dialog that a request to us has made, as its end here keeps it (RFC 3261 section 12): what our
 //! requests in it have in common, and both sequence numbers.
 
+use std::ops::Range;
+
 use bytes::{BufMut, BytesMut};
 
 use super::dialog::DialogHash;
@@ -14,6 +16,8 @@ pub struct OwnDialog {
     /// each with its CRLF: Max-Forwards, From, To, Call-ID, Contact, and those of the dialog's use.
     text: Box<[u8]>,
     start_len: u32,
+    /// Where the Call-ID stands in `text`: every request of ours needs it.
+    call_id: Range<u32>,
     id: DialogHash,
     local_cseq: u32,
     remote_cseq: u32,
@@ -43,18 +47,20 @@ impl OwnDialog {
         let mut text = BytesMut::with_capacity(512);
         write::request(&mut text, "", target).end();
         let start_len = text.len() as u32;
-        more(
-            write::lines(&mut text)
-                .line("Max-Forwards", "70")
-                .line("From", &our_end)
-                .line("To", from)
-                .line("Call-ID", call_id)
-                .line_fmt("Contact", format_args!("<{contact}>")),
-        );
+        write::lines(&mut text)
+            .line("Max-Forwards", "70")
+            .line("From", &our_end)
+            .line("To", from)
+            .line("Call-ID", call_id)
+            .end();
+        let call_id_end = (text.len() as u32).saturating_sub(2);
+        let call_id_at = call_id_end.saturating_sub(call_id.len() as u32)..call_id_end;
+        more(write::lines(&mut text).line_fmt("Contact", format_args!("<{contact}>")));
         let tag = request.to_tag().unwrap_or(tag);
         Ok(OwnDialog {
             text: text.as_ref().into(),
             start_len,
+            call_id: call_id_at,
             id: DialogHash::of(hasher, call_id, from_tag, tag),
             local_cseq: 0,
             remote_cseq: request.cseq()?.number,
@@ -78,7 +84,8 @@ impl OwnDialog {
 
     /// The Call-ID.
     pub fn call_id(&self) -> &[u8] {
-        self.line(b"Call-ID: ")
+        let Range { start, end } = self.call_id;
+        self.text.get(start as usize..end as usize).unwrap_or_default()
     }
 
     /// Octets of text that are kept of it.
@@ -124,5 +131,54 @@ impl OwnDialog {
         let lines = self.text.get(self.start_len as usize..).unwrap_or_default();
         let line = lines.split(|octet| *octet == b'\n').find_map(|line| line.strip_prefix(name));
         line.map_or(&[], |line| line.strip_suffix(b"\r").unwrap_or(line))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::limits::Limits;
+    use crate::wire::sip::Head;
+
+    const INVITE: &[u8] =
+        b"INVITE sip:alice@example.test;gruu;opaque=app:conf:chat:id:1 SIP/2.0\r\n\
+        Via: SIP/2.0/tls 127.0.0.1:42434\r\n\
+        From: <sip:bob@example.test>;tag=5965962343;epid=aea5768aea0a\r\n\
+        To: <sip:alice@example.test;gruu;opaque=app:conf:chat:id:1>\r\n\
+        CSeq: 7 INVITE\r\n\
+        Call-ID: 9981g273Aa60D0i8B5CmCCFCt6BDAb93F7x46F6x\r\n\
+        Contact: <sip:bob@example.test;opaque=user:epid:DJNj2mKy;gruu>\r\n\
+        Content-Length: 0\r\n\r\n";
+
+    #[test]
+    fn a_request_of_ours_has_the_tags_of_the_dialog_and_rising_numbers() {
+        let hasher = ahash::RandomState::with_seeds(1, 2, 3, 4);
+        let mut head = Head::default();
+        assert!(matches!(head.index(INVITE, &Limits::default()), Ok(Some(_))));
+        let invite = Message::new(INVITE, &head);
+        let mut dialog =
+            OwnDialog::new(&hasher, invite, b"ours", "sip:chat", |writer| writer.end()).unwrap();
+        assert_eq!(dialog.call_id(), b"9981g273Aa60D0i8B5CmCCFCt6BDAb93F7x46F6x");
+        assert_eq!(dialog.tag(), b"ours");
+        assert_eq!((dialog.order(7), dialog.order(8), dialog.order(8)), (false, true, false));
+        dialog.next_cseq();
+        let mut out = BytesMut::new();
+        let via = b"Via: SIP/2.0/TLS fe01.example.test:5061;branch=z9hG4bK1\r\n";
+        let (writer, cseq) = dialog.request(&mut out, Method::Message, via);
+        writer.body("text/plain", b"hi");
+        assert_eq!(cseq, 2);
+        assert_eq!(
+            std::str::from_utf8(&out).unwrap(),
+            "MESSAGE sip:bob@example.test;opaque=user:epid:DJNj2mKy;gruu SIP/2.0\r\n\
+             Via: SIP/2.0/TLS fe01.example.test:5061;branch=z9hG4bK1\r\n\
+             Max-Forwards: 70\r\n\
+             From: <sip:alice@example.test;gruu;opaque=app:conf:chat:id:1>;tag=ours\r\n\
+             To: <sip:bob@example.test>;tag=5965962343;epid=aea5768aea0a\r\n\
+             Call-ID: 9981g273Aa60D0i8B5CmCCFCt6BDAb93F7x46F6x\r\n\
+             Contact: <sip:chat>\r\n\
+             CSeq: 2 MESSAGE\r\n\
+             Content-Type: text/plain\r\n\
+             Content-Length: 2\r\n\r\nhi"
+        );
     }
 }

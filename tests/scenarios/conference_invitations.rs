@@ -203,6 +203,33 @@ fn an_invitation_that_cannot_be_read_is_refused() {
 }
 
 #[test]
+fn who_is_not_let_in_has_not_taken_the_invitation() {
+    for shards in [1, 2, 4] {
+        let mut net = Net::new(shards);
+        let mut alice = Client::lync(&mut net, 0, "alice");
+        let bob = Client::simple(&mut net, shards - 1, "bob");
+        let meeting = convened(&mut net, &mut alice, &id_at(shards, 1, 1), Wish::default());
+        let lock = alice.operation_at(&meeting.focus, &meeting.lock(true));
+        assert_eq!(net.ask(alice.conn, &lock).status(), 200);
+        for (meeting, status) in [
+            (meeting, 403),
+            (Meeting::of("alice", &id_at(shards, 1, 2)), 404),
+            (Meeting::of("carol", &id_at(shards, 1, 1)), 404),
+            (Meeting::of("sip:alice@example.org", &id_at(shards, 1, 1)), 404),
+        ] {
+            let invite = summons(&mut alice, "bob", &meeting);
+            net.send(alice.conn, &invite);
+            assert_eq!(net.recv(alice.conn).status(), 100);
+            let refused = net.recv(alice.conn);
+            assert_eq!(refused.status(), status, "{refused:?}");
+            net.send(alice.conn, &alice.acknowledge(&invite, &refused));
+            net.silent(&[alice.conn, bob.conn]);
+        }
+        net.at_rest();
+    }
+}
+
+#[test]
 fn who_has_pager_mode_clients_alone_is_in_by_being_invited() {
     for shards in [1, 2, 4] {
         let mut net = Net::new(shards);
@@ -263,10 +290,9 @@ fn only_members_put_somebody_in_who_cannot_be_asked() {
     let invite = summons(&mut carol, "bob", &meeting);
     net.send(carol.conn, &invite);
     assert_eq!(net.recv(carol.conn).status(), 100);
-    let accepted = net.recv(carol.conn);
-    assert_eq!(accepted.status(), 200, "{accepted:?}");
-    let dialog = carol.dialog(&invite, &accepted);
-    net.send(carol.conn, &carol.ack(&dialog));
+    let refused = net.recv(carol.conn);
+    assert_eq!(refused.status(), 403, "{refused:?}");
+    net.send(carol.conn, &carol.acknowledge(&invite, &refused));
     assert_eq!(net.value(Series::ConferenceMembersCurrent), 1);
     assert_eq!(net.value(Series::ConferenceJoinsRefused), 1);
 

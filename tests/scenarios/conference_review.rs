@@ -1,11 +1,13 @@
-//! Conferences outlive neither who made them nor a fault of the store, and leave nothing behind.
+//! Conferences outlive neither who made them nor a fault of the store, leave nothing behind, and take
+//! nobody in whom a stranger names.
 
 use mynah::metrics::names::Series;
 use mynah::shard::durable::NotWritten;
 use mynah::shard::question::{Answer, Question};
 
+use crate::harness::client::uri;
 use crate::harness::conference::{
-    SCHEDULED, Wish, convened, failed, id_at, nothing_left, pass_over, seated,
+    CONF_INVITE, SCHEDULED, Wish, convened, failed, id_at, nothing_left, pass_over, said, seated,
 };
 use crate::harness::{Client, Net};
 
@@ -130,5 +132,28 @@ fn a_client_may_ask_in_its_dialog_whether_we_live() {
     for dialog in [&mut seat.focus, &mut seat.chat] {
         let options = alice.within(dialog, "OPTIONS");
         assert_eq!(net.ask(alice.conn, &options).status(), 200);
+    }
+}
+
+#[test]
+fn nobody_is_brought_in_by_who_is_not_in_himself() {
+    for shards in [1, 2] {
+        let mut net = Net::new(shards);
+        let mut alice = Client::lync(&mut net, 0, "alice");
+        let mut carol = Client::lync(&mut net, shards - 1, "carol");
+        let bob = Client::simple(&mut net, shards - 1, "bob");
+        let meeting = convened(&mut net, &mut alice, &id_at(shards, 1, 1), Wish::default());
+        let mut seat = seated(&mut net, &mut alice, &meeting);
+        let invite = carol.request("INVITE", &uri("bob"));
+        net.send(carol.conn, &invite.body(CONF_INVITE, &meeting.invitation()));
+        assert_eq!(net.value(Series::ConferenceMembersCurrent), 1);
+        said(&mut net, &mut alice, &mut seat.chat, "is he here?");
+        net.silent(&[bob.conn]);
+        pass_over(&mut net, &[carol.conn]);
+
+        seated(&mut net, &mut carol, &meeting);
+        let invite = carol.request("INVITE", &uri("bob"));
+        net.send(carol.conn, &invite.body(CONF_INVITE, &meeting.invitation()));
+        assert_eq!(net.value(Series::ConferenceMembersCurrent), 3);
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::base::aor::Aor;
-use crate::base::ids::{ConferenceId, ConnId, LegId, Slot, SubscriptionId};
+use crate::base::ids::{ConferenceId, ConnId, LegId, SessionId, Slot, SubscriptionId};
 use crate::dialect::reject::Reject;
 use crate::immcu::conference::{Accepts, Leaving, LegKind, Reach, Speech};
 use crate::sip::subscription::Content;
@@ -82,6 +82,8 @@ pub struct Join {
     pub asked_by: Option<Aor>,
     /// What he said by joining, in pager mode.
     pub first: Option<Page>,
+    /// The invitation that we took for him, which waits for what comes of it.
+    pub summons: Option<SessionId>,
 }
 
 /// A pager-mode message to a conference, to be answered.

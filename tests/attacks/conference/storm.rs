@@ -42,7 +42,7 @@ fn answer(endpoint: &mut Endpoint) -> Message {
 
 /// All join, for messages and at the focus by turns, every fourth looks at the roster, every eighth
 /// says something, and all leave: with a word, or every tenth without.
-fn round(endpoints: &mut Vec<Endpoint>, meeting: &Meeting, target: &Target, number: usize) {
+fn round(endpoints: &mut [Endpoint], meeting: &Meeting, target: &Target, number: usize) {
     for endpoint in endpoints.iter_mut() {
         let lines = format!("Contact: {}\r\nSupported: ms-sender\r\n", endpoint.contact());
         let invite = match number % 2 {

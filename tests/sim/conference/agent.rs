@@ -280,7 +280,7 @@ impl Agent {
         }
         let mut status = self.status_of(&request);
         if status == 200 && request.method() != "BYE" && stage.chance(4) {
-            status = [480, 486, 488, 603][stage.index(4)];
+            status = [480, 486, 488, 606][stage.index(4)];
         }
         match (request.method(), heard) {
             ("MESSAGE", Some((leg, said))) => {
@@ -370,7 +370,7 @@ impl Agent {
         match stage.below(20) {
             0 => return,
             1..3 => {
-                let status = [480, 486, 488, 603][stage.index(4)];
+                let status = [480, 486, 488, 606][stage.index(4)];
                 return self.send(stage, &invite.answer(status, "d"));
             }
             _ => {}

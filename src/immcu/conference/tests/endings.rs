@@ -183,3 +183,18 @@ fn the_last_who_is_ejected_ends_it_too() {
         ["done", "release 0.1 Ejected", "departed bob after 0 Ejected", "ended LastLeft"]
     );
 }
+
+#[test]
+fn members_in_pager_mode_alone_are_gone_after_a_long_silence() {
+    let mut stage = Stage::new(description());
+    stage.chat("alice", leg(0, 1));
+    stage.chat("bob", pager("bob"));
+    let idle = stage.limits.pager_idle_timeout;
+    assert_eq!(stage.sleep(2 * idle), [""; 0], "alice has a dialog");
+    stage.leave(leg(0, 1));
+    stage.pass(idle / 2);
+    stage.say(pager("bob"), "anybody?");
+    assert_eq!(stage.sleep(idle - Duration::from_secs(1)), [""; 0]);
+    let heard = stage.sleep(Duration::from_secs(1));
+    assert_eq!(heard, ["release bob Gone", "departed bob after 1 Gone", "ended LastLeft"]);
+}
