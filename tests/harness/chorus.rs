@@ -15,6 +15,7 @@ use mynah::wire::sip::{Head, Message};
 
 use super::client::Client;
 use super::conference::{Wish, convened, seated};
+use super::fanout::write_number;
 use super::net::Net;
 
 /// From one message to the next.
@@ -175,11 +176,4 @@ fn answer(message: &[u8]) -> Vec<u8> {
     }
     out.extend_from_slice(b"Content-Length: 0\r\n\r\n");
     out
-}
-
-fn write_number(place: &mut [u8], mut number: u32) {
-    for digit in place.iter_mut().rev() {
-        *digit = b'0' + (number % 10) as u8;
-        number /= 10;
-    }
 }

@@ -179,7 +179,8 @@ fn publication(client: &mut Client) -> Request {
     request.with("Via", &via).with("CSeq", &format!("{PLACE} SERVICE"))
 }
 
-fn write_number(place: &mut [u8], mut number: u32) {
+/// Writes a number with leading zeros over its place.
+pub fn write_number(place: &mut [u8], mut number: u32) {
     for digit in place.iter_mut().rev() {
         *digit = b'0' + (number % 10) as u8;
         number /= 10;
