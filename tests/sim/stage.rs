@@ -4,6 +4,7 @@ use std::fmt;
 use std::io::Write as _;
 
 use mynah::base::seed::Seed;
+use mynah::shard::occupancy::Occupancy;
 
 use crate::harness::{DOMAIN, Net};
 use crate::oracle::Oracle;
@@ -34,6 +35,38 @@ impl Stage {
     /// A stage whose run is told or not.
     pub fn new(net: Net, users: usize, dice: Seed, told: bool) -> Self {
         Stage { net, oracle: Oracle::default(), users, present: Vec::new(), dice, told, texts: 0 }
+    }
+
+    /// All have left: nothing stays, at once of connections and requests, with time of the rest.
+    pub fn empties(&mut self) {
+        self.net.settle();
+        self.net.pass_s(40);
+        for held in self.occupied() {
+            let empty = Occupancy {
+                users: held.users,
+                conferences: held.conferences,
+                conversations: held.conversations,
+                timers: held.timers,
+                ..Occupancy::default()
+            };
+            assert_eq!(held, empty, "after all have left");
+        }
+        self.net.pass_s(700);
+        self.net.pass_s(700);
+        for _ in 0..3 {
+            self.net.pass_s(25 * 3600);
+        }
+        let mut users = 0;
+        for held in self.occupied() {
+            assert_eq!(held, Occupancy { users: held.users, ..Occupancy::default() }, "at the end");
+            users += held.users;
+        }
+        assert_eq!(users, self.users, "everybody is at home once");
+    }
+
+    /// What each shard holds.
+    pub fn occupied(&self) -> Vec<Occupancy> {
+        self.net.all().iter().map(|shard| shard.occupancy()).collect()
     }
 
     /// A number below `bound`.

@@ -254,7 +254,11 @@ impl World {
             self.stage.net.pass_s(40);
             self.come_to_rest();
             let ended = |held: &Occupancy| (held.sessions, held.conversations) == (0, 0);
-            assert!(self.occupied().iter().all(ended), "the server is down: {:?}", self.occupied());
+            assert!(
+                self.stage.occupied().iter().all(ended),
+                "the server is down: {:?}",
+                self.stage.occupied()
+            );
         }
         for round in 0..60 {
             self.stage.net.pass_s(10);
@@ -274,7 +278,7 @@ impl World {
 
     /// No connection is the leg of a session that is over.
     fn check_legs(&self) {
-        let held = self.occupied();
+        let held = self.stage.occupied();
         let sum = |of: fn(&Occupancy) -> usize| held.iter().map(of).sum::<usize>();
         let (legs, sessions) = (sum(|held| held.legs), sum(|held| held.sessions));
         assert!(legs <= 2 * sessions, "{legs} legs of {sessions} sessions");
@@ -295,39 +299,13 @@ impl World {
         }
     }
 
-    /// Everybody leaves, in any order; then nothing is left, at once of connections and
-    /// requests, with time of the rest.
+    /// Everybody leaves, in any order; then nothing is left.
     fn leave(&mut self) {
         while !self.agents.is_empty() {
             self.vanish();
             self.carry();
         }
-        self.stage.net.settle();
-        self.stage.net.pass_s(40);
-        for held in self.occupied() {
-            let empty = Occupancy {
-                users: held.users,
-                conversations: held.conversations,
-                timers: held.timers,
-                ..Occupancy::default()
-            };
-            assert_eq!(held, empty, "after all have left");
-        }
-        self.stage.net.pass_s(700);
-        self.stage.net.pass_s(700);
-        for _ in 0..2 {
-            self.stage.net.pass_s(25 * 3600);
-        }
-        let mut users = 0;
-        for held in self.occupied() {
-            assert_eq!(held, Occupancy { users: held.users, ..Occupancy::default() }, "at the end");
-            users += held.users;
-        }
-        assert_eq!(users, self.stage.users, "everybody is at home once");
-    }
-
-    fn occupied(&self) -> Vec<Occupancy> {
-        self.stage.net.all().iter().map(|shard| shard.occupancy()).collect()
+        self.stage.empties();
     }
 }
 

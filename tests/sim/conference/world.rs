@@ -9,7 +9,6 @@ use mynah::immcu::conference::{LegKind, Reach};
 use mynah::shard::conference_standing::{ConferenceStanding, LegStanding};
 use mynah::shard::durable::NotWritten;
 use mynah::shard::input::{Control, Input};
-use mynah::shard::occupancy::Occupancy;
 use mynah::shard::question::{Answer, Question};
 
 use super::agent::{Agent, Phase};
@@ -433,40 +432,13 @@ impl World {
         }
     }
 
-    /// Everybody leaves, in any order; then nothing is left, at once of connections and
-    /// requests, with time of the rest.
+    /// Everybody leaves, in any order; then nothing is left.
     fn leave(&mut self) {
         while !self.agents.is_empty() {
             self.vanish();
             self.carry();
         }
-        self.stage.net.settle();
-        self.stage.net.pass_s(40);
-        for held in self.occupied() {
-            let empty = Occupancy {
-                users: held.users,
-                conferences: held.conferences,
-                conversations: held.conversations,
-                timers: held.timers,
-                ..Occupancy::default()
-            };
-            assert_eq!(held, empty, "after all have left");
-        }
-        self.stage.net.pass_s(700);
-        self.stage.net.pass_s(700);
-        for _ in 0..3 {
-            self.stage.net.pass_s(25 * 3600);
-        }
-        let mut users = 0;
-        for held in self.occupied() {
-            assert_eq!(held, Occupancy { users: held.users, ..Occupancy::default() }, "at the end");
-            users += held.users;
-        }
-        assert_eq!(users, self.stage.users, "everybody is at home once");
-    }
-
-    fn occupied(&self) -> Vec<Occupancy> {
-        self.stage.net.all().iter().map(|shard| shard.occupancy()).collect()
+        self.stage.empties();
     }
 }
 
