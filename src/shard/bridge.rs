@@ -79,31 +79,34 @@ impl Shard {
         if let Some(entry) = self.sessions.get_mut(slot) {
             entry.in_flight.push(relay.slot);
         }
-        let request = self.pager_request(relay, from.as_str(), to.as_str(), &text);
+        let writer = format!("sip:{from}");
+        let request = self.pager_request(relay, &writer, to.as_str(), PLAIN.as_bytes(), &text);
         self.counters.count(Series::BridgeMessages);
         let home = to.home(self.shards);
         let pager = Pager { from, to, origin: Origin::Relay(relay), request };
         self.send_frame(home, Frame::Pager(Box::new(pager)));
     }
 
-    /// The octets of a pager-mode MESSAGE of our own (RFC 3428 section 4).
-    fn pager_request(&mut self, relay: RelayId, from: &str, to: &str, text: &[u8]) -> Bytes {
+    /// The octets of a pager-mode MESSAGE of our own (RFC 3428 section 4); `from` is a URI.
+    pub(super) fn pager_request(
+        &mut self,
+        relay: RelayId,
+        from: &str,
+        to: &str,
+        content_type: &[u8],
+        text: &[u8],
+    ) -> Bytes {
         let (tag, call) = (self.seed.token(), self.seed.token());
+        self.write_via(relay.token());
+        self.arena.reserve(text.len() + 1024);
         request(&mut self.arena, "MESSAGE", format!("sip:{to}").as_bytes())
-            .line_fmt(
-                "Via",
-                format_args!(
-                    "SIP/2.0/TLS {};branch=z9hG4bK{}",
-                    self.sent_by,
-                    relay.token().escape_ascii()
-                ),
-            )
+            .raw(&self.lines)
             .line("Max-Forwards", "70")
-            .line_fmt("From", format_args!("<sip:{from}>;tag={}", tag.escape_ascii()))
+            .line_fmt("From", format_args!("<{from}>;tag={}", tag.escape_ascii()))
             .line_fmt("To", format_args!("<sip:{to}>"))
             .line_fmt("Call-ID", format_args!("{}@{}", call.escape_ascii(), self.settings.name))
             .line("CSeq", "1 MESSAGE")
-            .body(PLAIN, text);
+            .content(content_type, text);
         self.arena.split().freeze()
     }
 
@@ -151,7 +154,9 @@ impl Shard {
             return self.pager_refused(&pager, Reject::GoingDown);
         }
         let (caller, callee) = (pager.from.clone(), pager.to.clone());
-        let invite = self.own_invite(&caller, &callee);
+        let offer = sdp::message_session(&self.settings.name);
+        let contact = |call: &str| format!("<sip:{caller};opaque=app:im:{call};gruu>");
+        let invite = self.own_invite(&caller, &callee, contact, "application/sdp", &offer);
         let invitation = Invitation::for_pager(invite, vec![pager.clone()]);
         let legs = [Leg::Pager, Leg::Open];
         let (from, to) = (caller.clone(), callee.clone());
@@ -167,21 +172,25 @@ impl Shard {
         self.find_callee(slot);
     }
 
-    /// The INVITE by which we ask a user into a session on behalf of a pager-mode user.
-    fn own_invite(&mut self, from: &Aor, to: &Aor) -> Bytes {
+    /// An INVITE of ours on behalf of a user; `contact` makes the Contact from the Call-ID's token.
+    pub(super) fn own_invite(
+        &mut self,
+        from: &Aor,
+        to: &Aor,
+        contact: impl FnOnce(&str) -> String,
+        media_type: &str,
+        body: &str,
+    ) -> Bytes {
         let (tag, call) = (self.seed.token(), self.seed.token());
-        let body = sdp::message_session(&self.settings.name);
+        let contact = contact(&call.escape_ascii().to_string());
         request(&mut self.arena, "INVITE", format!("sip:{to}").as_bytes())
             .line("Max-Forwards", "70")
             .line_fmt("From", format_args!("<sip:{from}>;tag={}", tag.escape_ascii()))
             .line_fmt("To", format_args!("<sip:{to}>"))
             .line_fmt("Call-ID", format_args!("{}@{}", call.escape_ascii(), self.settings.name))
             .line("CSeq", "1 INVITE")
-            .line_fmt(
-                "Contact",
-                format_args!("<sip:{from};opaque=app:im:{};gruu>", call.escape_ascii()),
-            )
-            .body("application/sdp", body.as_bytes());
+            .line("Contact", contact)
+            .body(media_type, body.as_bytes());
         // Kept while the recipient's endpoints ring.
         Bytes::copy_from_slice(&self.arena.split())
     }

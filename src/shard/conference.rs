@@ -6,9 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::frame::conference::{
-    Carry, Join, Page, Roster, Say, Standing, ToConference, ToLeg, Typing,
-};
+use super::frame::conference::{Carry, Join, Page, Roster, Say, ToConference, ToLeg, Typing};
 use super::frame::watch::Subscribed;
 use super::frame::{Cargo, Frame};
 use super::operation::Asker;
@@ -234,10 +232,10 @@ impl Shard {
     fn carry_out_conference(&mut self, now: Now, id: ConferenceId, output: Output, asker: &Asker) {
         match output {
             Output::Joined { reach } => {
-                self.tell_joined(id, &reach, Standing::Member);
+                self.tell_joined(id, &reach);
                 self.answer_summons(asker, Ok(()));
             }
-            Output::Waiting { reach } => self.tell_joined(id, &reach, Standing::Waiting),
+            Output::Waiting { reach } => self.tell_joined(id, &reach),
             Output::Refused { reach, refusal } => {
                 let reject = self.refused_by(refusal);
                 self.join_refused(id, &reach, asker, reject);
@@ -316,8 +314,8 @@ impl Shard {
         }
     }
 
-    fn tell_joined(&mut self, conference: ConferenceId, reach: &Reach, standing: Standing) {
-        self.tell_leg(reach, ToLeg::Joined { conference, outcome: Ok(standing) });
+    fn tell_joined(&mut self, conference: ConferenceId, reach: &Reach) {
+        self.tell_leg(reach, ToLeg::Joined { conference, outcome: Ok(()) });
     }
 
     fn join_refused(

@@ -10,7 +10,6 @@ use super::operation::Asker;
 use super::relay::Purpose;
 use crate::base::aor::Aor;
 use crate::base::ids::{ConferenceId, ConnId, SessionId};
-use crate::base::limits::Limit;
 use crate::base::time::Now;
 use crate::dialect::conference_uri::{self, ConferenceUri};
 use crate::dialect::reject::Reject;
@@ -18,7 +17,6 @@ use crate::dialect::{speech, text};
 use crate::immcu::conference::{Accepts, Input, Leaving, LegKind, Reach, Speech};
 use crate::metrics::names::Series;
 use crate::wire::sip::Message;
-use crate::wire::sip::write::request;
 
 impl Shard {
     /// Takes a MESSAGE to a conference outside any dialog from the user signed in on `conn`.
@@ -40,14 +38,7 @@ impl Shard {
         if text::is_signal(message.content_type()) {
             return self.respond(conn, message, 200, |writer| writer.finish());
         }
-        let max = self.settings.limits.relays_per_connection_max;
-        let Some(connection) = self.connections.get_mut(conn) else { return };
-        let Some(who) = connection.user.clone() else { return };
-        if connection.pagers >= max {
-            self.counters.hit(Limit::RelaysPerConnection);
-            return self.reject(conn, message, Reject::TooManyRequests);
-        }
-        connection.pagers += 1;
+        let Some(who) = self.pager_place(conn, message) else { return };
         let first = Some(Page { conn, request: self.keep(message) });
         self.join_pager(conference, organiser, who, None, first, None);
     }
@@ -96,18 +87,8 @@ impl Shard {
             return self.paged(now, id, to, number, 503);
         };
         let page = conference_uri::page(&organiser, id);
-        let (tag, call) = (self.seed.token(), self.seed.token());
-        self.write_via(relay.token());
-        self.arena.reserve(written.body.len() + 1024);
-        request(&mut self.arena, "MESSAGE", format!("sip:{to}").as_bytes())
-            .raw(&self.lines)
-            .line("Max-Forwards", "70")
-            .line_fmt("From", format_args!("<{page}>;tag={}", tag.escape_ascii()))
-            .line_fmt("To", format_args!("<sip:{to}>"))
-            .line_fmt("Call-ID", format_args!("{}@{}", call.escape_ascii(), self.settings.name))
-            .line("CSeq", "1 MESSAGE")
-            .content(&written.content_type, &written.body);
-        let request = self.arena.split().freeze();
+        let (content_type, body) = (&written.content_type, &written.body);
+        let request = self.pager_request(relay, &page, to.as_str(), content_type, body);
         self.counters.count(Series::ConferenceDeliveries);
         let (home, from) = (to.home(self.shards), speech.author.clone());
         let pager = Pager { from, to, origin: Origin::Relay(relay), request };

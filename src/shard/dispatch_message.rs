@@ -62,18 +62,26 @@ impl Shard {
         if forward::hops_left(message).is_none() {
             return self.reject(conn, message, Reject::TooManyHops);
         }
-        let max = self.settings.limits.relays_per_connection_max;
-        let Some(connection) = self.connections.get_mut(conn) else { return };
-        let Some(from) = connection.user.clone() else { return };
-        if connection.pagers >= max {
-            self.counters.hit(Limit::RelaysPerConnection);
-            return self.reject(conn, message, Reject::TooManyRequests);
-        }
-        connection.pagers += 1;
+        let Some(from) = self.pager_place(conn, message) else { return };
         let request = self.keep(message);
         let home = to.home(self.shards);
         let pager = Pager { from, to, origin: Origin::Connection(conn), request };
         self.send_frame(home, Frame::Pager(Box::new(pager)));
+    }
+
+    /// Takes one of the places a connection has for pager-mode messages without an answer, for the
+    /// user signed in there; without a place the message is refused.
+    pub(super) fn pager_place(&mut self, conn: ConnId, message: Message<'_>) -> Option<Aor> {
+        let max = self.settings.limits.relays_per_connection_max;
+        let connection = self.connections.get_mut(conn)?;
+        let user = connection.user.clone()?;
+        if connection.pagers >= max {
+            self.counters.hit(Limit::RelaysPerConnection);
+            self.reject(conn, message, Reject::TooManyRequests);
+            return None;
+        }
+        connection.pagers += 1;
+        Some(user)
     }
 
     /// Takes a pager-mode message for a user whose home this is.

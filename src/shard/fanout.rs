@@ -36,9 +36,7 @@ impl Shard {
         let Some(entry) = self.legs.get(slot) else {
             // It is over, and the word of that is on its way, or lost.
             self.undelivered(slot, conference, number, 408);
-            let reach = Reach::Leg(LegId::new(self.id, slot));
-            let how = Leaving::ConnectionLost;
-            return self.tell_conference(conference, ToConference::Left { reach, how });
+            return self.disown_leg(conference, slot);
         };
         if entry.in_flight.len() >= max {
             self.counters.hit(Limit::ConferenceUnanswered);

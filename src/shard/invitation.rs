@@ -337,11 +337,16 @@ impl Shard {
 
     /// The caller got the final answer to his INVITE.
     pub(super) fn answered_caller(&mut self, now: Now, caller: ConnId, session: Slot, status: u16) {
-        let id = self.session_id(session);
+        let asked = Asked::Session(self.session_id(session));
+        self.answered_invite(now, caller, asked, status);
+    }
+
+    /// An INVITE of a connection got its final answer.
+    pub(super) fn answered_invite(&mut self, now: Now, conn: ConnId, asked: Asked, status: u16) {
         let limits = &self.settings.limits;
-        if let Some(connection) = self.connections.get_mut(caller) {
+        if let Some(connection) = self.connections.get_mut(conn) {
             connection.invites.retain_mut(|invite| {
-                if invite.asked == Asked::Session(id) {
+                if invite.asked == asked {
                     invite.transaction.handle(now, server::Input::Answer(status), limits);
                 }
                 !invite.transaction.is_ended()

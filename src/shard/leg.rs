@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::answer::ALLOW;
 use super::connection::{Asked, Invite};
 use super::forward::{self, fill_via};
-use super::frame::conference::{Join, Operation, Say, Standing, ToConference, ToLeg};
+use super::frame::conference::{Join, Operation, Say, ToConference, ToLeg};
 use super::frame::{Cargo, Frame};
 use super::relay::Purpose;
 use super::{Shard, Timer, stamp};
@@ -26,7 +26,6 @@ use crate::immcu::conference::{Accepts, Leaving, LegKind, Reach};
 use crate::metrics::names::Series;
 use crate::sip::dialog::DialogHash;
 use crate::sip::own_dialog::OwnDialog;
-use crate::sip::server_transaction as server;
 use crate::sip::transaction_key::TransactionKey;
 use crate::wire::mime::sdp;
 use crate::wire::sip::{HeaderName, Message, Method};
@@ -229,6 +228,11 @@ impl Shard {
         let conference = entry.conference;
         self.join_answered(now, slot, conference, Err(Reject::Overloaded));
         // Should he be in by now, he is not any more.
+        self.disown_leg(conference, slot);
+    }
+
+    /// Tells a conference that a leg it may know of is over.
+    pub(super) fn disown_leg(&mut self, conference: ConferenceId, slot: Slot) {
         let reach = Reach::Leg(LegId::new(self.id, slot));
         let how = Leaving::ConnectionLost;
         self.tell_conference(conference, ToConference::Left { reach, how });
@@ -240,21 +244,19 @@ impl Shard {
         now: Now,
         slot: Slot,
         conference: ConferenceId,
-        outcome: Result<Standing, Reject>,
+        outcome: Result<(), Reject>,
     ) {
         let Some(entry) = self.legs.get_mut(slot) else {
             if outcome.is_ok() {
                 // Its connection went while it joined; the word of that may have come before it.
-                let reach = Reach::Leg(LegId::new(self.id, slot));
-                let how = Leaving::ConnectionLost;
-                self.tell_conference(conference, ToConference::Left { reach, how });
+                self.disown_leg(conference, slot);
             }
             return;
         };
         let Some(invite) = entry.invite.take() else { return };
         let conn = entry.conn;
         let status = match outcome {
-            Ok(_) => {
+            Ok(()) => {
                 self.accept_join(slot, &invite);
                 200
             }
@@ -264,15 +266,7 @@ impl Shard {
                 reject.status()
             }
         };
-        let limits = &self.settings.limits;
-        if let Some(connection) = self.connections.get_mut(conn) {
-            connection.invites.retain_mut(|invite| {
-                if invite.asked == Asked::Leg(slot) {
-                    invite.transaction.handle(now, server::Input::Answer(status), limits);
-                }
-                !invite.transaction.is_ended()
-            });
-        }
+        self.answered_invite(now, conn, Asked::Leg(slot), status);
     }
 
     fn accept_join(&mut self, slot: Slot, invite: &Bytes) {

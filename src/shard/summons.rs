@@ -5,8 +5,8 @@
 use bytes::Bytes;
 
 use super::Shard;
-use super::frame::Frame;
-use super::frame::conference::{Operation, ToLeg};
+use super::frame::conference::{Operation, ToConference, ToLeg};
+use super::frame::{Cargo, Frame};
 use super::invitation::Invitation;
 use super::session::Leg;
 use crate::base::aor::Aor;
@@ -20,7 +20,7 @@ use crate::dialect::reject::Reject;
 use crate::dialect::simple::refer::{self, Refer};
 use crate::immcu::session::{Ending, Output as Notice};
 use crate::sip::subscription::Content;
-use crate::wire::sip::write::{request, response};
+use crate::wire::sip::write::response;
 use crate::wire::sip::{HeaderName, Message, Method};
 
 /// What an invitation to a conference is about.
@@ -88,7 +88,7 @@ impl Shard {
                 .finish();
             let bytes = shard.arena.split().freeze();
             shard.counters.response(200);
-            shard.deliver(caller, bytes, super::frame::Cargo::Plain);
+            shard.deliver(caller, bytes, Cargo::Plain);
         });
     }
 
@@ -98,7 +98,10 @@ impl Shard {
         let description = entry.machine.description();
         let (organiser, subject) = (description.organiser.clone(), description.subject.clone());
         let focus = conference_uri::focus(&organiser, id);
-        let invite = self.summons_invite(&operation.by, &who, &focus, &subject);
+        let body = ms_invite::write(&focus, &subject);
+        let contact = |_: &str| format!("<{focus}>;isfocus");
+        let media_type = ms_invite::CONTENT_TYPE;
+        let invite = self.own_invite(&operation.by, &who, contact, media_type, &body);
         let invitation = Invitation::for_pager(invite, Vec::new());
         let legs = [Leg::Open, Leg::Open];
         let summons = Summons { conference: id, organiser, refer: operation.leg };
@@ -118,21 +121,6 @@ impl Shard {
             // Until it is acknowledged: there is no conversation to come.
             entry.session.hold_for(time);
         }
-    }
-
-    fn summons_invite(&mut self, from: &Aor, to: &Aor, focus: &str, subject: &str) -> Bytes {
-        let (tag, call) = (self.seed.token(), self.seed.token());
-        let body = ms_invite::write(focus, subject);
-        request(&mut self.arena, "INVITE", format!("sip:{to}").as_bytes())
-            .line("Max-Forwards", "70")
-            .line_fmt("From", format_args!("<sip:{from}>;tag={}", tag.escape_ascii()))
-            .line_fmt("To", format_args!("<sip:{to}>"))
-            .line_fmt("Call-ID", format_args!("{}@{}", call.escape_ascii(), self.settings.name))
-            .line("CSeq", "1 INVITE")
-            .line_fmt("Contact", format_args!("<{focus}>;isfocus"))
-            .body(ms_invite::CONTENT_TYPE, body.as_bytes());
-        // Kept while the endpoints ring.
-        Bytes::copy_from_slice(&self.arena.split())
     }
 
     /// An invitation to a conference is taken or over: nobody's conversation is recorded.
@@ -203,7 +191,7 @@ impl Shard {
             return;
         };
         let operation = Operation { by, conn, leg: None, organiser, request: self.keep(message) };
-        let word = super::frame::conference::ToConference::Operation(operation);
+        let word = ToConference::Operation(operation);
         self.tell_conference(conference, word);
     }
 }

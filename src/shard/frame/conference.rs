@@ -167,8 +167,8 @@ pub enum ToLeg {
     Joined {
         /// The conference.
         conference: ConferenceId,
-        /// How he stands there, or why not.
-        outcome: Result<Standing, Reject>,
+        /// He is in or waits in the lobby, or why not.
+        outcome: Result<(), Reject>,
     },
     /// Something its member said did not reach another.
     Report {
@@ -190,15 +190,6 @@ pub enum ToLeg {
     },
     /// It is over.
     Release,
-}
-
-/// How somebody who joined stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// He is in.
-    Member,
-    /// He waits in the lobby.
-    Waiting,
 }
 
 /// The roster has changed.
