@@ -208,11 +208,17 @@ fn outside(sender: &mut Endpoint, method: &str, uri: &str, lines: &str, body: &s
     text
 }
 
-/// Sends such a request and waits for its final answer.
+/// Sends such a request and waits for its final answer: what was said before he came in may come
+/// to him first.
 fn ask(sender: &mut Endpoint, method: &str, uri: &str, lines: &str, body: &str) -> Message {
     let request = outside(sender, method, uri, lines, body);
     sender.stream.write(request);
-    sender.final_answer()
+    loop {
+        let message = sender.stream.message();
+        if message.method() == "SIP/2.0" && message.status() >= 200 {
+            return message;
+        }
+    }
 }
 
 /// Asks to join for messages, and to be told of those that do not reach somebody.
