@@ -62,6 +62,15 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    #[command(flatten)]
+    Run(FlowCommand),
+    /// Print the users that a run signs in, for the server's user import.
+    Users(Users),
+}
+
+/// What a run consists of, with its options.
+#[derive(Debug, Subcommand)]
+enum FlowCommand {
     /// Instant messages between pairs of signed-in users.
     Im {
         #[command(flatten)]
@@ -144,8 +153,6 @@ enum Command {
         #[arg(long, value_enum, default_value = "machine")]
         state: StateKind,
     },
-    /// Print the users that a run signs in, for the server's user import.
-    Users(Users),
 }
 
 #[derive(Args, Debug)]
@@ -348,47 +355,58 @@ pub fn main() -> ExitCode {
 
 /// True when the run passed.
 fn execute(cli: Cli) -> Result<bool> {
-    let (common, flow) = match cli.command {
-        Command::Im { common, body } => (common, Flow::Im { body: body as usize }),
-        Command::Register { common, refresh } => (common, Flow::Register { refresh }),
-        Command::Connect { common } => (common, Flow::Connect),
-        Command::Conference {
-            mut common,
-            members,
-            conferences,
-            body,
-            no_roster,
-            notify,
-            silent,
-        } => {
-            let users = members.saturating_mul(conferences);
-            if *common.users.get_or_insert(users) != users {
-                bail!("--users is --members times --conferences and need not be given");
+    match cli.command {
+        Command::Run(flow) => {
+            let (settings, json) = flow.settings()?;
+            let interrupt = interrupts()?;
+            let report = run(settings, &interrupt)?;
+            println!("{report}");
+            if let Some(path) = json {
+                let text = serde_json::to_string_pretty(&report)?;
+                let named = || format!("--json {}", path.display());
+                std::fs::write(&path, text + "\n").with_context(named)?;
             }
-            let notify = common.notify(notify);
-            let (body, roster) = (body as usize, !no_roster);
-            let expiry_unix_s = common.conference_expiry()?;
-            (common, Flow::Conference { members, body, roster, notify, silent, expiry_unix_s })
+            Ok(report.passed)
         }
-        Command::Idle { common, contacts, notify } => {
-            let notify = common.notify(notify);
-            (common, Flow::Idle { contacts, notify })
-        }
-        Command::Presence { common, watchers, notify, state } => {
-            let notify = common.notify(notify);
-            (common, Flow::Presence { watchers, notify, state })
-        }
-        Command::Users(users) => return print_users(&users).map(|()| true),
-    };
-    let (settings, json) = common.settings(flow)?;
-    let interrupt = interrupts()?;
-    let report = run(settings, &interrupt)?;
-    println!("{report}");
-    if let Some(path) = json {
-        let text = serde_json::to_string_pretty(&report)?;
-        std::fs::write(&path, text + "\n").with_context(|| format!("--json {}", path.display()))?;
+        Command::Users(users) => print_users(&users).map(|()| true),
     }
-    Ok(report.passed)
+}
+
+impl FlowCommand {
+    fn settings(self) -> Result<(Settings, Option<PathBuf>)> {
+        let (common, flow) = match self {
+            FlowCommand::Im { common, body } => (common, Flow::Im { body: body as usize }),
+            FlowCommand::Register { common, refresh } => (common, Flow::Register { refresh }),
+            FlowCommand::Connect { common } => (common, Flow::Connect),
+            FlowCommand::Conference {
+                mut common,
+                members,
+                conferences,
+                body,
+                no_roster,
+                notify,
+                silent,
+            } => {
+                let users = members.saturating_mul(conferences);
+                if *common.users.get_or_insert(users) != users {
+                    bail!("--users is --members times --conferences and need not be given");
+                }
+                let notify = common.notify(notify);
+                let (body, roster) = (body as usize, !no_roster);
+                let expiry_unix_s = common.conference_expiry()?;
+                (common, Flow::Conference { members, body, roster, notify, silent, expiry_unix_s })
+            }
+            FlowCommand::Idle { common, contacts, notify } => {
+                let notify = common.notify(notify);
+                (common, Flow::Idle { contacts, notify })
+            }
+            FlowCommand::Presence { common, watchers, notify, state } => {
+                let notify = common.notify(notify);
+                (common, Flow::Presence { watchers, notify, state })
+            }
+        };
+        common.settings(flow)
+    }
 }
 
 /// A flag that the first Ctrl-C (or SIGTERM) raises; the second ends the program at once.
