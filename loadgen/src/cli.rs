@@ -5,8 +5,8 @@ use crate::pacer::Arrivals;
 use crate::population::write_csv;
 use crate::run::run;
 use crate::settings::{
-    Dialect, Flow, Load, MaxFailures, Notify, Settings, StateKind, TlsVersion, Transport, rate,
-    span,
+    Auth, Dialect, Flow, Load, MaxFailures, Notify, Settings, StateKind, TlsVersion, Transport,
+    rate, span,
 };
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -48,8 +48,10 @@ Examples:
     loadgen conference --target 127.0.0.1:5061 --members 20 --conferences 50 --rate 200 --pid PID
   Memory of 2,000 users who watch 40 others each:
     loadgen idle --target 127.0.0.1:5061 --users 2000 --contacts 40 --pid PID
-Endpoints sign in by Digest in either dialect: a server that offers Lync clients NTLM must offer
-Digest beside it (Mynah: auth.lync = [\"ntlm\", \"digest\"], as in mynah demo).
+  The same with every message signed, as the Lync client does:
+    loadgen im --target 127.0.0.1:5061 --users 1000 --rate 500 --auth ntlm
+Endpoints sign in by Digest unless --auth ntlm is given: a server that offers Lync clients NTLM must
+offer Digest beside it then (Mynah: auth.lync = [\"ntlm\", \"digest\"], as in mynah demo).
 Exit code: 0 passed, 1 too many failures or ended early, 2 could not begin.";
 
 /// Load generator for SIP instant-messaging servers.
@@ -191,6 +193,9 @@ struct Common {
     /// Kind of client: ms = Lync client, simple = SIMPLE client.
     #[arg(long, value_enum, default_value = "ms")]
     dialect: Dialect,
+    /// How endpoints sign in: by Digest, or by NTLM with every message signed (needs --dialect ms).
+    #[arg(long, value_enum, default_value = "digest")]
+    auth: Auth,
     /// How many users [default: 100; in conferences their members].
     #[arg(long)]
     users: Option<u32>,
@@ -301,6 +306,7 @@ impl Common {
         let settings = Settings {
             abort: self.abort,
             arrivals: self.arrivals,
+            auth: self.auth,
             ca: self.ca,
             dialect: self.dialect,
             domain: self.domain,
@@ -321,6 +327,7 @@ impl Common {
                 .server_name
                 .unwrap_or_else(|| host.trim_matches(['[', ']']).to_owned()),
             sources: self.sources.unwrap_or(if loopback { 64 } else { 0 }),
+            started_unix_s: jiff::Timestamp::now().as_second(),
             target,
             threads: self.threads,
             timeout: self.timeout,

@@ -1,6 +1,7 @@
 //! The client's side of SIP Digest (RFC 3261 section 22, RFC 8760): reading a challenge and
 //! writing credentials for it.
 
+use crate::auth_params::{Params, after_scheme, push_quoted};
 use md5::Md5;
 use sha2::Sha256;
 
@@ -51,7 +52,7 @@ impl Challenge {
     /// Reads the value of a WWW-Authenticate or Proxy-Authenticate header. `None` when it is not
     /// a Digest challenge that can be answered (other scheme, `-sess`, `auth-int` only).
     pub fn parse(value: &[u8]) -> Option<Challenge> {
-        let rest = strip_scheme(value)?;
+        let rest = after_scheme(value, "Digest")?;
         let mut challenge = Challenge {
             algorithm: Algorithm::Md5,
             nonce: Vec::new(),
@@ -96,22 +97,22 @@ impl Challenge {
             *digit = b"0123456789abcdef"[(answer.nonce_count >> (28 - 4 * at) & 0xf) as usize];
         }
         let response = self.response(answer, &count);
-        quoted(out, b"Digest username=\"", answer.user);
-        quoted(out, b", realm=\"", &self.realm);
-        quoted(out, b", nonce=\"", &self.nonce);
-        quoted(out, b", uri=\"", answer.uri);
+        push_quoted(out, b"Digest username=\"", answer.user);
+        push_quoted(out, b", realm=\"", &self.realm);
+        push_quoted(out, b", nonce=\"", &self.nonce);
+        push_quoted(out, b", uri=\"", answer.uri);
         if self.qop_auth {
             out.extend_from_slice(b", qop=auth, nc=");
             out.extend_from_slice(&count);
-            quoted(out, b", cnonce=\"", answer.cnonce);
+            push_quoted(out, b", cnonce=\"", answer.cnonce);
         }
-        quoted(out, b", response=\"", response.as_bytes());
+        push_quoted(out, b", response=\"", response.as_bytes());
         out.extend_from_slice(match self.algorithm {
             Algorithm::Md5 => b", algorithm=MD5".as_slice(),
             Algorithm::Sha256 => b", algorithm=SHA-256".as_slice(),
         });
         if let Some(opaque) = &self.opaque {
-            quoted(out, b", opaque=\"", opaque);
+            push_quoted(out, b", opaque=\"", opaque);
         }
     }
 
@@ -149,12 +150,6 @@ impl Challenge {
     }
 }
 
-fn strip_scheme(value: &[u8]) -> Option<&[u8]> {
-    let (scheme, rest) = value.trim_ascii().split_at_checked(6)?;
-    let blank = rest.first().is_some_and(u8::is_ascii_whitespace);
-    (scheme.eq_ignore_ascii_case(b"Digest") && blank).then_some(rest)
-}
-
 fn algorithm(value: &[u8]) -> Option<Algorithm> {
     if value.eq_ignore_ascii_case(b"MD5") {
         Some(Algorithm::Md5)
@@ -163,43 +158,6 @@ fn algorithm(value: &[u8]) -> Option<Algorithm> {
     } else {
         None
     }
-}
-
-fn quoted(out: &mut Vec<u8>, before: &[u8], value: &[u8]) {
-    out.extend_from_slice(before);
-    out.extend_from_slice(value);
-    out.push(b'"');
-}
-
-/// `name=value` pairs between commas; a quoted value comes without its quotes.
-struct Params<'a>(&'a [u8]);
-
-impl<'a> Iterator for Params<'a> {
-    type Item = (&'a [u8], &'a [u8]);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let equals = memchr::memchr(b'=', self.0)?;
-        let (name, rest) = self.0.split_at_checked(equals)?;
-        let rest = rest.get(1..)?.trim_ascii_start();
-        let (value, after) = match rest.strip_prefix(b"\"") {
-            Some(inner) => {
-                let end = closing_quote(inner)?;
-                (inner.get(..end)?, inner.get(end + 1..)?)
-            }
-            None => rest.split_at(memchr::memchr(b',', rest).unwrap_or(rest.len())),
-        };
-        self.0 = memchr::memchr(b',', after).and_then(|at| after.get(at + 1..)).unwrap_or(&[]);
-        Some((name.trim_ascii(), value.trim_ascii()))
-    }
-}
-
-fn closing_quote(inner: &[u8]) -> Option<usize> {
-    let mut escaped = false;
-    inner.iter().position(|&byte| {
-        let closes = byte == b'"' && !escaped;
-        escaped = byte == b'\\' && !escaped;
-        closes
-    })
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ mod compose;
 mod conference;
 mod incoming;
 mod publish;
+mod signing;
 mod watch;
 
 use crate::dialog::{Dialog, Kind, State};
@@ -14,6 +15,7 @@ use crate::publication::Publications;
 use crate::registration::{Granted, Registration};
 use crate::scan::Message;
 use crate::settings::{Dialect, Flow, Notify, Settings, StateKind};
+use crate::signature::{Association, SignatureError};
 use crate::stamp::Stamp;
 use crate::stats::{Cause, Operation, Seen};
 use crate::subscription::Subscription;
@@ -21,6 +23,7 @@ use crate::template::Templates;
 use crate::transactions::{Pending, Transactions};
 use compose::{Request, Text};
 use jiff::Timestamp;
+use signing::Buffers;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,6 +47,7 @@ pub struct Env {
     benotify: bool,
     /// The state that Lync clients publish.
     state: StateKind,
+    signing: Buffers,
     text: Text,
 }
 
@@ -71,7 +75,8 @@ impl Env {
             _ => String::new(),
         };
         let benotify = notify == Notify::Benotify;
-        Ok(Env { settings, templates, run, expiry, benotify, state, text: Text::default() })
+        let (signing, text) = (Buffers::default(), Text::default());
+        Ok(Env { settings, templates, run, expiry, benotify, state, signing, text })
     }
 }
 
@@ -143,6 +148,8 @@ pub struct Endpoint {
     pub identity: Identity,
     /// Its registration.
     pub registration: Registration,
+    /// The keys that NTLM left.
+    association: Option<Box<Association>>,
     contact: Vec<u8>,
     dialogs: Vec<Dialog>,
     dialog_count: u32,
@@ -163,6 +170,7 @@ impl Endpoint {
         Endpoint {
             identity: Identity::new(&env.settings, number),
             registration: Registration::default(),
+            association: None,
             contact: Vec::new(),
             dialogs: Vec::new(),
             dialog_count: 0,
@@ -316,9 +324,13 @@ impl Endpoint {
         subscriptions.clear();
         self.publications = Publications::default();
         registration.reset();
+        self.association = None;
     }
 
     /// Reads one message and writes what it calls for.
+    ///
+    /// # Errors
+    /// When it is not signed as it must be: nothing of it was read.
     pub fn receive(
         &mut self,
         env: &mut Env,
@@ -326,7 +338,8 @@ impl Endpoint {
         message: Message<'_>,
         seen: &mut Seen,
         events: &mut Vec<Event>,
-    ) {
+    ) -> Result<(), SignatureError> {
+        self.verify(env, message)?;
         match message.status() {
             Some(status) => {
                 if !self.answered(env, link, message, status, events) {
@@ -335,6 +348,7 @@ impl Endpoint {
             }
             None => self.requested(env, link, message, seen, events),
         }
+        Ok(())
     }
 
     fn next_dialog(&mut self) -> u32 {

@@ -14,6 +14,7 @@
 
 pub mod abort;
 pub mod answer;
+pub mod auth_params;
 pub mod cli;
 pub mod clock;
 pub mod conference;
@@ -27,6 +28,7 @@ pub mod endpoint;
 mod engine;
 pub mod link;
 pub mod markup;
+pub mod ntlm;
 pub mod number;
 pub mod pacer;
 pub mod population;
@@ -38,6 +40,7 @@ pub mod run;
 pub mod scan;
 pub mod scenario;
 pub mod settings;
+pub mod signature;
 pub mod stamp;
 pub mod stats;
 pub mod subscription;

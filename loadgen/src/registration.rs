@@ -1,9 +1,10 @@
-//! The client's side of REGISTER with Digest: sign-in, refresh, sign-out.
+//! The client's side of REGISTER with Digest or NTLM: sign-in, refresh, sign-out.
 
 use crate::digest::{Algorithm, Challenge};
+use crate::ntlm::Offer;
 use crate::number::read_number;
 use crate::scan::{Message, Name, param_of};
-use crate::settings::Dialect;
+use crate::settings::{Auth, Dialect, Settings};
 use crate::stats::Cause;
 use crate::transactions::Pending;
 use std::time::Duration;
@@ -14,12 +15,14 @@ const ATTEMPTS_MAX: u32 = 3;
 /// One endpoint's registration.
 #[derive(Debug, Default)]
 pub struct Registration {
-    /// What the server asked for last; used again, with a rising count, without being asked.
+    /// What the server asked for last by Digest; used again, with a rising count, without being asked.
     pub challenge: Option<Challenge>,
     /// CSeq number of the last REGISTER.
     pub cseq: u32,
     /// How often `challenge` has been answered.
     pub nonce_count: u32,
+    /// What the server asked for last by NTLM, until it is answered.
+    pub ntlm: Option<Offer>,
     /// What the REGISTER under way is for.
     pub pending: Option<Pending>,
     /// True when the challenge was a 407, so that Proxy-Authorization answers it.
@@ -76,11 +79,12 @@ impl Registration {
     pub fn reset(&mut self) {
         self.signed_in = false;
         self.challenge = None;
+        self.ntlm = None;
         self.nonce_count = 0;
     }
 
     /// Reads an answer to REGISTER.
-    pub fn answered(&mut self, dialect: Dialect, uuid: &str, answer: Message<'_>) -> Next {
+    pub fn answered(&mut self, settings: &Settings, uuid: &str, answer: Message<'_>) -> Next {
         if self.pending.is_none() || answer.cseq() != self.cseq {
             return Next::Nothing;
         }
@@ -90,7 +94,8 @@ impl Registration {
                 self.signed_in = !self.leaving;
                 Next::Done(granted(uuid, answer))
             }
-            status @ (401 | 407) => self.challenged(dialect, status == 407, answer),
+            401 | 407 if settings.auth == Auth::Ntlm => self.challenged_by_ntlm(answer),
+            status @ (401 | 407) => self.challenged(settings.dialect, status == 407, answer),
             403 if self.attempts > 0 => Next::Failed(Cause::Auth),
             status => Next::Failed(Cause::Status(status)),
         }
@@ -115,6 +120,20 @@ impl Registration {
         if dialect == Dialect::Simple {
             self.cseq += 1;
         }
+        Next::Authenticate
+    }
+
+    /// The server offers NTLM, or sends the challenge it was asked for.
+    fn challenged_by_ntlm(&mut self, answer: Message<'_>) -> Next {
+        let offer = answer.values(Name::WwwAuthenticate).find_map(Offer::parse);
+        let Some(offer) = offer else { return Next::Failed(Cause::Auth) };
+        let refused = self.attempts > 0 && offer.challenge.is_none();
+        if refused || self.attempts >= ATTEMPTS_MAX {
+            return Next::Failed(Cause::Auth);
+        }
+        self.attempts += 1;
+        self.ntlm = Some(offer);
+        self.cseq += 1;
         Next::Authenticate
     }
 }
@@ -161,7 +180,9 @@ mod tests {
         );
         let mut index = Index::default();
         Scanner::default().next(text.as_bytes(), &mut index).unwrap();
-        registration.answered(dialect, "0c9363da", Message::new(text.as_bytes(), &index))
+        let target = ([127, 0, 0, 1], 5061).into();
+        let settings = Settings { dialect, ..Settings::new(target) };
+        registration.answered(&settings, "0c9363da", Message::new(text.as_bytes(), &index))
     }
 
     const MD5: &str =

@@ -9,7 +9,7 @@ use crate::engine::{Start, lead, spawn};
 use crate::progress::Progress;
 use crate::report::{Ending, Latency, Measured, Report, Second};
 use crate::scenario::{Share, main_operation};
-use crate::settings::{Dialect, Flow, Notify, Settings, Transport};
+use crate::settings::{Auth, Dialect, Flow, Notify, Settings, Transport};
 use crate::stats::{Stats, latencies};
 use crate::tls::Client;
 use crate::world::Window;
@@ -47,6 +47,10 @@ fn check(settings: &Settings) -> Result<()> {
     ensure!(settings.users > 0, "--users must be at least 1");
     ensure!(settings.threads > 0, "--threads must be at least 1");
     check_flow(settings)?;
+    ensure!(
+        settings.auth == Auth::Digest || settings.dialect == Dialect::Ms,
+        "--auth ntlm needs --dialect ms: a SIMPLE client does not sign its messages"
+    );
     let im = matches!(settings.flow, Flow::Im { .. });
     ensure!(!im || settings.users.is_multiple_of(2), "--users must be even: they write in pairs");
     if let Some(pid) = settings.pid {

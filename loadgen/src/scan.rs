@@ -75,6 +75,8 @@ macro_rules! names {
 }
 
 names! {
+    /// Authentication-Info
+    AuthenticationInfo "authentication-info";
     /// Call-ID
     CallId "call-id" "i";
     /// Contact
@@ -91,6 +93,10 @@ names! {
     MsKeepAlive "ms-keep-alive";
     /// Ms-Sender
     MsSender "ms-sender";
+    /// P-Asserted-Identity
+    PAssertedIdentity "p-asserted-identity";
+    /// P-Preferred-Identity
+    PPreferredIdentity "p-preferred-identity";
     /// Proxy-Authenticate
     ProxyAuthenticate "proxy-authenticate";
     /// Record-Route

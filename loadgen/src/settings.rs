@@ -13,10 +13,20 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Dialect {
-    /// The Lync client: Digest 407 or 401 (not NTLM), GRUU, INVITE sessions.
+    /// The Lync client: Digest 407 or 401, or NTLM; GRUU, INVITE sessions.
     Ms,
     /// A SIMPLE client: Digest 401 or 407, pager-mode MESSAGE.
     Simple,
+}
+
+/// How endpoints prove who they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Auth {
+    /// By Digest.
+    Digest,
+    /// By NTLM, after which every message in both directions is signed: Lync clients alone.
+    Ntlm,
 }
 
 /// What carries the SIP stream.
@@ -168,6 +178,8 @@ pub struct Settings {
     pub abort: Option<Abort>,
     /// How intended moments are spread.
     pub arrivals: Arrivals,
+    /// How endpoints prove who they are.
+    pub auth: Auth,
     /// Certificates (PEM) of which the server's must be one, or must chain to one; without it the
     /// certificate is not checked.
     pub ca: Option<PathBuf>,
@@ -209,6 +221,8 @@ pub struct Settings {
     pub server_name: String,
     /// How many source addresses of 127.0.0.0/8 are used; 0 leaves the choice to the system.
     pub sources: u32,
+    /// When the run begins, in seconds since 1970: NTLM tells it to a server that tells no time.
+    pub started_unix_s: i64,
     /// Where to.
     pub target: SocketAddr,
     /// Generator threads.
@@ -236,6 +250,7 @@ impl Settings {
         Settings {
             abort: None,
             arrivals: Arrivals::Even,
+            auth: Auth::Digest,
             ca: None,
             dialect: Dialect::Simple,
             domain: "example.test".to_owned(),
@@ -254,6 +269,7 @@ impl Settings {
             seed: 1,
             server_name: target.ip().to_string(),
             sources: 0,
+            started_unix_s: 0,
             target,
             threads: 1,
             timeout: Duration::from_secs(10),

@@ -5,16 +5,18 @@
 
 mod conferences;
 mod deeds;
+mod fault;
 mod upkeep;
 
 use crate::clock::Moment;
 use crate::endpoint::{Endpoint, Env, Event, Wait, renewal};
 use crate::link::{Link, Purpose, State};
-use crate::scan::{Index, Message, ScanError, Step};
+use crate::scan::{Index, Message, Step};
 use crate::settings::Settings;
 use crate::stats::{Cause, Operation, Stats};
 use crate::transactions::Pending;
 use crate::wheel::Wheel;
+use fault::Fault;
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -334,7 +336,7 @@ impl World {
     }
 
     /// Handles every whole message at the front of `bytes`; returns how many octets were used.
-    fn scan(&mut self, slot: Slot, bytes: &[u8]) -> Result<usize, ScanError> {
+    fn scan(&mut self, slot: Slot, bytes: &[u8]) -> Result<usize, Fault> {
         let World { endpoints, links, env, index, stats, events, .. } = self;
         let (endpoint, link) = (&mut endpoints[slot], &mut links[slot]);
         let mut used = 0;
@@ -346,7 +348,7 @@ impl World {
                     let message = Message::new(rest.get(..length).unwrap_or(&[]), index);
                     // What a silent user did not read in time he does not answer later.
                     if !link.silent || message.status().is_some() {
-                        endpoint.receive(env, link, message, &mut stats.seen, events);
+                        endpoint.receive(env, link, message, &mut stats.seen, events)?;
                     }
                     used += length;
                 }

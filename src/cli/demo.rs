@@ -48,7 +48,7 @@ impl Demo {
                 tcp: Some(loopback(5060)),
                 http: Some(loopback(9090)),
             },
-            // The load generator speaks the Lync dialect and no NTLM.
+            // The load generator signs in by either.
             lync_auth: vec![AuthMethod::Ntlm, AuthMethod::Digest],
             ..Settings::default()
         };

@@ -91,7 +91,14 @@ impl Endpoint {
         }
         let mut lines = std::mem::take(&mut env.text.lines);
         lines.clear();
-        self.write_credentials(env, &mut lines);
+        let signed_along = match self.registration.ntlm.take() {
+            Some(offer) => self.write_ntlm(env, &offer, &mut lines),
+            None => {
+                self.write_credentials(env, &mut lines);
+                Some(Vec::new())
+            }
+        };
+        let from = link.out.len();
         let Env { templates, text, settings, .. } = env;
         text.begin(self.registration.cseq, &self.stem, b'r');
         let call_id = [b"r.", self.stem.as_slice()].concat();
@@ -104,6 +111,9 @@ impl Endpoint {
             .set(Field::Expires, &expires);
         templates.register.render(&fields, &mut link.out);
         env.text.lines = lines;
+        if let Some(parameters) = signed_along {
+            self.sign_with(env, link, from, &parameters);
+        }
     }
 
     /// Writes the Authorization line for what the server asked last, if it asked.
@@ -134,13 +144,14 @@ impl Endpoint {
 
     /// Sends a request of a dialog; the text of a MESSAGE stands in the buffer.
     pub(super) fn send_in_dialog(
-        &self,
+        &mut self,
         env: &mut Env,
         link: &mut Link,
         dialog: &Dialog,
         request: Request,
         number: u32,
     ) {
+        let from = link.out.len();
         let transport = env.transport();
         let Env { templates, text, benotify, .. } = env;
         let (template, kind) = match request {
@@ -170,10 +181,12 @@ impl Endpoint {
             .set(Field::Expires, &text.expires)
             .set(Field::Body, &text.body);
         template.render(&fields, &mut link.out);
+        self.sign(env, link, from);
     }
 
     /// Sends a MESSAGE outside dialogs; its text stands in the buffer.
-    pub(super) fn send_pager(&self, env: &mut Env, link: &mut Link, peer: &str, number: u32) {
+    pub(super) fn send_pager(&mut self, env: &mut Env, link: &mut Link, peer: &str, number: u32) {
+        let from = link.out.len();
         let transport = env.transport();
         let Env { templates, text, .. } = env;
         text.begin_alone(number, &self.stem, b'm');
@@ -188,17 +201,19 @@ impl Endpoint {
             .set(Field::CallId, &text.call_id)
             .set(Field::Body, &text.body);
         templates.message.render(&fields, &mut link.out);
+        self.sign(env, link, from);
     }
 
     /// Sends a publication, or takes the last one back; the part of its document that differs and
     /// its condition stand in the buffers.
     pub(super) fn send_publish(
-        &self,
+        &mut self,
         env: &mut Env,
         link: &mut Link,
         number: u32,
         taken_back: bool,
     ) {
+        let from = link.out.len();
         let transport = env.transport();
         env.name_interval();
         let Env { templates, text, .. } = env;
@@ -212,11 +227,13 @@ impl Endpoint {
             .set(Field::Body, &text.body);
         let unpublish = templates.unpublish.as_ref().filter(|_| taken_back);
         unpublish.unwrap_or(&templates.publish).render(&fields, &mut link.out);
+        self.sign(env, link, from);
     }
 
     /// Asks for a conference; the URI of the service and the part of the document that differs
     /// stand in the buffers.
-    pub(super) fn send_create(&self, env: &mut Env, link: &mut Link, number: u32) {
+    pub(super) fn send_create(&mut self, env: &mut Env, link: &mut Link, number: u32) {
+        let from = link.out.len();
         let transport = env.transport();
         let Env { templates, text, .. } = env;
         text.begin_alone(number, &self.stem, b'f');
@@ -227,6 +244,7 @@ impl Endpoint {
             .set(Field::CallId, &text.call_id)
             .set(Field::Body, &text.body);
         templates.conference.create.render(&fields, &mut link.out);
+        self.sign(env, link, from);
     }
 
     fn fields<'a>(&'a self, place: &'a Place, text: &'a Text, transport: &'a [u8]) -> Fields<'a> {

@@ -54,8 +54,7 @@ impl Endpoint {
         message: Message<'_>,
         events: &mut Vec<Event>,
     ) -> bool {
-        let dialect = env.settings.dialect;
-        let result = match self.registration.answered(dialect, &self.identity.uuid, message) {
+        let result = match self.registration.answered(&env.settings, &self.identity.uuid, message) {
             Next::Nothing => return message.status().is_some_and(|status| status < 200),
             Next::Authenticate => {
                 self.send_register(env, link);
@@ -155,7 +154,21 @@ impl Endpoint {
         );
     }
 
+    /// Takes a request.
     pub(super) fn requested(
+        &mut self,
+        env: &mut Env,
+        link: &mut Link,
+        message: Message<'_>,
+        seen: &mut Seen,
+        events: &mut Vec<Event>,
+    ) {
+        let from = link.out.len();
+        self.respond(env, link, message, seen, events);
+        self.sign(env, link, from);
+    }
+
+    fn respond(
         &mut self,
         env: &mut Env,
         link: &mut Link,

@@ -4,6 +4,7 @@ use crate::scan::{Index, Scanner, Step};
 use std::net::{Ipv4Addr, SocketAddr};
 
 mod conference;
+mod signing;
 
 struct Client {
     env: Env,
@@ -40,7 +41,7 @@ impl Client {
         let mut events = Vec::new();
         let message = Message::new(&bytes, &index);
         let Client { env, link, endpoint, seen } = self;
-        endpoint.receive(env, link, message, seen, &mut events);
+        assert_eq!(endpoint.receive(env, link, message, seen, &mut events), Ok(()));
         events
     }
 

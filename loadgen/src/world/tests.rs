@@ -1,6 +1,6 @@
 use super::*;
 use crate::link::WAITING_MAX;
-use crate::settings::Dialect;
+use crate::settings::{Auth, Dialect};
 use crate::stamp::Stamp;
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -184,4 +184,38 @@ fn only_what_was_meant_for_the_window_counts() {
     let tally = world.stats.tally(Operation::Message).unwrap();
     assert_eq!((tally.succeeded, tally.completed_in_window), (2, 2));
     assert!((1_099_000..1_101_000).contains(&tally.latency.max()));
+}
+
+/// A real server's challenge, as it came after the offer.
+const NTLM: &str = "WWW-Authenticate: NTLM opaque=\"F288E6FC\", gssapi-data=\"TlRMTVNTUAACAAAADgAOADgA\
+    AABVgpjiUEkizQ6wBH8AAAAAAAAAAGQAZABGAAAABgGxHQAAAA9FAFgAQQBNAFAATABFAAIADgBFAFgAQQBNAFAATABF\
+    AAEACABGAEUAMAAxAAQAGABlAHgAYQBtAHAAbABlAC4AdABlAHMAdAADACIAZgBlADAAMQAuAGUAeABhAG0AcABsAGUA\
+    LgB0AGUAcwB0AAAAAAA=\", targetname=\"fe01.example.test\", realm=\"SIP Communications Service\", \
+    version=4\r\n";
+
+#[test]
+fn a_wrong_or_missing_signature_ends_the_connection_as_a_breach_of_the_protocol() {
+    let wrong = "Authentication-Info: NTLM rspauth=\"01000000000000000000000064000000\", \
+        srand=\"1\", snum=\"1\", opaque=\"F288E6FC\"\r\n";
+    for (line, example) in [
+        ("", "a message of the server is not signed"),
+        (wrong, "a signature of the server does not fit its message"),
+    ] {
+        let mut world = world(|settings| {
+            settings.dialect = Dialect::Ms;
+            settings.auth = Auth::Ntlm;
+        });
+        world.open(0, Purpose::SignIn, at(0.0), at(0.0));
+        world.located(0, SocketAddr::from(([127, 0, 0, 2], 5000)));
+        world.up(0, 1, at(0.1));
+        let first = written(&mut world, 0);
+        answer(&mut world, 0, &first, "401 Unauthorized", NTLM, at(0.2));
+        let proof = written(&mut world, 0);
+        assert!(proof.contains(", crand=\""), "{proof}");
+        answer(&mut world, 0, &proof, "200 OK", line, at(0.3));
+        assert_eq!(failures(&world, Operation::SignIn), [(Cause::Protocol, 1)]);
+        assert_eq!(world.stats.examples[&Cause::Protocol], example);
+        assert!(!world.is_signed_in(0));
+        assert!(std::iter::from_fn(|| world.next_output()).any(|out| out == Output::Close(0)));
+    }
 }
