@@ -65,7 +65,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     #[command(flatten)]
-    Run(FlowCommand),
+    Run(Box<FlowCommand>),
     /// Print the users that a run signs in, for the server's user import.
     Users(Users),
 }
