@@ -94,6 +94,15 @@ limits! {
     CloseTime, close_timeout: Duration = Duration::from_secs(5);
     /// From SIGTERM to the end: connections are closed spread over this window.
     DrainTime, drain_timeout: Duration = Duration::from_secs(10);
+    /// Links of one core: connections of other servers that carry many users.
+    Links, links_per_core_max: usize = 64;
+    /// Users on one link. Each counts as a connection of its shard too; one more gets 503.
+    LanesPerLink, lanes_per_link_max: usize = 50_000;
+    /// Without any message from a user on a link. Longer than the longest registration granted:
+    /// who refreshes his own stays.
+    LaneIdleTime, lane_idle_timeout: Duration = Duration::from_secs(7500);
+    /// Octets queued to a link that does not read; beyond it the link is dropped.
+    LinkOutgoingBytes, outgoing_bytes_per_link_max: usize = 64 * 1024 * 1024;
     /// Octets queued to a peer that does not read; beyond it the connection is dropped. Half of it
     /// is the longest answer to a batch: 200 contacts are some 500 KiB, and more follows at once.
     OutgoingBytes, outgoing_bytes_per_connection_max: usize = 1024 * 1024;

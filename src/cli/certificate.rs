@@ -1,10 +1,10 @@
-//! The demo's certificate.
+//! The demo's certificates.
 
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use jiff::{Timestamp, ToSpan, tz::TimeZone};
@@ -33,15 +33,37 @@ pub fn of_demo(folder: &Path, names: &[&str]) -> Result<Certificate> {
     let key = KeyPair::generate().context("making a key")?;
     let authority = authority()?;
     let root = authority.pem();
-    let certificate =
-        parameters(names)?.signed_by(&key, &authority).context("making a certificate")?;
+    let mut parameters = parameters(names, ExtendedKeyUsagePurpose::ServerAuth)?;
+    for address in [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)] {
+        parameters.subject_alt_names.push(SanType::IpAddress(address));
+    }
+    let certificate = parameters.signed_by(&key, &authority).context("making a certificate")?;
     write(&files.key, &key.serialize_pem(), 0o600)?;
     write(&folder.join("ca.pem"), &root, 0o644)?;
     write(&files.chain, &format!("{}{root}", certificate.pem()), 0o644)?;
     Ok(files)
 }
 
-/// A new authority that may sign server certificates only.
+/// What a server shows that opens links, `link.pem` and `link-key.pem` in `folder`, made when it is
+/// not there yet; the file of the authority that signed it. That is another than the demo's own:
+/// what clients trust must not let anybody carry users.
+pub fn of_links(folder: &Path, name: &str) -> Result<PathBuf> {
+    let root = folder.join("link-ca.pem");
+    let (chain, key_file) = (folder.join("link.pem"), folder.join("link-key.pem"));
+    if root.exists() && chain.exists() && key_file.exists() {
+        return Ok(root);
+    }
+    let key = KeyPair::generate().context("making a key")?;
+    let authority = authority()?;
+    let parameters = parameters(&[name], ExtendedKeyUsagePurpose::ClientAuth)?;
+    let certificate = parameters.signed_by(&key, &authority).context("making a certificate")?;
+    write(&key_file, &key.serialize_pem(), 0o600)?;
+    write(&chain, &certificate.pem(), 0o644)?;
+    write(&root, &authority.pem(), 0o644)?;
+    Ok(root)
+}
+
+/// A new authority that may sign certificates of servers only.
 fn authority() -> Result<CertifiedIssuer<'static, KeyPair>> {
     let key = KeyPair::generate().context("making a key")?;
     let mut parameters = CertificateParams::default();
@@ -54,16 +76,13 @@ fn authority() -> Result<CertifiedIssuer<'static, KeyPair>> {
     CertifiedIssuer::self_signed(parameters, key).context("making a certificate")
 }
 
-fn parameters(names: &[&str]) -> Result<CertificateParams> {
+fn parameters(names: &[&str], usage: ExtendedKeyUsagePurpose) -> Result<CertificateParams> {
     let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
     let common_name = names.first().cloned().unwrap_or_default();
     let mut parameters = CertificateParams::new(names).context("making a certificate")?;
-    for address in [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)] {
-        parameters.subject_alt_names.push(SanType::IpAddress(address));
-    }
     parameters.distinguished_name.push(DnType::CommonName, common_name);
     parameters.key_usages.push(KeyUsagePurpose::DigitalSignature);
-    parameters.extended_key_usages.push(ExtendedKeyUsagePurpose::ServerAuth);
+    parameters.extended_key_usages.push(usage);
     set_validity(&mut parameters)?;
     parameters.use_authority_key_identifier_extension = true;
     Ok(parameters)
@@ -105,7 +124,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let names = ["fe01.example.test", "example.test", "localhost"];
         let files = of_demo(folder.path(), &names).unwrap();
-        let mut certificates = Certificates::new(std::slice::from_ref(&files)).unwrap();
+        let mut certificates = Certificates::new(std::slice::from_ref(&files), None).unwrap();
         certificates.load().unwrap();
         assert_eq!(certificates.warnings(365), [""; 0]);
         assert_eq!(fs::metadata(&files.key).unwrap().permissions().mode() & 0o777, 0o600);

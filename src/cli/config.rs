@@ -42,9 +42,10 @@ impl Check {
             bail!("no mynah.toml here or in /etc/mynah: give --config FILE");
         };
         let settings = config_file::read(&path)?;
-        if settings.listen.tls.is_some() {
+        if settings.listen.tls.is_some() || settings.listen.links.is_some() {
             // Read as the server reads them.
-            let mut certificates = Certificates::new(&settings.certificates)?;
+            let links_ca = settings.listen.links.is_some().then_some(settings.links.ca.as_path());
+            let mut certificates = Certificates::new(&settings.certificates, links_ca)?;
             certificates.load()?;
             for warning in certificates.warnings(EXPIRY_WARNING_DAYS) {
                 eprintln!("mynah: warning: {}", one_line(&warning));

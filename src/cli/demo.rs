@@ -15,6 +15,8 @@ use crate::directory::{Person, User};
 use crate::store::{Database, Store, UserChange};
 
 const DOMAIN: &str = "example.test";
+/// The server that may open links.
+const EDGE: &str = "edge.example.test";
 const NAME: &str = "fe01.example.test";
 /// Address, name, title, department, office and telephone at work.
 const USERS: [[&str; 6]; 3] = [
@@ -47,17 +49,22 @@ impl Demo {
                 tls: Some(loopback(5061)),
                 tcp: Some(loopback(5060)),
                 http: Some(loopback(9090)),
+                links: None,
             },
             // The load generator signs in by either.
             lync_auth: vec![AuthMethod::Ntlm, AuthMethod::Digest],
             ..Settings::default()
         };
+        settings.links.names.push(EDGE.to_owned());
         options.apply(&mut settings)?;
         // Before anything is promised.
         Store::check_free(&settings.data)?;
         add_users(&settings)?;
         settings.certificates =
             vec![certificate::of_demo(&settings.data, &[NAME, DOMAIN, "localhost"])?];
+        if settings.listen.links.is_some() {
+            settings.links.ca = certificate::of_links(&settings.data, EDGE)?;
+        }
         let ready_file = options.ready_file(&settings);
         print!("{}", welcome(&settings, &ready_file));
         let same = settings.clone();
@@ -117,10 +124,14 @@ fn welcome(settings: &Settings, ready_file: &Path) -> String {
     if let Some(tcp) = listen.tcp {
         line("SIP over TCP", &place(tcp));
     }
+    if let Some(links) = listen.links {
+        line("links", &format!("{}, with link.pem and link-key.pem", place(links)));
+    }
     if let Some(http) = listen.http {
         line("metrics", &format!("http://{}/metrics and /healthz", place(http)));
     }
-    if [listen.tls, listen.tcp, listen.http].into_iter().flatten().any(|a| a.port() == 0) {
+    let all = [listen.tls, listen.tcp, listen.http, listen.links];
+    if all.into_iter().flatten().any(|a| a.port() == 0) {
         line("PORT", &format!("stands in {}", ready_file.display()));
     }
     line("data folder", &settings.data.display().to_string());
@@ -190,7 +201,7 @@ mod tests {
 
     #[test]
     fn the_welcome_names_what_was_configured() {
-        let listen = Listen { tls: None, tcp: Some(loopback(0)), http: None };
+        let listen = Listen { tls: None, tcp: Some(loopback(0)), http: None, links: None };
         let settings = Settings { listen, data: PathBuf::from("/d"), ..Settings::default() };
         let text = welcome(&settings, Path::new("/d/ready.json"));
         assert!(text.contains("  SIP over TCP 127.0.0.1:PORT\n"), "{text}");

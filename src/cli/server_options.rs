@@ -27,10 +27,13 @@ pub struct ServerOptions {
     /// Address of /metrics, /healthz and /custom-states/, or none
     #[arg(long, value_name = "ADDR")]
     pub http: Option<Listener>,
+    /// Address for links of other servers, which carry many users, or none
+    #[arg(long, value_name = "ADDR")]
+    pub links: Option<Listener>,
     /// Executors, each pinned to a core [default: all cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub cores: Option<u16>,
-    /// File to write once all listeners are up: {"pid":…,"tls":"ip:port","tcp":…,"http":…}
+    /// File to write once all listeners are up: {"pid":…,"tls":"ip:port","tcp":…,"http":…,"links":…}
     /// [default: ready.json in the data folder]
     #[arg(long, value_name = "FILE")]
     pub ready_file: Option<PathBuf>,
@@ -68,6 +71,7 @@ impl ServerOptions {
             (self.tls, &mut listen.tls),
             (self.tcp, &mut listen.tcp),
             (self.http, &mut listen.http),
+            (self.links, &mut listen.links),
         ] {
             if let Some(Listener(given)) = given {
                 *address = given;
@@ -78,8 +82,12 @@ impl ServerOptions {
             "nothing listens for SIP: give --tls or --tcp an address such as 127.0.0.1:5061"
         );
         ensure!(
-            listen.tls.is_none() || !settings.certificates.is_empty(),
+            (listen.tls.is_none() && listen.links.is_none()) || !settings.certificates.is_empty(),
             "TLS needs a certificate: add it to tls.certificates, or give --tls none"
+        );
+        ensure!(
+            listen.links.is_none() || !settings.links.names.is_empty(),
+            "nobody may open a link: name a server in links.names, or give --links none"
         );
         Ok(())
     }
@@ -135,6 +143,16 @@ mod tests {
         let mut settings = Settings { certificates: Vec::new(), ..Settings::default() };
         assert!(options("x").apply(&mut settings).is_err());
         assert!(options("x --tls none --tcp 127.0.0.1:0").apply(&mut settings).is_ok());
+    }
+
+    #[test]
+    fn links_need_somebody_who_may_open_them() {
+        let options = options("x --links 127.0.0.1:0");
+        assert!(options.apply(&mut Settings::default()).is_err());
+        let mut settings = Settings::default();
+        settings.links.names.push("edge.example.test".to_owned());
+        options.apply(&mut settings).unwrap();
+        assert_eq!(settings.listen.links, Some("127.0.0.1:0".parse().unwrap()));
     }
 
     #[test]

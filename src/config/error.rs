@@ -52,6 +52,9 @@ pub enum Problem {
         /// The limit with the most similar name.
         nearest: &'static str,
     },
+    /// `listen.links` without `links.names`.
+    #[error("nobody may open a link: name a server, as in [links] names = [\"edge.example.test\"]")]
+    NoLinkName,
     /// A limit of time given as a number.
     #[error(
         "`{0}` is a time: write a number with a unit, as in \"5ms\", \"10s\", \"15m\" or \"2h\""

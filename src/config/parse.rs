@@ -6,7 +6,7 @@ use super::error::{Error, Problem};
 use super::limits::{self, Located};
 use super::policy;
 use super::schema::{self, File};
-use super::settings::{AuthMethod, Certificate, Listen, Log, Settings};
+use super::settings::{AuthMethod, Certificate, Links, Listen, Log, Settings};
 
 /// Reads the text of a `mynah.toml`. Keys that are absent have their default.
 pub fn parse(text: &str) -> Result<Settings, Error> {
@@ -34,6 +34,7 @@ fn resolve(file: File) -> Result<Settings, Located> {
             Some(certificates) => self::certificates(certificates, &listen)?,
             None => defaults.certificates,
         },
+        links: links(file.links, file.listen.links.as_ref(), &listen)?,
         listen,
         lync_auth,
         standard_auth,
@@ -67,6 +68,7 @@ fn listen(written: &schema::Listen) -> Result<Listen, Located> {
         tls: address(&written.tls, defaults.tls),
         tcp: address(&written.tcp, defaults.tcp),
         http: address(&written.http, defaults.http),
+        links: address(&written.links, defaults.links),
     };
     if listen.tls.is_none() && listen.tcp.is_none() {
         let place = written.tls.as_ref().map_or(0..0, Spanned::span);
@@ -79,11 +81,31 @@ fn certificates(
     written: Spanned<Vec<schema::Certificate>>,
     listen: &Listen,
 ) -> Result<Vec<Certificate>, Located> {
-    if written.get_ref().is_empty() && listen.tls.is_some() {
+    if written.get_ref().is_empty() && (listen.tls.is_some() || listen.links.is_some()) {
         return Err((written.span(), Problem::NoCertificate));
     }
     let read = |c: schema::Certificate| Certificate { chain: c.chain.0, key: c.key.0 };
     Ok(written.into_inner().into_iter().map(read).collect())
+}
+
+/// Who may open links: somebody must, where there is a listener for them.
+fn links(
+    written: schema::Links,
+    listener: Option<&Spanned<schema::Listener>>,
+    listen: &Listen,
+) -> Result<Links, Located> {
+    let defaults = Links::default();
+    let names = match written.names {
+        Some(names) => once(names.into_inner(), |name| name.0.clone())?,
+        None => Vec::new(),
+    };
+    if names.is_empty() && listen.links.is_some() {
+        return Err((listener.map_or(0..0, Spanned::span), Problem::NoLinkName));
+    }
+    Ok(Links {
+        ca: written.ca.map_or(defaults.ca, |path| path.0),
+        names: names.into_iter().map(|name| name.0).collect(),
+    })
 }
 
 /// How Lync clients and standard clients sign in; at least one kind must be able to.

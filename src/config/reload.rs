@@ -16,6 +16,12 @@ pub enum Setting {
     Limit(Limit),
     /// `listen.http`
     ListenHttp,
+    /// `links.ca`
+    LinksCa,
+    /// `links.names`
+    LinksNames,
+    /// `listen.links`
+    ListenLinks,
     /// `listen.tcp`
     ListenTcp,
     /// `listen.tls`
@@ -44,11 +50,14 @@ pub enum Setting {
 
 impl Setting {
     /// All keys outside `[limits]`.
-    pub const PLAIN: [Setting; 16] = [
+    pub const PLAIN: [Setting; 19] = [
         Setting::AuthLync,
         Setting::AuthStandard,
         Setting::Digest,
         Setting::ListenHttp,
+        Setting::LinksCa,
+        Setting::LinksNames,
+        Setting::ListenLinks,
         Setting::ListenTcp,
         Setting::ListenTls,
         Setting::LogFilter,
@@ -70,7 +79,11 @@ impl Setting {
                 "auth"
             }
             Setting::Limit(_) => "limits",
-            Setting::ListenHttp | Setting::ListenTcp | Setting::ListenTls => "listen",
+            Setting::LinksCa | Setting::LinksNames => "links",
+            Setting::ListenHttp
+            | Setting::ListenLinks
+            | Setting::ListenTcp
+            | Setting::ListenTls => "listen",
             Setting::LogFilter | Setting::LogFormat => "log",
             Setting::Policies => "policy",
             Setting::CustomStateUrl => "presence",
@@ -87,6 +100,9 @@ impl Setting {
             Setting::Digest => "digest",
             Setting::Limit(limit) => limit.name(),
             Setting::ListenHttp => "http",
+            Setting::LinksCa => "ca",
+            Setting::LinksNames => "names",
+            Setting::ListenLinks => "links",
             Setting::ListenTcp => "tcp",
             Setting::ListenTls => "tls",
             Setting::LogFilter => "filter",
@@ -115,6 +131,9 @@ impl Setting {
             Setting::Digest => running.digest != wanted.digest,
             Setting::Limit(limit) => running.limits.value(limit) != wanted.limits.value(limit),
             Setting::ListenHttp => running.listen.http != wanted.listen.http,
+            Setting::LinksCa => running.links.ca != wanted.links.ca,
+            Setting::LinksNames => running.links.names != wanted.links.names,
+            Setting::ListenLinks => running.listen.links != wanted.listen.links,
             Setting::ListenTcp => running.listen.tcp != wanted.listen.tcp,
             Setting::ListenTls => running.listen.tls != wanted.listen.tls,
             Setting::LogFilter => running.log.filter != wanted.log.filter,
@@ -155,6 +174,7 @@ mod tests {
         let wanted = parse(
             "[server]\ndomains = ['a.test']\nname = 'a.test'\ndata = '/d'\ncores = 1\n\
              [listen]\ntls = '0.0.0.0:1'\ntcp = '0.0.0.0:2'\nhttp = '0.0.0.0:3'\n\
+             links = '0.0.0.0:4'\n[links]\nca = 'c'\nnames = ['edge.a.test']\n\
              [tls]\ncertificates = [{ chain = 'a', key = 'b' }]\n[auth]\nlync = ['digest']\nstandard = []\n\
              digest = ['MD5']\nntlm_version = 3\n\
              [log]\nfilter = 'debug'\nformat = 'json'\n[presence]\n\

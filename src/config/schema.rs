@@ -30,6 +30,7 @@ pub struct File {
     pub server: Server,
     pub listen: Listen,
     pub tls: Tls,
+    pub links: Links,
     pub auth: Auth,
     pub log: Log,
     pub presence: Presence,
@@ -54,6 +55,7 @@ pub struct Listen {
     pub tls: Option<Spanned<Listener>>,
     pub tcp: Option<Spanned<Listener>>,
     pub http: Option<Spanned<Listener>>,
+    pub links: Option<Spanned<Listener>>,
 }
 
 /// `[tls]`
@@ -69,6 +71,14 @@ pub struct Tls {
 pub struct Certificate {
     pub chain: FilePath,
     pub key: FilePath,
+}
+
+/// `[links]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Links {
+    pub ca: Option<FilePath>,
+    pub names: Option<Spanned<Vec<Spanned<HostName>>>>,
 }
 
 /// `[auth]`

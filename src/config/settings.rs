@@ -22,6 +22,8 @@ pub struct Settings {
     /// Certificates side by side, of which the handshake picks the first that the client can
     /// verify; put ECDSA before RSA.
     pub certificates: Vec<Certificate>,
+    /// Who may open links.
+    pub links: Links,
     /// How Lync clients sign in. With NTLM and Digest both are offered, NTLM first; with none they
     /// cannot sign in.
     pub lync_auth: Vec<AuthMethod>,
@@ -55,6 +57,7 @@ impl Default for Settings {
                 chain: PathBuf::from("/etc/mynah/chain.pem"),
                 key: PathBuf::from("/etc/mynah/key.pem"),
             }],
+            links: Links::default(),
             lync_auth: vec![AuthMethod::Ntlm],
             standard_auth: vec![AuthMethod::Digest],
             ntlm_version: NtlmVersion::V4,
@@ -71,7 +74,7 @@ impl Settings {
     /// Makes relative paths relative to `folder`, the one the configuration file lies in.
     pub fn resolve_paths(&mut self, folder: &Path) {
         let certificates = self.certificates.iter_mut().flat_map(|c| [&mut c.chain, &mut c.key]);
-        for path in certificates.chain([&mut self.data]) {
+        for path in certificates.chain([&mut self.data, &mut self.links.ca]) {
             *path = folder.join(&path);
         }
     }
@@ -87,6 +90,8 @@ pub struct Listen {
     /// `/metrics`, `/healthz` and `/custom-states/`, without authentication: keep it on loopback or
     /// a closed network.
     pub http: Option<SocketAddr>,
+    /// SIP over TLS of other servers, which carry many users on one connection.
+    pub links: Option<SocketAddr>,
 }
 
 impl Default for Listen {
@@ -95,7 +100,25 @@ impl Default for Listen {
             tls: Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 5061)),
             tcp: None,
             http: Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9090)),
+            links: None,
         }
+    }
+}
+
+/// Which servers may open links, on which they carry many users. Each user signs in as ever; what
+/// the server is trusted with is to keep its users apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Links {
+    /// PEM file of the authority that signs their certificates.
+    pub ca: PathBuf,
+    /// Names of which one must stand in the certificate as a dNSName, lower case. Not empty when
+    /// there is a listener for links.
+    pub names: Vec<String>,
+}
+
+impl Default for Links {
+    fn default() -> Self {
+        Links { ca: PathBuf::from("/etc/mynah/links-ca.pem"), names: Vec::new() }
     }
 }
 

@@ -57,6 +57,8 @@ label_set! {
         Policy = "policy",
         /// A message without the signature it must have, or with one that does not hold.
         Signature = "signature",
+        /// A link whose certificate names no server that may open one.
+        ForeignPeer = "foreign_peer",
         /// The server is going down.
         Drain = "drain",
     }

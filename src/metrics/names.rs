@@ -57,6 +57,10 @@ macro_rules! series {
 series! {
     ConnectionsOpened Counter "mynah_connections_opened_total" "Connections accepted.";
     ConnectionsCurrent Gauge "mynah_connections_current" "Connections open now.";
+    LinksCurrent Gauge "mynah_links_current" "Links open now: connections of other servers that carry many users.";
+    LanesOpened Counter "mynah_lanes_opened_total" "Users who began to speak on a link.";
+    LanesCurrent Gauge "mynah_lanes_current" "Users who speak on links now.";
+    LanesRefused Counter "mynah_lanes_refused_total" "Users on a link who were told 503 because a bound was reached.";
     AcceptFailures Counter "mynah_accept_failures_total" "Times a listener could not accept, for want of descriptors or memory.";
     Handshakes Counter "mynah_tls_handshakes_total" "TLS handshakes completed.";
     HandshakeFailures Counter "mynah_tls_handshake_failures_total" "TLS handshakes that failed.";

@@ -8,15 +8,16 @@ use glommio::net::TcpStream;
 use super::carrier::Carrier;
 use super::connection::{Connection, Phase};
 use super::deadlines::Timer;
+use super::door::Door;
 use super::inner::Inner;
 use super::tls::Session;
 use crate::base::ids::Slot;
 use crate::base::limits::Limit;
 use crate::base::time::Now;
+use crate::base::transport::Transport;
 use crate::metrics::counters::CloseReason;
 use crate::metrics::names::Series;
 use crate::shard::Machine;
-use crate::shard::input::Transport;
 
 /// Log cause of a failed accept, beside those of closed connections.
 pub(super) const ACCEPT_FAILED: usize = CloseReason::COUNT;
@@ -26,7 +27,7 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
         &mut self,
         stream: TcpStream,
         peer: SocketAddr,
-        transport: Transport,
+        door: Door,
         now: Now,
     ) -> Option<Slot> {
         let refused = if self.drain.is_some() {
@@ -40,7 +41,12 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
             self.refuse(peer, limit, reason, now);
             return None;
         }
-        let tls = match (transport, &self.tls) {
+        let offered = match door {
+            Door::Links => self.offers.links.as_ref(),
+            Door::Tcp => None,
+            Door::Tls => self.offers.clients.as_ref(),
+        };
+        let tls = match (door.transport(), offered) {
             (Transport::Tcp, _) => None,
             (Transport::Tls, Some(config)) => match Session::new(config.clone()) {
                 Ok(session) => Some(Box::new(session)),
@@ -59,16 +65,16 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
         };
         // Answers are small and awaited; coalescing is done here, by the flush.
         let _ = stream.set_nodelay(true);
-        let connection = Box::new(Connection::new(stream, peer, tls, now.mono_ms));
+        let connection = Box::new(Connection::new(stream, peer, door, tls, now.mono_ms));
         let Ok(slot) = self.connections.insert(connection) else {
             self.addresses.leave(peer.ip());
             self.refuse(peer, Some(Limit::Connections), CloseReason::Refused, now);
             return None;
         };
-        if transport == Transport::Tls {
+        if door.transport() == Transport::Tls {
             self.handshaking += 1;
         }
-        let current = self.connections.len() as u64;
+        let current = self.connections.streams() as u64;
         let counters = self.machine.counters();
         counters.count(Series::ConnectionsOpened);
         counters.set(Series::ConnectionsCurrent, current);
@@ -97,7 +103,11 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
             self.open_gate();
         }
         self.addresses.leave(connection.peer.ip());
-        let current = self.connections.len() as u64;
+        if connection.link.is_some() {
+            self.links = self.links.saturating_sub(1);
+            self.machine.counters().set(Series::LinksCurrent, self.links as u64);
+        }
+        let current = self.connections.streams() as u64;
         self.machine.counters().set(Series::ConnectionsCurrent, current);
     }
 

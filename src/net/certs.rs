@@ -10,12 +10,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::{ClientHello, NoServerSessionStorage, ProducesTickets, ResolvesServerCert};
+use rustls::server::{
+    ClientHello, NoServerSessionStorage, ProducesTickets, ResolvesServerCert, WebPkiClientVerifier,
+};
 use rustls::sign::CertifiedKey;
+use rustls::{ConfigBuilder, RootCertStore, ServerConfig, WantsVerifier};
 
 use super::validity::{Validity, validity};
 use crate::config::Certificate;
@@ -61,10 +63,21 @@ pub enum CertificateError {
     Setup(#[from] rustls::Error),
 }
 
+/// What TLS listeners offer to who connects.
+#[derive(Clone, Debug, Default)]
+pub struct Offers {
+    /// To clients.
+    pub clients: Option<Arc<ServerConfig>>,
+    /// To other servers, which must show a certificate of the authority of links.
+    pub links: Option<Arc<ServerConfig>>,
+}
+
 /// The certificates of the configuration and what was last read of them.
 #[derive(Debug)]
 pub struct Certificates {
     files: Vec<Certificate>,
+    /// The authority that signs the certificates of servers that open links.
+    links_ca: Option<PathBuf>,
     provider: Arc<CryptoProvider>,
     /// Kept across reloads, so a reload does not end resumption.
     tickets: Arc<dyn ProducesTickets>,
@@ -81,13 +94,15 @@ struct Stamp {
 }
 
 impl Certificates {
-    /// Certificates from `files`, in the order in which they are offered.
-    pub fn new(files: &[Certificate]) -> Result<Self, CertificateError> {
+    /// Certificates from `files`, in the order in which they are offered; `links_ca` is the file
+    /// of the authority of links, when there is a listener for them.
+    pub fn new(files: &[Certificate], links_ca: Option<&Path>) -> Result<Self, CertificateError> {
         if files.is_empty() {
             return Err(CertificateError::None);
         }
         Ok(Certificates {
             files: files.to_vec(),
+            links_ca: links_ca.map(Path::to_owned),
             provider: Arc::new(rustls::crypto::aws_lc_rs::default_provider()),
             tickets: rustls::crypto::aws_lc_rs::Ticketer::new()?,
             read: Vec::new(),
@@ -97,22 +112,49 @@ impl Certificates {
 
     /// Reads the files and makes what TLS listeners offer: TLS 1.2 and 1.3, tickets instead of
     /// sessions kept here, no early data.
-    pub fn load(&mut self) -> Result<Arc<ServerConfig>, CertificateError> {
+    pub fn load(&mut self) -> Result<Offers, CertificateError> {
         // Noted first: a file that changes while it is read is read again.
         self.read = self.stamps();
         let mut keys = Vec::with_capacity(self.files.len());
         for file in &self.files {
             keys.push(Arc::new(self.read_one(file)?));
         }
-        let mut config = ServerConfig::builder_with_provider(self.provider.clone())
-            .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
-            .with_no_client_auth()
-            .with_cert_resolver(Arc::new(Offer(keys)));
-        config.ticketer = self.tickets.clone();
+        let offer = Arc::new(Offer(keys));
+        let mut clients = self.config()?.with_no_client_auth().with_cert_resolver(offer.clone());
+        clients.ticketer = self.tickets.clone();
+        clients.session_storage = Arc::new(NoServerSessionStorage {});
+        clients.send_tls13_tickets = 1;
+        clients.max_early_data_size = 0;
+        let links = match &self.links_ca {
+            Some(path) => Some(Arc::new(self.for_links(path, offer)?)),
+            None => None,
+        };
+        Ok(Offers { clients: Some(Arc::new(clients)), links })
+    }
+
+    fn config(&self) -> Result<ConfigBuilder<ServerConfig, WantsVerifier>, rustls::Error> {
+        ServerConfig::builder_with_provider(self.provider.clone())
+            .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
+    }
+
+    /// The same certificates for other servers, which must show one too. There are few of them, so
+    /// none resumes: each shows its certificate whenever it connects.
+    fn for_links(&self, path: &Path, offer: Arc<Offer>) -> Result<ServerConfig, CertificateError> {
+        let none = || CertificateError::Chain { path: path.to_owned() };
+        let mut roots = RootCertStore::empty();
+        for authority in CertificateDer::pem_slice_iter(&read(path)?) {
+            roots.add(authority.map_err(|_| none())?).map_err(|_| none())?;
+        }
+        let provider = self.provider.clone();
+        let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider)
+            .build()
+            .map_err(|_| none())?;
+        let mut config =
+            self.config()?.with_client_cert_verifier(verifier).with_cert_resolver(offer);
         config.session_storage = Arc::new(NoServerSessionStorage {});
-        config.send_tls13_tickets = 1;
+        config.send_tls13_tickets = 0;
         config.max_early_data_size = 0;
-        Ok(Arc::new(config))
+        Ok(config)
     }
 
     /// Takes other files from the next [`load`](Self::load) on.
@@ -138,7 +180,8 @@ impl Certificates {
     /// The certificates that are not valid `days_ahead` days from now, as lines for the log.
     pub fn warnings(&self, days_ahead: i64) -> Vec<String> {
         let now = jiff::Timestamp::now().as_second();
-        self.files.iter().filter_map(|file| warning(&file.chain, now, days_ahead)).collect()
+        let own = self.files.iter().map(|file| &file.chain);
+        own.chain(&self.links_ca).filter_map(|path| warning(path, now, days_ahead)).collect()
     }
 
     fn read_one(&self, file: &Certificate) -> Result<CertifiedKey, CertificateError> {
@@ -164,7 +207,8 @@ impl Certificates {
                 len: data.map_or(0, |data| data.len()),
             }
         };
-        self.files.iter().flat_map(|file| [&file.chain, &file.key]).map(stamp).collect()
+        let own = self.files.iter().flat_map(|file| [&file.chain, &file.key]);
+        own.chain(&self.links_ca).map(stamp).collect()
     }
 }
 

@@ -20,10 +20,13 @@ use crate::metrics::names::Series;
 use crate::shard::Machine;
 
 impl<M: Machine, C: Carrier> Inner<M, C> {
-    /// Ends a connection for `reason`. What waits is still written, unless the peer has proved
-    /// that it does not deserve or cannot receive it. The caller settles.
+    /// Ends a connection, or a lane, for `reason`. What waits is still written, unless the peer
+    /// has proved that it does not deserve or cannot receive it. The lanes of a link end in the
+    /// next ticks. The caller settles.
     pub fn close(&mut self, slot: Slot, reason: CloseReason, now: Now) {
-        let Some(connection) = self.connections.get_mut(slot) else { return };
+        let Some(connection) = self.connections.get_mut(slot) else {
+            return self.close_lane(slot, reason);
+        };
         let phase = connection.phase;
         if matches!(phase, Phase::Closing | Phase::Gone) {
             return;
@@ -31,6 +34,10 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
         connection.phase = Phase::Closing;
         connection.since_ms = now.mono_ms;
         connection.carry = Vec::new();
+        if let Some(link) = &mut connection.link {
+            let lanes = std::mem::take(&mut link.lanes);
+            self.orphans.extend(lanes.into_values().map(|lane| (lane, reason)));
+        }
         if std::mem::take(&mut connection.told) {
             self.ended.push_back((ConnId::new(self.shard, slot), reason));
         }

@@ -5,12 +5,13 @@ use std::task::Waker;
 
 use glommio::net::TcpStream;
 
+use super::door::Door;
+use super::link::Link;
 use super::outbound::Outbound;
 use super::tls::Session;
-use crate::base::limits::Limits;
+use crate::base::limits::{Limit, Limits};
 use crate::base::time::Deadline;
 use crate::metrics::counters::CloseReason;
-use crate::shard::input::Transport;
 use crate::wire::sip::Framer;
 
 /// Where a connection is in its life.
@@ -31,7 +32,10 @@ pub(super) enum Phase {
 /// One TCP or TLS stream.
 pub(super) struct Connection {
     pub stream: TcpStream,
+    pub door: Door,
     pub tls: Option<Box<Session>>,
+    /// Its lanes, once it may carry users as a link.
+    pub link: Option<Box<Link>>,
     pub outbound: Outbound,
     pub framer: Framer,
     /// The begun message, while it is partial.
@@ -68,11 +72,19 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub fn new(stream: TcpStream, peer: SocketAddr, tls: Option<Box<Session>>, now: u64) -> Self {
+    pub fn new(
+        stream: TcpStream,
+        peer: SocketAddr,
+        door: Door,
+        tls: Option<Box<Session>>,
+        now: u64,
+    ) -> Self {
         Connection {
             stream,
+            door,
             phase: if tls.is_some() { Phase::Handshake } else { Phase::Open },
             tls,
+            link: None,
             outbound: Outbound::default(),
             framer: Framer::new(),
             carry: Vec::new(),
@@ -94,13 +106,19 @@ impl Connection {
         }
     }
 
-    pub fn transport(&self) -> Transport {
-        if self.tls.is_some() { Transport::Tls } else { Transport::Tcp }
-    }
-
     /// True while messages of the machine are taken.
     pub fn is_writable(&self) -> bool {
         matches!(self.phase, Phase::Open | Phase::HalfClosed)
+    }
+
+    /// Octets that may wait for the peer to read them, and the bound that says so.
+    pub fn outgoing_max(&self, limits: &Limits) -> (usize, Limit) {
+        match self.door {
+            Door::Links => (limits.outgoing_bytes_per_link_max, Limit::LinkOutgoingBytes),
+            Door::Tcp | Door::Tls => {
+                (limits.outgoing_bytes_per_connection_max, Limit::OutgoingBytes)
+            }
+        }
     }
 
     /// The next of the short deadlines, and what it means when it passes.

@@ -1,5 +1,6 @@
 //! Octets of one connection become messages, and each is handled by the machine.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -8,7 +9,7 @@ use super::carrier::Carrier;
 use super::connection::Phase;
 use super::inner::Inner;
 use super::reading::READ;
-use crate::base::ids::{ConnId, Slot};
+use crate::base::ids::Slot;
 use crate::base::limits::Limit;
 use crate::base::time::Now;
 use crate::metrics::counters::CloseReason;
@@ -87,8 +88,9 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
                     connection.heard_message = true;
                     connection.requests_open = connection.requests_open.saturating_add(1);
                     let message = Message::new(rest.get(..len).unwrap_or_default(), &head);
-                    let conn = ConnId::new(self.shard, slot);
-                    self.handle(now, Input::Malformed { conn, message, error });
+                    if let Some(conn) = self.party(slot, message, now) {
+                        self.handle_of(slot, conn, now, Input::Malformed { conn, message, error });
+                    }
                 }
                 Err(error) => {
                     consumed = octets.len();
@@ -107,8 +109,9 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
         if message.is_request() && message.method() != Method::Ack {
             connection.requests_open = connection.requests_open.saturating_add(1);
         }
-        let conn = ConnId::new(self.shard, slot);
-        self.handle(now, Input::Message { conn, message });
+        if let Some(conn) = self.party(slot, message, now) {
+            self.handle_of(slot, conn, now, Input::Message { conn, message });
+        }
     }
 
     /// Framing is lost: the machine may answer once, then the connection ends.
@@ -116,8 +119,10 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
         if let Some(limit) = limit_of(error) {
             self.machine.counters().hit(limit);
         }
-        let conn = ConnId::new(self.shard, slot);
-        self.handle(now, Input::Broken { conn, message: Message::new(octets, head), error });
+        let message = Message::new(octets, head);
+        if let Some(conn) = self.party(slot, message, now) {
+            self.handle_of(slot, conn, now, Input::Broken { conn, message, error });
+        }
         self.close(slot, CloseReason::Framing, now);
     }
 
@@ -135,7 +140,7 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
             return;
         }
         for _ in 0..pings {
-            connection.outbound.push(PONG, Vec::new);
+            connection.outbound.push(PONG, VecDeque::new);
         }
         self.mark_dirty(slot);
     }

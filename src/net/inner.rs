@@ -7,20 +7,23 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use rustls::ServerConfig;
+use bytes::{Bytes, BytesMut};
+use rustls::pki_types::ServerName;
 
 use super::addresses::Addresses;
 use super::carrier::Carrier;
+use super::certs::Offers;
 use super::clock::Clock;
-use super::connection::{Connection, Phase};
+use super::connection::Phase;
+use super::connections::Connections;
 use super::deadlines::{Drain, GRANULARITY_MS, Timer};
+use super::lane;
+use super::link::LANE_REFUSED;
 use super::log_limit::LogLimit;
 use super::outbound::Scratch;
 use super::partition::Parts;
 use crate::base::ids::{ConnId, ShardId, Slot};
-use crate::base::limits::{Limit, Limits};
-use crate::base::slab::Slab;
+use crate::base::limits::Limits;
 use crate::base::time::Now;
 use crate::base::wheel::Wheel;
 use crate::metrics::counters::CloseReason;
@@ -41,19 +44,30 @@ pub(super) struct Inner<M, C> {
     pub clock: Clock,
     pub machine: M,
     pub carrier: C,
-    pub connections: Slab<Box<Connection>>,
+    pub connections: Connections,
     pub buffers: Buffers,
     pub handshaking: usize,
     pub paused: Vec<Slot>,
-    pub log: LogLimit<{ CloseReason::COUNT + 1 }>,
+    pub log: LogLimit<{ LANE_REFUSED + 1 }>,
     /// Ends of connections that the machine has not been told.
     pub ended: VecDeque<(ConnId, CloseReason)>,
-    pub tls: Option<Arc<ServerConfig>>,
+    pub offers: Offers,
+    /// Servers that may open links.
+    pub link_names: Arc<[ServerName<'static>]>,
+    /// Links that may carry users.
+    pub links: usize,
+    pub lane_keys: ahash::RandomState,
+    /// Lanes of links that are gone, and why those are.
+    pub orphans: Vec<(Slot, CloseReason)>,
+    /// Index of the slot that is looked at next for a silent lane.
+    pub next_lane: u32,
+    /// What is written here itself.
+    pub written: BytesMut,
     pub addresses: Addresses,
     pub wheel: Wheel<Timer>,
     pub due: Vec<Timer>,
     pub dirty: Vec<Slot>,
-    pub spare: Vec<Vec<Bytes>>,
+    pub spare: Vec<VecDeque<Bytes>>,
     /// The task that flushes, and whether it was woken or need not be.
     pub flusher: Option<Waker>,
     pub flush_coming: bool,
@@ -81,19 +95,25 @@ pub(super) struct Buffers {
 
 impl<M: Machine, C: Carrier> Inner<M, C> {
     pub fn new(parts: Parts<M, C>) -> Self {
-        let Parts { shard, shards, limits, clock, machine, carrier, tls } = parts;
+        let Parts { shard, shards, limits, clock, machine, carrier, offers, link_names } = parts;
         Inner {
             shard,
             clock,
             machine,
             carrier,
-            connections: Slab::new(limits.connections_per_shard_max),
+            connections: Connections::new(limits.connections_per_shard_max),
             buffers: Buffers::default(),
             handshaking: 0,
             paused: Vec::new(),
             log: LogLimit::default(),
             ended: VecDeque::new(),
-            tls,
+            offers,
+            link_names,
+            links: 0,
+            lane_keys: ahash::RandomState::new(),
+            orphans: Vec::new(),
+            next_lane: 0,
+            written: BytesMut::new(),
             addresses: Addresses::new(limits.connections_per_address_max, shards),
             wheel: Wheel::new(GRANULARITY_MS, clock.now()),
             due: Vec::new(),
@@ -190,7 +210,9 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
         let input = Input::Opened {
             conn: ConnId::new(self.shard, slot),
             peer: connection.peer,
-            transport: connection.transport(),
+            origin: Some(connection.peer.ip()),
+            transport: connection.door.transport(),
+            lane: false,
         };
         self.handle(now, input);
     }
@@ -199,14 +221,17 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
     fn forget(&mut self, slot: Slot) {
         if let Some(connection) = self.connections.get_mut(slot) {
             connection.told = false;
+        } else if let Some(lane) = self.connections.lane_mut(slot) {
+            lane.told = false;
         }
     }
 
-    fn send(&mut self, conn: ConnId, bytes: Bytes, now: Now) {
+    pub fn send(&mut self, conn: ConnId, bytes: Bytes, now: Now) {
         if conn.shard != self.shard {
             return;
         }
-        let slot = conn.slot;
+        let lane = self.connections.lane_mut(conn.slot).map(|lane| lane.link);
+        let slot = lane.unwrap_or(conn.slot);
         let Some(connection) = self.connections.get_mut(slot) else { return };
         if !connection.is_writable() {
             return;
@@ -215,8 +240,13 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
             connection.requests_open = connection.requests_open.saturating_sub(1);
         }
         let spare = &mut self.spare;
-        connection.outbound.push(bytes, || spare.pop().unwrap_or_default());
-        let full = connection.outbound.len() > self.limits.outgoing_bytes_per_connection_max;
+        let mut push =
+            |bytes| connection.outbound.push(bytes, || spare.pop().unwrap_or_default());
+        match lane.and_then(|_| lane::marked(&bytes, conn, &mut self.written)) {
+            Some(pieces) => pieces.into_iter().for_each(push),
+            None => push(bytes),
+        }
+        let full = connection.outbound.len() > connection.outgoing_max(&self.limits).0;
         let answered = connection.phase == Phase::HalfClosed && connection.requests_open == 0;
         self.mark_dirty(slot);
         if full {
@@ -230,8 +260,9 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
 
     fn drop_slow_reader(&mut self, slot: Slot, now: Now) {
         let Some(connection) = self.connections.get_mut(slot) else { return };
-        if connection.outbound.len() > self.limits.outgoing_bytes_per_connection_max {
-            self.machine.counters().hit(Limit::OutgoingBytes);
+        let (max, limit) = connection.outgoing_max(&self.limits);
+        if connection.outbound.len() > max {
+            self.machine.counters().hit(limit);
             self.close(slot, CloseReason::SlowReader, now);
         }
     }

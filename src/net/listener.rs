@@ -13,9 +13,9 @@ use glommio::{GlommioError, TaskQueueHandle};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::carrier::Carrier;
+use super::door::Door;
 use super::partition::Partition;
 use crate::shard::Machine;
-use crate::shard::input::Transport;
 
 /// Connections that wait to be accepted; the kernel cuts it to `net.core.somaxconn`.
 const BACKLOG: i32 = 4096;
@@ -62,12 +62,12 @@ fn bind_one(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-/// Accepts connections of `transport` until the core drains; each becomes a task in `queue`.
+/// Accepts connections that come through `door` until the core drains; each becomes a task in `queue`.
 #[allow(unsafe_code)]
 pub async fn accept<M, C>(
     partition: Rc<Partition<M, C>>,
     listener: TcpListener,
-    transport: Transport,
+    door: Door,
     queue: TaskQueueHandle,
 ) where
     M: Machine + 'static,
@@ -77,7 +77,7 @@ pub async fn accept<M, C>(
     let listener = unsafe { glommio::net::TcpListener::from_raw_fd(listener.into_raw_fd()) };
     let mut accepted = 0;
     loop {
-        poll_fn(|cx| partition.poll_gate(transport, cx)).await;
+        poll_fn(|cx| partition.poll_gate(door, cx)).await;
         let drained = async {
             poll_fn(|cx| partition.poll_drain(cx)).await;
             None
@@ -85,7 +85,7 @@ pub async fn accept<M, C>(
         let next = async { Some(listener.shared_accept().await) };
         match future::or(drained, next).await {
             None => return,
-            Some(Ok(stream)) => enter(&partition, stream, transport, queue),
+            Some(Ok(stream)) => enter(&partition, stream, door, queue),
             Some(Err(error)) if is_of_one_connection(&error) => {}
             Some(Err(error)) => {
                 partition.accept_failed(&error.to_string());
@@ -102,7 +102,7 @@ pub async fn accept<M, C>(
 fn enter<M, C>(
     partition: &Rc<Partition<M, C>>,
     accepted: AcceptedTcpStream,
-    transport: Transport,
+    door: Door,
     queue: TaskQueueHandle,
 ) where
     M: Machine + 'static,
@@ -112,7 +112,7 @@ fn enter<M, C>(
     let stream = accepted.bind_to_executor();
     // A peer that has reset the connection already has no address any more.
     let Ok(peer) = stream.peer_addr() else { return };
-    let Some(slot) = partition.open(stream, peer, transport) else { return };
+    let Some(slot) = partition.open(stream, peer, door) else { return };
     let own = partition.clone();
     let task = async move { poll_fn(|cx| own.step(slot, cx)).await };
     match glommio::spawn_local_into(task, queue) {

@@ -5,6 +5,9 @@
 //! buffers of the core, so an idle connection holds no receive memory. What the machine wants sent
 //! is queued on the connection and leaves in one flush at the end of the wake-up.
 //!
+//! A link, the connection of another server, carries many users. Each has a lane, which the
+//! machine knows as a connection: what comes is told apart in [`lane`], and [`link`] keeps them.
+//!
 //! Glommio's habits that shape this module: a panic in a task would kill the executor, so every
 //! step is caught; its timers are dear, so all deadlines live in one wheel; its sockets are
 //! readiness-based, so a buffer is needed only during a poll; a stream is shut down before it is
@@ -17,10 +20,14 @@ pub mod certs;
 pub mod clock;
 mod closing;
 mod connection;
+mod connections;
 mod deadlines;
+pub mod door;
 mod flushing;
 mod framing;
 mod inner;
+mod lane;
+mod link;
 pub mod listener;
 pub mod log_limit;
 pub mod outbound;

@@ -2,6 +2,7 @@
 //! did not take. A flush encrypts all that waits in as few records as fit and sends it at once;
 //! memory is held only while the peer does not read.
 
+use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
@@ -19,7 +20,7 @@ const CHUNK: usize = 64 * 1024;
 /// The queue of one connection.
 #[derive(Debug, Default)]
 pub struct Outbound {
-    plain: Vec<Bytes>,
+    plain: VecDeque<Bytes>,
     plain_len: usize,
     /// In the form of the wire; everything before `sent` has left.
     unsent: Vec<u8>,
@@ -58,12 +59,12 @@ pub enum FlushError {
 
 impl Outbound {
     /// Queues a message. `spare` gives the memory for the queue when it was empty.
-    pub fn push(&mut self, bytes: Bytes, spare: impl FnOnce() -> Vec<Bytes>) {
+    pub fn push(&mut self, bytes: Bytes, spare: impl FnOnce() -> VecDeque<Bytes>) {
         if self.plain.capacity() == 0 {
             self.plain = spare();
         }
         self.plain_len += bytes.len();
-        self.plain.push(bytes);
+        self.plain.push_back(bytes);
     }
 
     /// Octets that wait.
@@ -87,7 +88,7 @@ impl Outbound {
     }
 
     /// Takes the queue's memory back once it is empty.
-    pub fn spare(&mut self) -> Option<Vec<Bytes>> {
+    pub fn spare(&mut self) -> Option<VecDeque<Bytes>> {
         (self.plain.is_empty() && self.plain.capacity() > 0)
             .then(|| std::mem::take(&mut self.plain))
     }
@@ -154,10 +155,11 @@ impl Outbound {
         }
         scratch.gather.clear();
         scratch.outgoing.clear();
-        let plain = match self.plain.as_slice() {
-            [one] => one,
-            all => {
-                all.iter().take(count).for_each(|bytes| scratch.gather.extend_from_slice(bytes));
+        let plain = match self.plain.front() {
+            Some(one) if count == 1 => one,
+            _ => {
+                let front = self.plain.iter().take(count);
+                front.for_each(|bytes| scratch.gather.extend_from_slice(bytes));
                 &scratch.gather[..]
             }
         };

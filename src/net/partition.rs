@@ -6,18 +6,21 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use glommio::net::TcpStream;
-use rustls::ServerConfig;
+use rustls::pki_types::ServerName;
 
 use super::carrier::Carrier;
+use super::certs::Offers;
 use super::clock::Clock;
 use super::deadlines::Drain;
+use super::door::Door;
 use super::inner::Inner;
 use crate::base::ids::{ShardId, Slot};
 use crate::base::limits::{Limit, Limits};
+use crate::base::transport::Transport;
 use crate::metrics::counters::{CloseReason, Counters};
 use crate::metrics::names::Series;
 use crate::shard::Machine;
-use crate::shard::input::{Control, Input, Transport};
+use crate::shard::input::{Control, Input};
 
 /// Frames of other shards handled between two steps of connections.
 const PULLED: usize = 64;
@@ -41,7 +44,9 @@ pub struct Parts<M, C> {
     /// The way to other cores.
     pub carrier: C,
     /// What TLS listeners offer.
-    pub tls: Option<Arc<ServerConfig>>,
+    pub offers: Offers,
+    /// Servers that may open links, by a name in their certificate.
+    pub link_names: Arc<[ServerName<'static>]>,
 }
 
 impl<M: Machine, C: Carrier> Partition<M, C> {
@@ -52,11 +57,11 @@ impl<M: Machine, C: Carrier> Partition<M, C> {
 
     /// Takes an accepted stream in; its task is to poll [`step`](Self::step) with the slot.
     /// `None` when a bound was reached: the stream is closed.
-    pub fn open(&self, stream: TcpStream, peer: SocketAddr, transport: Transport) -> Option<Slot> {
+    pub fn open(&self, stream: TcpStream, peer: SocketAddr, door: Door) -> Option<Slot> {
         let mut inner = self.0.borrow_mut();
         let now = inner.clock.now();
-        let slot = inner.admit(stream, peer, transport, now)?;
-        if transport == Transport::Tcp {
+        let slot = inner.admit(stream, peer, door, now)?;
+        if door.transport() == Transport::Tcp {
             inner.guarded(slot, now, |inner| inner.opened(slot, now));
         }
         Some(slot)
@@ -140,13 +145,14 @@ impl<M: Machine, C: Carrier> Partition<M, C> {
         inner.caught(|inner| inner.fire(now));
         inner.caught(|inner| inner.handle(now, Input::Tick));
         inner.drain_some(now);
+        inner.tend_lanes(now);
         inner.flush(now);
         inner.machine.counters().count(Series::Ticks);
     }
 
-    /// Offers `tls` to connections accepted from now on; those that are open keep theirs.
-    pub fn offer(&self, tls: Arc<ServerConfig>) {
-        self.0.borrow_mut().tls = Some(tls);
+    /// Offers this to connections accepted from now on; those that are open keep theirs.
+    pub fn offer(&self, offers: Offers) {
+        self.0.borrow_mut().offers = offers;
     }
 
     /// The server goes down: nothing is accepted any more, and the connections that the machine
@@ -190,11 +196,11 @@ impl<M: Machine, C: Carrier> Partition<M, C> {
         self.0.borrow_mut().machine.counters().clone()
     }
 
-    /// Ready when a connection of `transport` may be accepted: at once, unless as many handshakes
-    /// are in progress as may be.
-    pub fn poll_gate(&self, transport: Transport, cx: &mut Context<'_>) -> Poll<()> {
+    /// Ready when a connection may be accepted: at once, unless as many handshakes are in progress
+    /// as may be.
+    pub fn poll_gate(&self, door: Door, cx: &mut Context<'_>) -> Poll<()> {
         let mut inner = self.0.borrow_mut();
-        if transport == Transport::Tcp
+        if door.transport() == Transport::Tcp
             || inner.drain.is_some()
             || inner.ended_for_good
             || inner.handshaking < inner.limits.handshakes_per_core_max.max(1)

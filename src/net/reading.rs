@@ -8,6 +8,7 @@ use futures_lite::AsyncRead;
 
 use super::carrier::Carrier;
 use super::connection::{Connection, Phase};
+use super::door::Door;
 use super::inner::Inner;
 use super::outbound::{FlushError, Wire};
 use super::quick_ack;
@@ -235,11 +236,15 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
         let Some(connection) = self.connections.get_mut(slot) else { return };
         connection.phase = Phase::Open;
         connection.since_ms = now.mono_ms;
+        let door = connection.door;
         self.handshaking = self.handshaking.saturating_sub(1);
         self.open_gate();
         self.machine.counters().count(Series::Handshakes);
         self.arm_near(slot);
-        self.opened(slot, now);
+        match door {
+            Door::Links => self.link_up(slot, now),
+            Door::Tcp | Door::Tls => self.opened(slot, now),
+        }
     }
 
     /// The peer sends no more. Requests of it that are still to be answered keep our side open.

@@ -7,7 +7,9 @@
 use std::sync::Arc;
 
 use rustls::ServerConfig;
-use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
+use rustls::client::verify_server_name;
+use rustls::pki_types::ServerName;
+use rustls::server::{ParsedCertificate, ServerConnectionData, UnbufferedServerConnection};
 use rustls::unbuffered::{
     ConnectionState, EncodeError, EncryptError, InsufficientSizeError, UnbufferedStatus,
     WriteTraffic,
@@ -62,6 +64,16 @@ impl Session {
     /// True until the handshake is done.
     pub fn is_handshaking(&self) -> bool {
         self.tls.is_handshaking()
+    }
+
+    /// True when the peer's certificate, which was verified, is of one of these names.
+    pub fn peer_is_any(&self, names: &[ServerName<'_>]) -> bool {
+        let Some(certificate) = self.tls.peer_certificates().and_then(<[_]>::first) else {
+            return false;
+        };
+        ParsedCertificate::try_from(certificate).is_ok_and(|certificate| {
+            names.iter().any(|name| verify_server_name(&certificate, name).is_ok())
+        })
     }
 
     /// Octets that stand before those received next.

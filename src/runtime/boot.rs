@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::pki_types::ServerName;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::{Instant, timeout_at};
 
@@ -21,11 +22,11 @@ use super::ready::Ready;
 use super::watchdog::{Pulses, Watchdog};
 use crate::base::ids::ShardId;
 use crate::config::Settings;
-use crate::net::certs::{CertificateError, Certificates};
+use crate::net::certs::{CertificateError, Certificates, Offers};
 use crate::net::clock::Clock;
+use crate::net::door::Door;
 use crate::net::listener::{self, BindError};
 use crate::shard::Machine;
-use crate::shard::input::Transport;
 
 /// Time between two looks at the certificate files.
 pub const CERTIFICATE_LOOK: Duration = Duration::from_secs(2);
@@ -73,6 +74,9 @@ pub enum StartError {
     /// There is nothing to listen on.
     #[error("no listener is configured: set listen.tls or listen.tcp")]
     NoListener,
+    /// A name of `links.names` can stand in no certificate.
+    #[error("links.names: {0} is no name of a host")]
+    LinkName(String),
     /// More executors than a shard number counts.
     #[error("{0} cores are more than there can be")]
     Cores(usize),
@@ -133,19 +137,22 @@ where
     }
     let mut tls = Sockets::bind(listen.tls, shards)?;
     let mut tcp = Sockets::bind(listen.tcp, shards)?;
+    let mut links = Sockets::bind(listen.links, shards)?;
     let http = Sockets::bind(listen.http, 1)?;
     let port = tls.address.or(tcp.address).map_or(0, |address| address.port());
     let mut certificates = None;
-    let mut offer = None;
-    if listen.tls.is_some() {
-        let mut read = Certificates::new(&settings.certificates)?;
-        offer = Some(read.load()?);
+    let mut offers = Offers::default();
+    if listen.tls.is_some() || listen.links.is_some() {
+        let links_ca = listen.links.is_some().then_some(settings.links.ca.as_path());
+        let mut read = Certificates::new(&settings.certificates, links_ca)?;
+        offers = read.load()?;
         for warning in read.warnings(EXPIRY_WARNING_DAYS) {
             tracing::warn!("{warning}");
         }
         certificates = Some(read);
     }
 
+    let link_names = link_names(&settings.links.names)?;
     let limits = Arc::new(settings.limits.clone());
     let mesh = Mesh::new(shards, &limits);
     let cores = Cores::new(mesh.clone());
@@ -155,15 +162,17 @@ where
     let make = Arc::new(make);
     let mut threads = Vec::with_capacity(cpus.len());
     for (shard, cpu) in (0..shards).map(ShardId).zip(&cpus) {
-        let tls = tls.next().map(|socket| (Transport::Tls, socket));
-        let tcp = tcp.next().map(|socket| (Transport::Tcp, socket));
+        let tls = tls.next().map(|socket| (Door::Tls, socket));
+        let tcp = tcp.next().map(|socket| (Door::Tcp, socket));
+        let links = links.next().map(|socket| (Door::Links, socket));
         let plan = CorePlan {
             shard,
             cpu: *cpu,
             spin,
             port,
-            listeners: tls.into_iter().chain(tcp).collect(),
-            tls: offer.clone(),
+            listeners: tls.into_iter().chain(tcp).chain(links).collect(),
+            offers: offers.clone(),
+            link_names: link_names.clone(),
             limits: limits.clone(),
             clock,
             mesh: mesh.clone(),
@@ -182,15 +191,21 @@ where
         return Err(error);
     }
 
-    let ready =
-        Ready { pid: std::process::id(), tls: tls.address, tcp: tcp.address, http: http.address };
+    let ready = Ready {
+        pid: std::process::id(),
+        tls: tls.address,
+        tcp: tcp.address,
+        http: http.address,
+        links: links.address,
+    };
     if let Some(path) = ready_file
         && let Err(source) = ready.write(&path)
     {
         cores.order_all(|| Order::Stop);
         return Err(StartError::Ready { path, source });
     }
-    tracing::info!(cores = shards, tls = ?ready.tls, tcp = ?ready.tcp, http = ?ready.http, "ready");
+    let Ready { tls, tcp, http: pages, links, .. } = ready;
+    tracing::info!(cores = shards, ?tls, ?tcp, http = ?pages, ?links, "ready");
     let watchdog = Watchdog::start(pulses.clone(), mesh).map_err(StartError::Thread)?;
     let control = Control {
         settings,
@@ -207,6 +222,14 @@ where
         reread,
     };
     Ok(Server { ready, control })
+}
+
+/// The servers that may open links, as certificates name them.
+fn link_names(names: &[String]) -> Result<Arc<[ServerName<'static>]>, StartError> {
+    let read = |name: &String| {
+        ServerName::try_from(name.clone()).map_err(|_| StartError::LinkName(name.clone()))
+    };
+    names.iter().map(read).collect()
 }
 
 /// A CPU for each core: all that may be used, or as many as were asked for. Asked for more than

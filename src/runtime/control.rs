@@ -225,8 +225,8 @@ impl Control {
     fn reload_certificates(&mut self) {
         let Some(certificates) = &mut self.certificates else { return };
         match certificates.load() {
-            Ok(offer) => {
-                self.cores.order_all(|| Order::Offer(offer.clone()));
+            Ok(offers) => {
+                self.cores.order_all(|| Order::Offer(offers.clone()));
                 tracing::info!("certificates reloaded");
                 self.warn_of_dates();
             }

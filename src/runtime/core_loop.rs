@@ -17,6 +17,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use glommio::{Latency, LocalExecutorBuilder, Placement, Shares};
+use rustls::pki_types::ServerName;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::courier::Courier;
@@ -29,11 +30,13 @@ use crate::base::ids::ShardId;
 use crate::base::limits::Limits;
 use crate::base::seed::Seed;
 use crate::base::time::Now;
+use crate::net::certs::Offers;
 use crate::net::clock::Clock;
+use crate::net::door::Door;
 use crate::net::listener;
 use crate::net::partition::{Partition, Parts};
 use crate::shard::Machine;
-use crate::shard::input::{Control, Transport};
+use crate::shard::input::Control;
 
 /// The tick. Shorter costs 1 % of a core at 10 ms on a virtual machine; longer makes timers late.
 const TICK: Duration = Duration::from_millis(20);
@@ -74,9 +77,11 @@ pub struct CorePlan {
     /// The port the server is reached on.
     pub port: u16,
     /// Sockets to accept from.
-    pub listeners: Vec<(Transport, TcpListener)>,
+    pub listeners: Vec<(Door, TcpListener)>,
     /// What TLS listeners offer.
-    pub tls: Option<Arc<rustls::ServerConfig>>,
+    pub offers: Offers,
+    /// Servers that may open links.
+    pub link_names: Arc<[ServerName<'static>]>,
     /// The bounds in force.
     pub limits: Arc<Limits>,
     /// The clock of the process.
@@ -175,7 +180,8 @@ where
         clock,
         machine,
         carrier,
-        tls: plan.tls,
+        offers: plan.offers,
+        link_names: plan.link_names,
     }));
     let core = Rc::new(Core {
         shard,
@@ -202,8 +208,8 @@ where
     let own = core.clone();
     let inbox = async move { poll_fn(|cx| own.poll_inbox(cx)).await };
     glommio::spawn_local_into(inbox, xshard).map_err(failed)?.detach();
-    for (transport, socket) in listeners {
-        let accept = listener::accept(partition.clone(), socket, transport, net);
+    for (door, socket) in listeners {
+        let accept = listener::accept(partition.clone(), socket, door, net);
         glommio::spawn_local_into(accept, net).map_err(failed)?.detach();
     }
 
@@ -252,7 +258,7 @@ impl<M: Machine> Core<M> {
             Order::Control(control) => self.partition.control(control),
             // Nobody waits any more if this fails.
             Order::Counters(reply) => drop(reply.send(self.partition.counters())),
-            Order::Offer(tls) => self.partition.offer(tls),
+            Order::Offer(offers) => self.partition.offer(offers),
             Order::Drain => {
                 self.partition.control(Control::Drain);
                 self.partition.drain();

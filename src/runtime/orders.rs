@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use crossbeam::queue::ArrayQueue;
-use rustls::ServerConfig;
 use tokio::sync::oneshot;
 
 use super::mesh::Mesh;
 use crate::base::ids::ShardId;
 use crate::metrics::counters::Counters;
+use crate::net::certs::Offers;
 use crate::shard::input::Control;
 use crate::shard::question::{Answer, Question};
 
@@ -25,7 +25,7 @@ pub enum Order {
     /// Answer with the counters.
     Counters(oneshot::Sender<Counters>),
     /// Offer these certificates from now on.
-    Offer(Arc<ServerConfig>),
+    Offer(Offers),
     /// Accept nothing more, end sessions, close connections.
     Drain,
     /// End the executor.

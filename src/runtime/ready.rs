@@ -18,6 +18,8 @@ pub struct Ready {
     pub tcp: Option<SocketAddr>,
     /// HTTP.
     pub http: Option<SocketAddr>,
+    /// SIP over TLS of other servers.
+    pub links: Option<SocketAddr>,
 }
 
 impl Ready {
@@ -44,11 +46,12 @@ mod tests {
             tls: Some("127.0.0.1:5061".parse().unwrap()),
             tcp: None,
             http: Some("[::1]:9090".parse().unwrap()),
+            links: None,
         };
         ready.write(&path).unwrap();
         assert_eq!(
             fs::read_to_string(&path).unwrap(),
-            "{\"pid\":7,\"tls\":\"127.0.0.1:5061\",\"tcp\":null,\"http\":\"[::1]:9090\"}\n"
+            "{\"pid\":7,\"tls\":\"127.0.0.1:5061\",\"tcp\":null,\"http\":\"[::1]:9090\",\"links\":null}\n"
         );
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }

@@ -1,6 +1,6 @@
 //! The connections of a shard, as far as SIP knows them.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,8 +22,12 @@ use crate::sip::transaction_key::TransactionKey;
 pub struct Connection {
     /// The other end.
     pub peer: SocketAddr,
+    /// Where failed sign-ins are counted as coming from; `None` when nobody knows.
+    pub origin: Option<IpAddr>,
     /// TLS or plain.
     pub transport: Transport,
+    /// It ends when its user signs off.
+    pub lane: bool,
     /// Who proved to be at the other end. Every request's From must be this user.
     pub user: Option<Aor>,
     /// What his policy wants done with his messages.
@@ -78,10 +82,17 @@ pub enum Asked {
 
 impl Connection {
     /// A connection of which nothing is known yet.
-    pub fn new(peer: SocketAddr, transport: Transport) -> Self {
+    pub fn new(
+        peer: SocketAddr,
+        origin: Option<IpAddr>,
+        transport: Transport,
+        lane: bool,
+    ) -> Self {
         Connection {
             peer,
+            origin,
             transport,
+            lane,
             user: None,
             filter: None,
             dialect: Dialect::Simple,

@@ -20,7 +20,7 @@ use crate::base::transport::Transport;
 use crate::config::AuthMethod;
 use crate::dialect::reject::Reject;
 use crate::dialect::{ms, simple};
-use crate::metrics::counters::AuthFailure;
+use crate::metrics::counters::{AuthFailure, CloseReason};
 use crate::registrar::{Binding, Contact, Contacts, Register, RegisterError};
 use crate::wire::sip::{HeaderName, Message, Method, Uri};
 
@@ -84,8 +84,8 @@ impl Shard {
         limits: &Limits,
     ) -> Option<Proof> {
         let connection = self.connections.get_mut(conn)?;
-        let ip = network(connection.peer.ip());
-        if self.locked_addresses.locked(now, ip).is_some() {
+        let origin = connection.origin.map(network);
+        if origin.is_some_and(|ip| self.locked_addresses.locked(now, ip).is_some()) {
             self.counters.hit(Limit::AuthFailuresPerAddress);
             self.counters.auth_failure(AuthFailure::AddressLocked);
             self.forbid(conn, message, AuthFailure::AddressLocked);
@@ -293,6 +293,7 @@ impl Shard {
             (None, Ok(Registered { bindings: Some(bindings) })) => {
                 let words = shard.words_to_client(&policy, message);
                 shard.accept_registration(now, conn, &aor, message, &bindings, words.as_deref());
+                shard.end_lane_without_endpoint(now, conn, message, &bindings);
             }
             (None, Ok(Registered { bindings: None })) => shard.request(now, conn, message),
             (None, Err(SignInError::Register(error))) => {
@@ -317,8 +318,10 @@ impl Shard {
             outcome,
             Err(SignInError::Auth(AuthFailure::UnknownUser | AuthFailure::WrongPassword))
         );
-        if guess && let Some(connection) = self.connections.get(conn) {
-            let ip = network(connection.peer.ip());
+        if guess
+            && let Some(connection) = self.connections.get(conn)
+            && let Some(ip) = connection.origin.map(network)
+        {
             self.send_frame(home(ip, self.shards), Frame::AddressFailed { ip });
         }
     }
@@ -347,6 +350,21 @@ impl Shard {
                 Dialect::Simple => simple::register::accept(writer, now, aor.as_str(), bindings),
             }
         });
+    }
+
+    /// Ends a lane whose user has taken his endpoint back: no end of a stream will.
+    fn end_lane_without_endpoint(
+        &mut self,
+        now: Now,
+        conn: ConnId,
+        message: Message<'_>,
+        bindings: &[Binding],
+    ) {
+        let asked = message.header(HeaderName::Contact).is_some();
+        let lane = self.connections.get(conn).is_some_and(|connection| connection.lane);
+        if lane && asked && bindings.iter().all(|binding| binding.conn != conn) {
+            self.close(now, conn, CloseReason::Peer);
+        }
     }
 
     /// Counts a failed sign-in from an address this shard watches.

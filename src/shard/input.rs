@@ -1,6 +1,6 @@
 //! What happens to a shard.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use super::durable::{NotWritten, Rows};
@@ -23,8 +23,14 @@ pub enum Input<'a> {
         conn: ConnId,
         /// The other end.
         peer: SocketAddr,
+        /// Where the client is, as far as it is known: on a link it is not the other end. What
+        /// goes wrong is counted against it.
+        origin: Option<IpAddr>,
         /// TLS or plain.
         transport: Transport,
+        /// It is a lane: it shares the stream of a link with other users and has no end of its
+        /// own, so it ends when its user has signed off.
+        lane: bool,
     },
     /// A whole, well-formed message arrived.
     Message {

@@ -237,8 +237,8 @@ pub struct Shard {
 impl Machine for Shard {
     fn handle(&mut self, now: Now, input: Input<'_>) {
         match input {
-            Input::Opened { conn, peer, transport } => {
-                self.connections.insert(conn, Connection::new(peer, transport));
+            Input::Opened { conn, peer, origin, transport, lane } => {
+                self.connections.insert(conn, Connection::new(peer, origin, transport, lane));
                 let deadline = now.after(self.settings.limits.authenticate_timeout);
                 self.wheel.arm(deadline, Timer::Authenticate(conn));
             }

@@ -6,6 +6,7 @@
 
 pub mod cdr;
 pub mod endpoint;
+pub mod link;
 pub mod metrics;
 pub mod program;
 pub mod server;

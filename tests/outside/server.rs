@@ -41,6 +41,8 @@ struct Listen {
     tls: SocketAddr,
     tcp: SocketAddr,
     http: SocketAddr,
+    /// For links, which are not offered unless a test asks for them.
+    links: Option<SocketAddr>,
 }
 
 /// What the ready file says.
@@ -51,6 +53,7 @@ pub struct Ready {
     pub tls: SocketAddr,
     pub tcp: SocketAddr,
     pub http: SocketAddr,
+    pub links: Option<SocketAddr>,
 }
 
 /// Folder and command of a server, which survive it.
@@ -67,6 +70,13 @@ impl Server {
     pub fn demo() -> Self {
         let folder = tempfile::tempdir().unwrap();
         Place { folder, listen: Listen::ANYWHERE, config: None }.start()
+    }
+
+    /// Starts `mynah demo --links`.
+    pub fn demo_with_links() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let listen = Listen { links: Some(Listen::ANY_PORT), ..Listen::ANYWHERE };
+        Place { folder, listen, config: None }.start()
     }
 
     /// Starts `mynah serve` with the users of the demo and these lines in the configuration, such
@@ -190,7 +200,12 @@ impl Stopped {
 
     /// Starts it again on the same data where clients look for it: where `ready` says.
     pub fn start_at(mut self, ready: Ready) -> Server {
-        self.place.listen = Listen { tls: ready.tls, tcp: ready.tcp, http: ready.http };
+        self.place.listen = Listen {
+            tls: ready.tls,
+            tcp: ready.tcp,
+            http: ready.http,
+            links: ready.links,
+        };
         self.place.start()
     }
 
@@ -208,7 +223,7 @@ impl Stopped {
 impl Listen {
     /// Ports from the kernel.
     const ANYWHERE: Listen =
-        Listen { tls: Self::ANY_PORT, tcp: Self::ANY_PORT, http: Self::ANY_PORT };
+        Listen { tls: Self::ANY_PORT, tcp: Self::ANY_PORT, http: Self::ANY_PORT, links: None };
     const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 }
 
@@ -221,9 +236,12 @@ impl Place {
             None => command.args(["demo", "--data"]).arg(self.data()),
             Some(config) => command.args(["serve", "--config"]).arg(config),
         };
-        let Listen { tls, tcp, http } = self.listen;
+        let Listen { tls, tcp, http, links } = self.listen;
         for (option, address) in [("--tls", tls), ("--tcp", tcp), ("--http", http)] {
             command.args([option, &address.to_string()]);
+        }
+        if let Some(address) = links {
+            command.args(["--links", &address.to_string()]);
         }
         let mut process = Program::start("mynah", command.arg("--ready-file").arg(&ready_file));
         let ready = eventually("a ready file", || {

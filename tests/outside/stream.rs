@@ -1,16 +1,18 @@
 //! A bare connection to the server, over TCP or TLS: octets out, messages in.
 
-use std::fs;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rustls::pki_types::CertificateDer;
+use rustls::client::WantsClientCert;
 use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, ClientConnection, ConfigBuilder, RootCertStore, StreamOwned};
 
 use super::PATIENCE;
+use super::link::Link;
 use super::server::Server;
 
 /// A connection.
@@ -24,6 +26,8 @@ pub struct Stream {
 enum Carrier {
     Tcp(TcpStream),
     Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
+    /// A user's share of a link, and where he says he is.
+    Lane(Link, String, SocketAddr),
 }
 
 /// A whole SIP message as it came.
@@ -42,16 +46,43 @@ impl Stream {
 
     /// Connects over TLS and shakes hands.
     pub fn tls(server: &Server) -> Self {
-        let chain = fs::read(server.trusted()).unwrap();
-        let mut roots = RootCertStore::empty();
-        for certificate in CertificateDer::pem_slice_iter(&chain) {
-            roots.add(certificate.unwrap()).unwrap();
-        }
-        let mut stream = StreamOwned::new(session(roots), connect(server.ready.tls));
+        let session = session(roots(&server.trusted()));
+        let mut stream = StreamOwned::new(session, connect(server.ready.tls));
         while stream.conn.is_handshaking() {
             stream.conn.complete_io(&mut stream.sock).unwrap();
         }
         Stream::of(Carrier::Tls(Box::new(stream)))
+    }
+
+    /// Connects as another server that carries users, whose certificate and key are the files.
+    /// A server that does not take it says so when something is read.
+    pub fn link(server: &Server, chain: &Path, key: &Path) -> Self {
+        let chain = certificates(chain);
+        let key = PrivateKeyDer::from_pem_file(key).unwrap();
+        Stream::to_links(server, |builder| builder.with_client_auth_cert(chain, key).unwrap())
+    }
+
+    /// The same without a certificate.
+    pub fn link_without_certificate(server: &Server) -> Self {
+        Stream::to_links(server, |builder| builder.with_no_client_auth())
+    }
+
+    fn to_links(
+        server: &Server,
+        identify: impl FnOnce(ConfigBuilder<ClientConfig, WantsClientCert>) -> ClientConfig,
+    ) -> Self {
+        let builder = trusting(roots(&server.trusted()));
+        let session = connection(identify(builder));
+        let mut stream = StreamOwned::new(session, connect(server.ready.links.unwrap()));
+        while stream.conn.is_handshaking() {
+            stream.conn.complete_io(&mut stream.sock).unwrap();
+        }
+        Stream::of(Carrier::Tls(Box::new(stream)))
+    }
+
+    /// A user on a link, who says that he is at `address`.
+    pub fn lane(link: &Link, user: &str, address: SocketAddr) -> Self {
+        Stream::of(Carrier::Lane(link.clone(), user.to_owned(), address))
     }
 
     /// Takes a connection made otherwise.
@@ -65,7 +96,10 @@ impl Stream {
 
     /// Our address.
     pub fn local(&self) -> SocketAddr {
-        self.socket().local_addr().unwrap()
+        match &self.carrier {
+            Carrier::Lane(_, _, address) => *address,
+            _ => self.socket().local_addr().unwrap(),
+        }
     }
 
     /// Writes; panics when the server has closed.
@@ -79,6 +113,7 @@ impl Stream {
         match &mut self.carrier {
             Carrier::Tcp(stream) => stream.write_all(octets),
             Carrier::Tls(stream) => stream.write_all(octets).and_then(|()| stream.flush()),
+            Carrier::Lane(link, ..) => link.write(octets),
         }
     }
 
@@ -162,11 +197,16 @@ impl Stream {
         if left.is_zero() {
             return Err(ErrorKind::TimedOut.into());
         }
+        if let Carrier::Lane(link, user, _) = &self.carrier {
+            self.read.extend(link.read_for(user)?);
+            return Ok(());
+        }
         self.socket().set_read_timeout(Some(left))?;
         let mut octets = [0; 16 * 1024];
         let read = match &mut self.carrier {
             Carrier::Tcp(stream) => stream.read(&mut octets),
             Carrier::Tls(stream) => stream.read(&mut octets),
+            Carrier::Lane(..) => unreachable!("read by its link"),
         };
         match read {
             Ok(0) => {
@@ -190,6 +230,7 @@ impl Stream {
         match &self.carrier {
             Carrier::Tcp(stream) => stream,
             Carrier::Tls(stream) => &stream.sock,
+            Carrier::Lane(..) => panic!("a lane has no socket of its own"),
         }
     }
 }
@@ -232,14 +273,30 @@ pub fn client_hello() -> Vec<u8> {
 }
 
 fn session(roots: RootCertStore) -> ClientConnection {
+    connection(trusting(roots).with_no_client_auth())
+}
+
+fn trusting(roots: RootCertStore) -> ConfigBuilder<ClientConfig, WantsClientCert> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
+    ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_root_certificates(roots)
-        .with_no_client_auth();
+}
+
+fn connection(config: ClientConfig) -> ClientConnection {
     let name = "fe01.example.test".try_into().unwrap();
     ClientConnection::new(Arc::new(config), name).unwrap()
+}
+
+fn certificates(file: &Path) -> Vec<CertificateDer<'static>> {
+    CertificateDer::pem_file_iter(file).unwrap().map(Result::unwrap).collect()
+}
+
+fn roots(file: &Path) -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    certificates(file).into_iter().for_each(|certificate| roots.add(certificate).unwrap());
+    roots
 }
 
 fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {

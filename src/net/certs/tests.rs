@@ -20,7 +20,7 @@ fn write(folder: &Path, name: &str, days: i64) -> Certificate {
 fn a_change_is_seen_once_it_has_settled_and_only_until_it_is_read() {
     let folder = tempfile::tempdir().unwrap();
     let files = write(folder.path(), "a", 100);
-    let mut certificates = Certificates::new(std::slice::from_ref(&files)).unwrap();
+    let mut certificates = Certificates::new(std::slice::from_ref(&files), None).unwrap();
     certificates.load().unwrap();
     assert!(!certificates.changed());
     assert!(!certificates.changed());
@@ -38,7 +38,7 @@ fn a_change_is_seen_once_it_has_settled_and_only_until_it_is_read() {
 fn what_cannot_be_read_is_tried_again_only_when_it_changes() {
     let folder = tempfile::tempdir().unwrap();
     let files = write(folder.path(), "a", 100);
-    let mut certificates = Certificates::new(std::slice::from_ref(&files)).unwrap();
+    let mut certificates = Certificates::new(std::slice::from_ref(&files), None).unwrap();
     fs::write(&files.key, "no key").unwrap();
     assert!(matches!(certificates.load(), Err(CertificateError::Key { .. })));
     assert!(!certificates.changed());
@@ -47,7 +47,7 @@ fn what_cannot_be_read_is_tried_again_only_when_it_changes() {
 
 #[test]
 fn none_at_all_is_an_error() {
-    assert!(matches!(Certificates::new(&[]), Err(CertificateError::None)));
+    assert!(matches!(Certificates::new(&[], None), Err(CertificateError::None)));
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn dates_are_warned_of_ahead() {
     let folder = tempfile::tempdir().unwrap();
     let warnings = |days| {
         let files = write(folder.path(), "a", days);
-        Certificates::new(&[files]).unwrap().warnings(14)
+        Certificates::new(&[files], None).unwrap().warnings(14)
     };
     assert_eq!(warnings(100), [""; 0]);
     let path = folder.path().join("a.pem");

@@ -1,5 +1,7 @@
 //! SIP and SIPS URIs (RFC 3261 section 19.1); any other scheme is kept as text.
 
+use std::hash::Hasher;
+
 use super::error::Error;
 use super::octets;
 use super::params::Params;
@@ -67,6 +69,14 @@ impl<'a> Uri<'a> {
     /// `None` when the URI has no user. Allocates; [`Uri::is_aor`] does not.
     pub fn aor(&self) -> Option<String> {
         self.user.map(|user| self.normalised(user).map(char::from).collect())
+    }
+
+    /// Feeds the address-of-record to `state`, as [`Uri::aor`] writes it; false, and nothing fed,
+    /// when the URI has no user. Does not allocate.
+    pub fn hash_aor(&self, state: &mut impl Hasher) -> bool {
+        let Some(user) = self.user else { return false };
+        self.normalised(user).for_each(|octet| state.write_u8(octet));
+        true
     }
 
     /// Whether `aor` is this URI's address-of-record, as [`Uri::aor`] writes it.
