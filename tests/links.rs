@@ -26,7 +26,8 @@ fn users_of_one_link_talk_with_each_other_and_with_others() {
     // Both ends of one session on the same link, and one session each way to the connection.
     let mut session = Session::open(&mut alice, &mut bob);
     session.say(&mut alice, &mut bob, "hello");
-    let typing = "<?xml version=\"1.0\"?><KeyboardActivity><status status=\"type\"/></KeyboardActivity>";
+    let typing =
+        "<?xml version=\"1.0\"?><KeyboardActivity><status status=\"type\"/></KeyboardActivity>";
     let line = "Content-Type: application/xml\r\n";
     alice.stream.write(session.request("INFO", line, typing));
     assert_eq!(bob.answer("INFO", 200, "").body, typing.as_bytes());

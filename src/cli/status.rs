@@ -92,6 +92,14 @@ fn table(health: &str, samples: &Samples, now: Timestamp) -> String {
             ),
         ),
         (
+            "links",
+            format!(
+                "{} now, for {} users",
+                series(Series::LinksCurrent),
+                series(Series::LanesCurrent)
+            ),
+        ),
+        (
             "sessions",
             format!(
                 "{} now, {} established",
@@ -169,6 +177,8 @@ mod tests {
 mynah_users_current{shard=\"0\"} 2
 mynah_users_current{shard=\"1\"} 1
 mynah_connections_current{shard=\"0\"} 4
+mynah_links_current{shard=\"0\"} 1
+mynah_lanes_current{shard=\"0\"} 3
 mynah_auth_failures_total{cause=\"wrong_password\"} 1
 mynah_auth_failures_total{cause=\"replay\"} 2
 mynah_store_queue_current 3
@@ -188,6 +198,7 @@ cores         0
 users         3 known, 0 signed in with 0 endpoints
 sign-ins      0 good, 3 refused
 connections   4 now, 0 accepted
+links         1 now, for 3 users
 sessions      0 now, 0 established
 messages      0 in sessions, 0 in pager mode, 0 bridged
 conferences   0 now with 0 members, 0 messages

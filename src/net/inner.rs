@@ -240,8 +240,7 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
             connection.requests_open = connection.requests_open.saturating_sub(1);
         }
         let spare = &mut self.spare;
-        let mut push =
-            |bytes| connection.outbound.push(bytes, || spare.pop().unwrap_or_default());
+        let mut push = |bytes| connection.outbound.push(bytes, || spare.pop().unwrap_or_default());
         match lane.and_then(|_| lane::marked(&bytes, conn, &mut self.written)) {
             Some(pieces) => pieces.into_iter().for_each(push),
             None => push(bytes),

@@ -74,11 +74,7 @@ pub(super) fn named(answer: Message<'_>) -> Option<ConnId> {
 
 /// A request of ours with the name of its lane put into its Via, in pieces; `None` for an answer,
 /// which needs none.
-pub(super) fn marked(
-    bytes: &Bytes,
-    lane: ConnId,
-    arena: &mut BytesMut,
-) -> Option<[Bytes; 3]> {
+pub(super) fn marked(bytes: &Bytes, lane: ConnId, arena: &mut BytesMut) -> Option<[Bytes; 3]> {
     if bytes.starts_with(b"SIP/2.0 ") {
         return None;
     }

@@ -82,12 +82,7 @@ pub enum Asked {
 
 impl Connection {
     /// A connection of which nothing is known yet.
-    pub fn new(
-        peer: SocketAddr,
-        origin: Option<IpAddr>,
-        transport: Transport,
-        lane: bool,
-    ) -> Self {
+    pub fn new(peer: SocketAddr, origin: Option<IpAddr>, transport: Transport, lane: bool) -> Self {
         Connection {
             peer,
             origin,

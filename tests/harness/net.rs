@@ -277,7 +277,8 @@ impl Net {
         *index += 1;
         self.streams.insert(conn, Stream::default());
         let peer: SocketAddr = peer.parse().expect("an address");
-        self.handle(shard, Input::Opened { conn, peer, transport });
+        let origin = Some(peer.ip());
+        self.handle(shard, Input::Opened { conn, peer, origin, transport, lane: false });
         conn
     }
 

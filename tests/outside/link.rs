@@ -1,10 +1,9 @@
 //! Another server's connection, on which several users speak.
 
-use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
-use std::rc::Rc;
+use std::sync::{Arc, Mutex};
 
 use super::endpoint::Endpoint;
 use super::server::{PASSWORD, Server};
@@ -12,7 +11,7 @@ use super::stream::{Message, Stream};
 
 /// A link. Its clones are the same link.
 #[derive(Clone)]
-pub struct Link(Rc<RefCell<Wire>>);
+pub struct Link(Arc<Mutex<Wire>>);
 
 struct Wire {
     stream: Stream,
@@ -30,12 +29,12 @@ impl Link {
 
     /// Takes a connection made otherwise.
     pub fn over(stream: Stream) -> Self {
-        Link(Rc::new(RefCell::new(Wire { stream, waiting: HashMap::new(), users: 0 })))
+        Link(Arc::new(Mutex::new(Wire { stream, waiting: HashMap::new(), users: 0 })))
     }
 
     /// A user who has not signed in; each says that he is somewhere else.
     pub fn user(&self, user: &str) -> Endpoint {
-        let users = &mut self.0.borrow_mut().users;
+        let users = &mut self.0.lock().unwrap().users;
         *users += 1;
         let address = SocketAddr::from(([127, 0, 1, *users], 5061));
         Endpoint { user: user.to_owned(), stream: Stream::lane(self, user, address), cseq: 0 }
@@ -48,18 +47,18 @@ impl Link {
 
     /// Writes octets as they are.
     pub fn write(&self, octets: &[u8]) -> io::Result<()> {
-        self.0.borrow_mut().stream.try_write(octets)
+        self.0.lock().unwrap().stream.try_write(octets)
     }
 
     /// Waits until the server closes.
     pub fn end(&self) {
-        self.0.borrow_mut().stream.end();
+        self.0.lock().unwrap().stream.end();
     }
 
     /// Waits for a message to `user` and takes all that came for him; what comes for others waits
     /// for them.
     pub fn read_for(&self, user: &str) -> io::Result<Vec<u8>> {
-        let Wire { stream, waiting, .. } = &mut *self.0.borrow_mut();
+        let Wire { stream, waiting, .. } = &mut *self.0.lock().unwrap();
         loop {
             if let Some(octets) = waiting.remove(user) {
                 return Ok(octets);

@@ -200,12 +200,8 @@ impl Stopped {
 
     /// Starts it again on the same data where clients look for it: where `ready` says.
     pub fn start_at(mut self, ready: Ready) -> Server {
-        self.place.listen = Listen {
-            tls: ready.tls,
-            tcp: ready.tcp,
-            http: ready.http,
-            links: ready.links,
-        };
+        self.place.listen =
+            Listen { tls: ready.tls, tcp: ready.tcp, http: ready.http, links: ready.links };
         self.place.start()
     }
 

@@ -8,6 +8,7 @@ mod basics;
 mod cores;
 mod faults;
 mod limits;
+mod links;
 mod pages;
 mod rows;
 mod timers;
