@@ -166,7 +166,7 @@ fn faults_of_form_name_the_place_and_what_is_expected() {
         ),
         (
             "[sever]\n",
-            "1:2: unknown field `sever`, expected one of `server`, `listen`, `tls`, `auth`, `log`, `presence`, `policy`, `limits`",
+            "1:2: unknown field `sever`, expected one of `server`, `listen`, `tls`, `links`, `auth`, `log`, `presence`, `policy`, `limits`",
         ),
         (
             "[listen]\n  tls = 5061\n",
@@ -345,4 +345,20 @@ proptest::proptest! {
     ) {
         let _ = parse(&format!("[limits]\n{} = {value}\n", Limit::ALL[index].name()));
     }
+}
+
+#[test]
+fn links_need_somebody_who_may_open_them() {
+    assert_eq!(
+        error("[listen]\nlinks = '127.0.0.1:5062'\n"),
+        "2:9: nobody may open a link: name a server, as in [links] names = [\"edge.example.test\"]"
+    );
+    let text = "[listen]\nlinks = '127.0.0.1:5062'\n[links]\nnames = ['Edge.example.test']\n";
+    let settings = parse(text).unwrap();
+    assert_eq!(settings.listen.links, Some("127.0.0.1:5062".parse().unwrap()));
+    assert_eq!(settings.links.names, ["edge.example.test"]);
+    let twice = "[links]\nnames = ['a.test', 'A.test']\n";
+    assert!(error(twice).starts_with("2:20: "), "{}", error(twice));
+    // Where nobody listens nobody need be named.
+    parse("[links]\nnames = []\n").unwrap();
 }

@@ -104,7 +104,9 @@ mod tests {
 
     fn request(from: &str, vias: &[&str]) -> String {
         let vias: String = vias.iter().map(|via| format!("Via: {via}\r\n")).collect();
-        format!("MESSAGE sip:b@example.test SIP/2.0\r\n{vias}From: {from}\r\n\r\n")
+        format!(
+            "MESSAGE sip:b@example.test SIP/2.0\r\n{vias}From: {from}\r\nContent-Length: 0\r\n\r\n"
+        )
     }
 
     #[test]
@@ -149,11 +151,12 @@ mod tests {
         let whole = String::from_utf8(whole).unwrap();
         assert_eq!(whole.replace(";lane=00030000000700000009", "").as_bytes(), &ours[..]);
         let via = whole.split("\r\n").nth(1).unwrap();
-        let answer = format!("SIP/2.0 200 OK\r\n{via}\r\n\r\n");
+        let answer = format!("SIP/2.0 200 OK\r\n{via}\r\nContent-Length: 0\r\n\r\n");
         assert_eq!(read(&answer, named), Some(lane));
         assert!(marked(&Bytes::from(answer), lane, &mut arena).is_none());
         for bad in ["", ";lane=", ";lane=1", ";lane=0003000000070000000g"] {
-            let answer = format!("SIP/2.0 200 OK\r\nVia: SIP/2.0/TLS a;branch=b{bad}\r\n\r\n");
+            let via = format!("Via: SIP/2.0/TLS a;branch=b{bad}");
+            let answer = format!("SIP/2.0 200 OK\r\n{via}\r\nContent-Length: 0\r\n\r\n");
             assert_eq!(read(&answer, named), None, "{bad}");
         }
     }
