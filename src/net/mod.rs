@@ -6,7 +6,7 @@
 //! is queued on the connection and leaves in one flush at the end of the wake-up.
 //!
 //! A link, the connection of another server, carries many users. Each has a lane, which the
-//! machine knows as a connection: what comes is told apart in [`lane`], and [`link`] keeps them.
+//! machine knows as a connection: what comes is told apart in `lane`, and `link` keeps them.
 //!
 //! Glommio's habits that shape this module: a panic in a task would kill the executor, so every
 //! step is caught; its timers are dear, so all deadlines live in one wheel; its sockets are
