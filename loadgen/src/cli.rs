@@ -1,8 +1,11 @@
 //! The command line.
 
+mod outputs;
+
 use crate::abort::Abort;
 use crate::pacer::Arrivals;
 use crate::population::write_csv;
+use crate::report::limits::{self, Limit, Limits};
 use crate::run::run;
 use crate::settings::{
     Auth, Dialect, Flow, Load, MaxFailures, Notify, Settings, StateKind, TlsVersion, Transport,
@@ -10,6 +13,7 @@ use crate::settings::{
 };
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use outputs::{Outputs, command_line};
 use std::io::{BufWriter, Write};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
@@ -52,7 +56,7 @@ Examples:
     loadgen im --target 127.0.0.1:5061 --users 1000 --rate 500 --auth ntlm
 Endpoints sign in by Digest unless --auth ntlm is given: a server that offers Lync clients NTLM must
 offer Digest beside it then (Mynah: auth.lync = [\"ntlm\", \"digest\"], as in mynah demo).
-Exit code: 0 passed, 1 too many failures or ended early, 2 could not begin.";
+Exit code: 0 passed, 1 a pass mark was missed (--mark) or ended early, 2 could not begin.";
 
 /// Load generator for SIP instant-messaging servers.
 #[derive(Debug, Parser)]
@@ -264,12 +268,22 @@ struct Common {
     /// Server process whose CPU and memory are read, with the processes it started.
     #[arg(long)]
     pid: Option<u32>,
-    /// Write the report as JSON.
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
-    /// End early when this holds over 5 seconds, for example 'p99_ms > 500'.
+    /// Metrics page of the server (Prometheus text), read once a second.
+    #[arg(long, value_name = "URL", value_parser = metrics_url)]
+    metrics: Option<String>,
+    #[command(flatten)]
+    outputs: Outputs,
+    /// End early when this holds over 5 seconds, for example 'p99_im_ms > 500',
+    /// 'p99_notify_ms > 500' or 'failure_percent > 1'.
     #[arg(long, value_name = "CONDITION")]
     abort: Option<Abort>,
+    /// Pass mark that is not the usual one, for example 'p99_im_ms < 250' or
+    /// 'server_cpu_percent < 60'.
+    #[arg(long, value_name = "MARK")]
+    mark: Vec<Limit>,
+    /// Pass mark that is not to be judged.
+    #[arg(long, value_name = "NAME", value_parser = limits::known)]
+    no_mark: Vec<String>,
     /// Failures that still pass: a number or a percentage.
     #[arg(long, default_value = "0")]
     max_failures: MaxFailures,
@@ -293,7 +307,7 @@ impl Common {
         Ok(end.checked_add(CONFERENCE_REST)?.as_second())
     }
 
-    fn settings(self, flow: Flow) -> Result<(Settings, Option<PathBuf>)> {
+    fn settings(self, flow: Flow) -> Result<(Settings, Outputs)> {
         let target = resolve(&self.target)?;
         let host = self.target.rsplit_once(':').map_or("", |(host, _)| host);
         let loopback = target.ip().is_loopback() && target.is_ipv4();
@@ -308,6 +322,7 @@ impl Common {
             arrivals: self.arrivals,
             auth: self.auth,
             ca: self.ca,
+            command: command_line(std::env::args()),
             dialect: self.dialect,
             domain: self.domain,
             duration: self.duration,
@@ -316,7 +331,9 @@ impl Common {
             handshakes: self.handshakes,
             keep_alive: self.keep_alive,
             load,
+            marks: Limits::new(self.mark, self.no_mark),
             max_failures: self.max_failures,
+            metrics: self.metrics,
             password: self.password,
             pid: self.pid,
             pin: !self.no_pin,
@@ -337,7 +354,7 @@ impl Common {
             users: self.users.unwrap_or(USERS),
             warmup: self.warmup,
         };
-        Ok((settings, self.json))
+        Ok((settings, self.outputs))
     }
 }
 
@@ -346,6 +363,14 @@ fn resolve(target: &str) -> Result<SocketAddr> {
         .to_socket_addrs()
         .with_context(|| format!("--target {target:?} is not HOST:PORT or is not known"))?;
     found.next().with_context(|| format!("--target {target:?} has no address"))
+}
+
+/// Reads the URL of a metrics page.
+fn metrics_url(text: &str) -> Result<String, String> {
+    match text.strip_prefix("http://") {
+        Some(rest) if !rest.is_empty() => Ok(text.to_owned()),
+        _ => Err(format!("{text:?} is not a URL such as http://127.0.0.1:9090/metrics")),
+    }
 }
 
 /// Does what the command line says; says what went wrong in one line.
@@ -364,15 +389,11 @@ pub fn main() -> ExitCode {
 fn execute(cli: Cli) -> Result<bool> {
     match cli.command {
         Command::Run(flow) => {
-            let (settings, json) = flow.settings()?;
+            let (settings, outputs) = flow.settings()?;
             let interrupt = interrupts()?;
             let report = run(settings, &interrupt)?;
             println!("{report}");
-            if let Some(path) = json {
-                let text = serde_json::to_string_pretty(&report)?;
-                let named = || format!("--json {}", path.display());
-                std::fs::write(&path, text + "\n").with_context(named)?;
-            }
+            outputs.write(&report)?;
             Ok(report.passed)
         }
         Command::Users(users) => print_users(&users).map(|()| true),
@@ -380,7 +401,7 @@ fn execute(cli: Cli) -> Result<bool> {
 }
 
 impl FlowCommand {
-    fn settings(self) -> Result<(Settings, Option<PathBuf>)> {
+    fn settings(self) -> Result<(Settings, Outputs)> {
         let (common, flow) = match self {
             FlowCommand::Im { common, body } => (common, Flow::Im { body: body as usize }),
             FlowCommand::Register { common, refresh } => (common, Flow::Register { refresh }),

@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! cli, run, engine, connection     threads, sockets, signals, files
+//! meter, timeline, report          what the run and the server used; what comes of it
 //! driver, scenario                 phases; what users do
 //! world                            one thread's users, timers and counts
 //! endpoint, link                   one SIP client; one connection without its socket
@@ -20,14 +21,15 @@ pub mod clock;
 pub mod conference;
 mod connection;
 pub mod control;
-pub mod cpu;
 pub mod dialog;
 pub mod digest;
 pub mod driver;
 pub mod endpoint;
 mod engine;
+pub mod figure;
 pub mod link;
 pub mod markup;
+pub mod meter;
 pub mod ntlm;
 pub mod number;
 pub mod pacer;
@@ -45,6 +47,7 @@ pub mod stamp;
 pub mod stats;
 pub mod subscription;
 pub mod template;
+pub mod timeline;
 pub mod tls;
 pub mod transactions;
 pub mod wheel;

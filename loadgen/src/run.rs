@@ -1,21 +1,22 @@
 //! The coordinator: starts the threads, opens the window when everybody is ready, reads what the
 //! server uses, watches for reasons to end early, and sums up.
 
-use crate::abort::{Abort, Recent};
+use crate::abort::Abort;
 use crate::clock::{Clock, Moment};
 use crate::control::{Control, Gauge, Report as FromThread};
-use crate::cpu::Usage;
 use crate::engine::{Start, lead, spawn};
+use crate::figure::Counts;
+use crate::meter::{Meter, Running, Sample};
 use crate::progress::Progress;
-use crate::report::{Ending, Latency, Measured, Report, Second};
+use crate::report::{Ending, Latency, Measured, Report};
 use crate::scenario::{Share, main_operation};
 use crate::settings::{Auth, Dialect, Flow, Notify, Settings, Transport};
-use crate::stats::{Stats, latencies};
+use crate::stats::Stats;
+use crate::timeline::Timeline;
 use crate::tls::Client;
 use crate::world::Window;
 use anyhow::{Context, Result, anyhow, ensure};
 use rand::Rng;
-use std::collections::BTreeMap;
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -33,13 +34,16 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// When the run cannot begin: the text says what to change.
 pub fn run(settings: Settings, interrupt: &AtomicBool) -> Result<Report> {
     check(&settings)?;
+    let clock = Clock::start();
+    let meter = Meter::new(&settings, clock);
+    meter.check()?;
     let settings = Arc::new(settings);
     let tls = match settings.transport {
         Transport::Tls => Some(Client::new(&settings)?),
         Transport::Tcp => None,
     };
     probe(&settings, tls.as_ref())?;
-    Coordinator::start(settings, tls)?.conduct(interrupt)
+    Coordinator::start(settings, tls, clock, meter)?.conduct(interrupt)
 }
 
 /// Refuses what cannot be run.
@@ -53,9 +57,6 @@ fn check(settings: &Settings) -> Result<()> {
     );
     let im = matches!(settings.flow, Flow::Im { .. });
     ensure!(!im || settings.users.is_multiple_of(2), "--users must be even: they write in pairs");
-    if let Some(pid) = settings.pid {
-        ensure!(Usage::of(pid).is_some(), "--pid {pid}: there is no such process");
-    }
     ensure!(
         settings.sources == 0 || settings.target.ip().is_loopback() && settings.target.is_ipv4(),
         "--sources works only with a target in 127.0.0.0/8"
@@ -152,30 +153,31 @@ struct Coordinator {
     handles: Vec<glommio::ExecutorJoinHandle<Result<()>>>,
     progress: Progress,
     reports: Receiver<FromThread>,
-    server_before: Option<Usage>,
+    started: String,
+    meter: Meter,
+    /// Reads once a second from before the first user came.
+    metering: Running,
+    before: Sample,
     settings: Arc<Settings>,
     running: usize,
     total: Stats,
-    /// Counts by the second in which they were reported.
-    seconds: BTreeMap<u64, Stats>,
+    timeline: Timeline,
     ending: Ending,
 }
 
-/// What was read when the window opened and when it closed.
-#[derive(Clone, Copy)]
-struct Sample {
-    server: Option<Usage>,
-    own: Option<Usage>,
-}
-
 impl Coordinator {
-    fn start(settings: Arc<Settings>, tls: Option<Client>) -> Result<Coordinator> {
-        let clock = Clock::start();
+    fn start(
+        settings: Arc<Settings>,
+        tls: Option<Client>,
+        clock: Clock,
+        meter: Meter,
+    ) -> Result<Coordinator> {
         let control = Arc::new(Control::default());
         let (sender, reports) = channel();
         // Not from the seed: two runs of the same seed must not share Call-IDs.
         let run = rand::rng().next_u64() >> 16;
-        let server_before = settings.pid.and_then(Usage::of);
+        let before = meter.sample(false);
+        let metering = meter.start()?;
         let mut gauges = Vec::new();
         let mut handles = Vec::new();
         let shares = (0..settings.threads).map(|thread| Share::new(&settings, thread));
@@ -201,10 +203,13 @@ impl Coordinator {
             handles,
             progress: Progress::new(settings.progress),
             reports,
-            server_before,
+            started: jiff::Timestamp::now().to_string(),
+            meter,
+            metering,
+            before,
+            timeline: Timeline::new(&settings, main_operation(settings.flow), Abort::SECONDS),
             settings,
             total: Stats::default(),
-            seconds: BTreeMap::new(),
             ending: Ending::Complete,
         })
     }
@@ -223,9 +228,9 @@ impl Coordinator {
             self.control.set_window(window);
         }
         self.wait_until(from, window, interrupt);
-        let first = self.sample();
+        let first = self.meter.sample(true);
         self.wait_until(until, window, interrupt);
-        let second = self.sample();
+        let last = self.meter.sample(true);
         let closed = self.clock.now().min(until);
         while self.running > 0 {
             self.look(LOOK_EVERY, interrupt);
@@ -236,7 +241,7 @@ impl Coordinator {
             let joined = handle.join().map_err(|error| anyhow!("a generator thread: {error}"))?;
             joined.context("a generator thread")?;
         }
-        Ok(self.sum_up(window, closed, signed_in, first, second))
+        self.sum_up(window, closed, signed_in, [first, last])
     }
 
     /// Takes what the threads report for up to `wait`, and obeys who wants an end.
@@ -246,7 +251,7 @@ impl Coordinator {
             match self.reports.recv_timeout(until.since(self.clock.now())) {
                 Ok(FromThread::Counts { at, stats }) => {
                     self.total.merge(&stats);
-                    self.seconds.entry(at.0 / 1_000_000_000).or_default().merge(&stats);
+                    self.timeline.add(at.0, &stats);
                 }
                 Ok(FromThread::Done) => self.running -= 1,
                 Err(RecvTimeoutError::Timeout) => break,
@@ -294,27 +299,11 @@ impl Coordinator {
         self.gauges.iter().map(|gauge| value(gauge).load(Ordering::Relaxed)).sum()
     }
 
-    /// The last few seconds' counts of the flow's operation and of all failures.
-    fn recent(&self) -> (hdrhistogram::Histogram<u64>, u64, u64, usize) {
-        let main = main_operation(self.settings.flow);
-        let mut latency = latencies();
-        let (mut succeeded, mut failed, mut seconds) = (0, 0, 0);
-        for stats in self.seconds.values().rev().take(Abort::SECONDS) {
-            seconds += 1;
-            failed += stats.failed();
-            if let Some(tally) = stats.tally(main) {
-                succeeded += tally.succeeded;
-                // Same bounds on both sides: cannot fail.
-                let _ = latency.add(&tally.latency);
-            }
-        }
-        (latency, succeeded, failed, seconds)
-    }
-
     fn check_abort(&mut self) {
         let Some(abort) = &self.settings.abort else { return };
-        let (latency, succeeded, failed, seconds) = self.recent();
-        let recent = Recent { latency: &latency, succeeded, failed, seconds: seconds as f64 };
+        let (stats, seconds) = self.timeline.recent();
+        let main = main_operation(self.settings.flow);
+        let recent = Counts { stats: &stats, main, seconds: seconds as f64 };
         if seconds > 0 && abort.holds(&recent) {
             self.end(Ending::Aborted);
         }
@@ -334,57 +323,43 @@ impl Coordinator {
         let whole = window.until.since(window.start).as_secs_f64();
         let share = now.since(window.start).as_secs_f64() / whole.max(0.001);
         let outstanding = self.sum(|gauge| &gauge.outstanding);
-        let (latency, succeeded, failed, seconds) = self.recent();
+        let main = main_operation(self.settings.flow);
         let all_failed = self.total.failed();
         let phase = if now < window.from { "warm-up" } else { "measuring" };
+        let timeline = &self.timeline;
         self.progress.show(share, || {
-            let rate = succeeded as f64 / seconds.max(1) as f64;
+            let (recent, seconds) = timeline.recent();
+            let (tally, failed) = (recent.tally(main), recent.failed());
+            let rate = tally.map_or(0, |tally| tally.succeeded) as f64 / seconds.max(1) as f64;
             let mut text = format!("{phase}: {rate:.0}/s");
-            if let Some(latency) = Latency::of(&latency) {
+            if let Some(latency) = tally.and_then(|tally| Latency::of(&tally.latency)) {
                 text += &format!(", p50 {:.2} p99 {:.2} ms", latency.p50, latency.p99);
             }
             text + &format!(", {outstanding} waiting, {failed} failing, {all_failed} failed")
         });
     }
 
-    fn sample(&self) -> Sample {
-        Sample { server: self.settings.pid.and_then(Usage::of), own: Usage::own() }
-    }
-
     fn sum_up(
-        &self,
+        self,
         window: Window,
         closed: Moment,
         signed_in: u64,
-        first: Sample,
-        second: Sample,
-    ) -> Report {
-        let start = window.from.0 as f64 / 1e9;
-        let main = main_operation(self.settings.flow);
-        let timeline = self.seconds.iter().map(|(&second, stats)| {
-            let tally = stats.tally(main);
-            let latency = tally.and_then(|tally| Latency::of(&tally.latency));
-            Second {
-                at_s: second as f64 - start,
-                succeeded: tally.map_or(0, |tally| tally.succeeded),
-                failed: stats.failed(),
-                p50_ms: latency.map(|latency| latency.p50),
-                p99_ms: latency.map(|latency| latency.p99),
-            }
-        });
-        let server = match (self.server_before, first.server, second.server) {
-            (Some(before), Some(first), Some(second)) => Some([before, first, second]),
-            _ => None,
-        };
+        [first, last]: [Sample; 2],
+    ) -> Result<Report> {
+        let samples = self.metering.finish()?;
+        let within = |sample: &&Sample| sample.at >= first.at && sample.at <= last.at;
+        let during = samples.iter().filter(within).cloned().collect();
         let measured = Measured {
+            started: self.started,
             ending: self.ending,
             window: closed.since(window.from),
             signed_in,
-            server,
-            generator: first.own.zip(second.own).map(|(first, second)| [first, second]),
-            timeline: timeline.collect(),
+            ends: [self.before, first, last],
+            during,
+            timeline_step_s: self.timeline.step_s(),
+            timeline: self.timeline.finish(window.from.0, &samples),
         };
-        Report::new(&self.settings, &self.total, measured)
+        Ok(Report::new(&self.settings, &self.total, measured))
     }
 }
 

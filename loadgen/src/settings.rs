@@ -2,6 +2,7 @@
 
 use crate::abort::Abort;
 use crate::pacer::Arrivals;
+use crate::report::limits::Limits;
 use serde::{Serialize, Serializer};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -116,6 +117,20 @@ pub enum Flow {
     },
 }
 
+impl Flow {
+    /// Name in reports and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Flow::Conference { .. } => "conference",
+            Flow::Connect => "connect",
+            Flow::Idle { .. } => "idle",
+            Flow::Im { .. } => "im",
+            Flow::Presence { .. } => "presence",
+            Flow::Register { .. } => "register",
+        }
+    }
+}
+
 /// How watchers are told of a new state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -180,6 +195,9 @@ pub struct Settings {
     pub arrivals: Arrivals,
     /// How endpoints prove who they are.
     pub auth: Auth,
+    /// The command line without its password, for the report.
+    #[serde(skip)]
+    pub command: Vec<String>,
     /// Certificates (PEM) of which the server's must be one, or must chain to one; without it the
     /// certificate is not checked.
     pub ca: Option<PathBuf>,
@@ -202,8 +220,12 @@ pub struct Settings {
     pub keep_alive: Duration,
     /// How operations follow each other.
     pub load: Load,
+    /// Pass marks that are not the usual ones.
+    pub marks: Limits,
     /// Failures that still pass.
     pub max_failures: MaxFailures,
+    /// Metrics page of the server, an `http://` URL.
+    pub metrics: Option<String>,
     /// Password of every user.
     #[serde(skip)]
     pub password: String,
@@ -251,6 +273,7 @@ impl Settings {
             abort: None,
             arrivals: Arrivals::Even,
             auth: Auth::Digest,
+            command: Vec::new(),
             ca: None,
             dialect: Dialect::Simple,
             domain: "example.test".to_owned(),
@@ -260,7 +283,9 @@ impl Settings {
             handshakes: 64,
             keep_alive: Duration::from_secs(60),
             load: Load::Rate(10.0),
+            marks: Limits::default(),
             max_failures: MaxFailures::Count(0),
+            metrics: None,
             password: "secret".to_owned(),
             pid: None,
             pin: false,

@@ -213,7 +213,7 @@ impl Tally {
 }
 
 /// Things seen that are neither a success nor a failure of an operation of ours.
-#[derive(Clone, Copy, Debug, Default, serde::Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Seen {
     /// Requests received that were answered 2xx.
     pub requests_answered: u64,

@@ -1,6 +1,7 @@
 //! The program as it is called: exit codes, JSON, user list, Ctrl-C.
 
 use crate::registrar::{Faults, Registrar};
+use loadgen::report::Report;
 use std::process::{Command, Output, Stdio};
 
 fn loadgen(arguments: &[&str]) -> Command {
@@ -40,6 +41,10 @@ fn what_cannot_be_run_is_one_line_and_exit_code_2() {
         "im --target 127.0.0.1:1",
         "im --target 127.0.0.1:1 --rate 0",
         "im --target 127.0.0.1:1 --rate 5 --abort nonsense",
+        "im --target 127.0.0.1:1 --rate 5 --mark speed<5",
+        "im --target 127.0.0.1:1 --rate 5 --no-mark speed",
+        "im --target 127.0.0.1:1 --rate 5 --metrics https://127.0.0.1/metrics",
+        "im --target 127.0.0.1:1 --rate 5 --metrics http://127.0.0.1:1/metrics",
         "presence --target 127.0.0.1:1 --rate 5 --users 20",
         "presence --target 127.0.0.1:1 --rate 5 --dialect simple --notify benotify",
         "presence --target 127.0.0.1:1 --rate 5 --expires 5s --duration 10s",
@@ -62,7 +67,9 @@ fn json_holds_the_report_and_not_the_password() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let path = file.path().to_str().unwrap();
     let pid = std::process::id().to_string();
-    let more = ["--json", path, "--pid", &pid, "--password", "hush-hush"];
+    let csv = tempfile::NamedTempFile::new().unwrap();
+    let csv_path = csv.path().to_str().unwrap();
+    let more = ["--json", path, "--csv", csv_path, "--pid", &pid, "--password", "hush-hush"];
     let output = run(&[&im(&target)[..], &more].concat());
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let text = std::fs::read_to_string(path).unwrap();
@@ -74,6 +81,24 @@ fn json_holds_the_report_and_not_the_password() {
     assert!(report["operations"]["message"]["latency_ms"]["p99"].as_f64().unwrap() > 0.0);
     assert!(report["server"]["cpu_us_per_delivery"].is_number());
     assert!(report["timeline"].as_array().is_some_and(|seconds| !seconds.is_empty()));
+    let whole = Report::read(file.path()).unwrap();
+    assert_eq!(whole.to_json().unwrap(), text);
+    assert_eq!((whole.flow.as_str(), whole.users, whole.seed), ("im", 4, 1));
+    assert!(whole.command.iter().any(|word| word == "***"), "{:?}", whole.command);
+    assert!(whole.timeline.iter().any(|second| second.server.is_some()));
+    let lines = std::fs::read_to_string(csv.path()).unwrap();
+    let columns: Vec<_> = lines.lines().map(|line| line.split(',').count()).collect();
+    assert!(columns.len() > 2 && columns.iter().all(|count| *count == columns[0]), "{lines}");
+}
+
+#[test]
+fn a_missed_mark_fails_a_run_and_is_named() {
+    let target = Registrar::start(Faults::default()).address.to_string();
+    let missed = run(&[&im(&target)[..], &["--mark", "p99_im_ms < 0.001"]].concat());
+    assert_eq!(missed.status.code(), Some(1), "{missed:?}");
+    assert!(String::from_utf8_lossy(&missed.stdout).contains("missed: p99_im_ms"));
+    let off = run(&[&im(&target)[..], &["--no-mark", "p99_im_ms"]].concat());
+    assert_eq!(off.status.code(), Some(0), "{off:?}");
 }
 
 #[test]

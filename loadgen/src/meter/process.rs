@@ -1,6 +1,8 @@
-//! What a process used, read from `/proc` before and after the window.
+//! What a process used, as `/proc` says.
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
 /// Clock ticks a second in `/proc/PID/stat`: fixed by Linux for programs on every machine that
@@ -8,7 +10,7 @@ use std::time::Duration;
 const TICKS_PER_SECOND: u64 = 100;
 
 /// What a process has used since it began, and what it holds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     /// CPU in its own code.
     pub user: Duration,
@@ -16,6 +18,8 @@ pub struct Usage {
     pub system: Duration,
     /// Resident memory in octets.
     pub resident: u64,
+    /// Octets it had written to disks; zero where that may not be read.
+    pub written: u64,
 }
 
 impl Usage {
@@ -30,6 +34,7 @@ impl Usage {
                 sum.user += usage.user;
                 sum.system += usage.system;
                 sum.resident += usage.resident;
+                sum.written += usage.written;
                 open.extend(children(child));
             }
         }
@@ -50,7 +55,10 @@ impl Usage {
         let stat = fs::read_to_string(format!("/proc/{name}/stat")).ok()?;
         let status = fs::read_to_string(format!("/proc/{name}/status")).ok()?;
         let (user, system) = cpu(&stat)?;
-        Some(Usage { user, system, resident: resident(&status)? })
+        // Who may not look at it learns the rest all the same.
+        let io = fs::read_to_string(format!("/proc/{name}/io")).unwrap_or_default();
+        let written = written(&io).unwrap_or_default();
+        Some(Usage { user, system, resident: resident(&status)?, written })
     }
 }
 
@@ -68,6 +76,33 @@ fn cpu(stat: &str) -> Option<(Duration, Duration)> {
         Some(Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND))
     };
     Some((next()?, next()?))
+}
+
+/// Octets of the regular files that a process has open, each counted once: of a server its
+/// database and logs. `None` when it may not be looked at.
+pub fn open_files(pid: u32) -> Option<u64> {
+    let mut sizes = BTreeMap::new();
+    for entry in fs::read_dir(format!("/proc/{pid}/fd")).ok()?.flatten() {
+        // A descriptor may be closed while this looks.
+        let Ok(file) = fs::metadata(entry.path()) else { continue };
+        if file.is_file() && file.nlink() > 0 {
+            sizes.insert((file.dev(), file.ino()), file.len());
+        }
+    }
+    Some(sizes.values().sum())
+}
+
+/// Cores that a process may use.
+pub fn cores(pid: u32) -> Option<u32> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let mask = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed:"))?;
+    let digits = mask.chars().filter_map(|digit| digit.to_digit(16));
+    Some(digits.map(u32::count_ones).sum())
+}
+
+/// Octets written to disks of an `io` text.
+fn written(io: &str) -> Option<u64> {
+    io.lines().find_map(|line| line.strip_prefix("write_bytes:"))?.trim().parse().ok()
 }
 
 /// Resident octets of a `status` text.
@@ -94,6 +129,7 @@ mod tests {
     fn memory_is_read_in_octets() {
         assert_eq!(resident("VmPeak: 9 kB\nVmRSS:\t    2048 kB\n"), Some(2_097_152));
         assert_eq!(resident("VmPeak: 9 kB\n"), None);
+        assert_eq!(written("wchar: 7\nwrite_bytes: 4096\n"), Some(4096));
     }
 
     #[test]
@@ -101,6 +137,18 @@ mod tests {
         assert!(Usage::own().is_some_and(|usage| usage.resident > 0));
         assert!(Usage::of(std::process::id()).is_some());
         assert_eq!(Usage::of(u32::MAX), None);
+    }
+
+    #[test]
+    fn open_files_count_once_and_only_while_they_have_a_name() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        std::io::Write::write_all(&mut file, &vec![0; 5_000_000]).unwrap();
+        let _again = file.reopen().unwrap();
+        let mut nameless = tempfile::tempfile().unwrap();
+        std::io::Write::write_all(&mut nameless, &vec![0; 50_000_000]).unwrap();
+        let size = open_files(std::process::id()).unwrap();
+        assert!((5_000_000..10_000_000).contains(&size), "{size}");
+        assert!(cores(std::process::id()).unwrap() > 0);
     }
 
     #[test]
