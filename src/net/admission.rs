@@ -1,15 +1,13 @@
 //! Who is let in, and who is not.
 
-use std::net::SocketAddr;
-use std::task::Waker;
-
-use glommio::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 
 use super::carrier::Carrier;
 use super::connection::{Connection, Phase};
 use super::deadlines::Timer;
 use super::door::Door;
 use super::inner::Inner;
+use super::readiness::Source;
 use super::tls::Session;
 use crate::base::ids::Slot;
 use crate::base::limits::Limit;
@@ -63,14 +61,23 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
                 return None;
             }
         };
-        // Answers are small and awaited; coalescing is done here, by the flush.
-        let _ = stream.set_nodelay(true);
         let connection = Box::new(Connection::new(stream, peer, door, tls, now.mono_ms));
         let Ok(slot) = self.connections.insert(connection) else {
             self.addresses.leave(peer.ip());
             self.refuse(peer, Some(Limit::Connections), CloseReason::Refused, now);
             return None;
         };
+        let watched = self
+            .connections
+            .get_mut(slot)
+            .map(|connection| self.sockets.add(&connection.stream, Source::Connection(slot)));
+        if let Some(Err(error)) = watched {
+            self.connections.remove(slot);
+            self.addresses.leave(peer.ip());
+            self.accept_failed(&error.to_string());
+            self.refuse(peer, None, CloseReason::Refused, now);
+            return None;
+        }
         if door.transport() == Transport::Tls {
             self.handshaking += 1;
         }
@@ -100,7 +107,6 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
         let Some(connection) = self.connections.remove(slot) else { return };
         if connection.phase == Phase::Handshake {
             self.handshaking = self.handshaking.saturating_sub(1);
-            self.open_gate();
         }
         self.addresses.leave(connection.peer.ip());
         if connection.link.is_some() {
@@ -118,10 +124,5 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
         if let Some(held_back) = self.log.pass(now, ACCEPT_FAILED) {
             tracing::error!(error, held_back, "cannot accept; trying again (LimitNOFILE?)");
         }
-    }
-
-    /// Lets accept loops that wait look again.
-    pub fn open_gate(&mut self) {
-        self.gate.drain(..).for_each(Waker::wake);
     }
 }

@@ -1,12 +1,7 @@
 //! The end of a connection. Every close is counted once, by reason; the machine is told once; the
-//! socket is shut down first and dropped when its task has seen that.
+//! socket is shut down first and dropped in a later visit.
 
-use std::future::Future;
 use std::net::Shutdown;
-use std::pin::pin;
-use std::task::{Context, Waker};
-
-use glommio::net::TcpStream;
 
 use super::carrier::Carrier;
 use super::connection::Phase;
@@ -42,13 +37,12 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
             self.ended.push_back((ConnId::new(self.shard, slot), reason));
         }
         let peer = connection.peer;
-        connection.wake();
+        self.revisit(slot);
         let counters = self.machine.counters();
         counters.close(reason);
         if phase == Phase::Handshake {
             counters.count(Series::HandshakeFailures);
             self.handshaking = self.handshaking.saturating_sub(1);
-            self.open_gate();
         }
         if is_abrupt(reason) {
             self.shut(slot);
@@ -79,11 +73,7 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
                 self.machine.counters().hit(Limit::CloseTime);
                 self.cut(slot, now);
             }
-            Phase::Gone => {
-                // Its task was not woken by the shutdown; without a connection it ends.
-                connection.wake();
-                self.remove(slot);
-            }
+            Phase::Gone => self.remove(slot),
         }
     }
 
@@ -96,30 +86,29 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
         if let Some(tls) = connection.tls.as_deref_mut()
             && !tls.is_handshaking()
             && !connection.outbound.is_blocked()
-            && let Some(waker) = &connection.waker
         {
             let octets = &mut self.buffers.scratch.outgoing;
             octets.clear();
             // A session or socket that fails here is closed all the same.
             if tls.close_notify(octets).is_ok() {
-                let mut wire = Wire { stream: &mut connection.stream, waker, tls: None };
+                let mut wire = Wire { stream: &connection.stream, tls: None };
                 let _ = connection.outbound.send_raw(&mut wire, octets);
             }
         }
-        shutdown(&connection.stream, Shutdown::Write);
-        connection.wake();
+        // The peer may have reset the connection: then it is down already.
+        let _ = connection.stream.shutdown(Shutdown::Write);
+        self.revisit(slot);
     }
 
-    /// Writes nothing more to a connection that is closing. The shutdown makes the poll of its
-    /// task fire, and the task ends.
+    /// Writes nothing more to a connection that is closing; its next visit drops it.
     pub fn cut(&mut self, slot: Slot, now: Now) {
         let Some(connection) = self.connections.get_mut(slot) else { return };
         connection.phase = Phase::Gone;
         connection.since_ms = now.mono_ms;
         connection.outbound.clear();
         connection.tls = None;
-        connection.wake();
-        shutdown(&connection.stream, Shutdown::Both);
+        let _ = connection.stream.shutdown(Shutdown::Both);
+        self.revisit(slot);
         self.arm_near(slot);
     }
 }
@@ -154,11 +143,4 @@ const fn limit_of(reason: CloseReason) -> Option<Limit> {
         CloseReason::MessageTimeout => Some(Limit::MessageTime),
         _ => None,
     }
-}
-
-/// Shuts the socket down. Glommio's shutdown is a future in form only.
-fn shutdown(stream: &TcpStream, how: Shutdown) {
-    let shutdown = pin!(stream.shutdown(how));
-    // The peer may have reset the connection: then it is down already.
-    let _ = shutdown.poll(&mut Context::from_waker(Waker::noop()));
 }

@@ -1,9 +1,6 @@
 //! What a core holds of one connection.
 
-use std::net::SocketAddr;
-use std::task::Waker;
-
-use glommio::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 
 use super::door::Door;
 use super::link::Link;
@@ -25,7 +22,7 @@ pub(super) enum Phase {
     HalfClosed,
     /// What waits is written, then we close our side and wait for the peer to close its own.
     Closing,
-    /// Shut down both ways; the task looks once more and ends.
+    /// Shut down both ways; the next visit drops it.
     Gone,
 }
 
@@ -40,8 +37,6 @@ pub(super) struct Connection {
     pub framer: Framer,
     /// The begun message, while it is partial.
     pub carry: Vec<u8>,
-    /// Of the connection's own task.
-    pub waker: Option<Waker>,
     pub peer: SocketAddr,
     pub phase: Phase,
     /// When the phase began.
@@ -61,6 +56,10 @@ pub(super) struct Connection {
     pub told: bool,
     /// In the list of connections to flush.
     pub dirty: bool,
+    /// In the list of connections to visit, whatever their sockets say.
+    pub expected: bool,
+    /// The peer has closed its side or the socket has failed, and reading will show it.
+    pub hangup: bool,
     /// In the list of connections that wait for the mesh.
     pub paused: bool,
     /// The carry may hold whole messages: the last wake-up had no time left for them.
@@ -88,7 +87,6 @@ impl Connection {
             outbound: Outbound::default(),
             framer: Framer::new(),
             carry: Vec::new(),
-            waker: None,
             peer,
             since_ms: now,
             heard_ms: now,
@@ -99,11 +97,18 @@ impl Connection {
             heard_message: false,
             told: false,
             dirty: false,
+            expected: false,
+            hangup: false,
             paused: false,
             unfinished: false,
             eof: false,
             shut: false,
         }
+    }
+
+    /// True while octets of the peer are taken.
+    pub fn is_reading(&self) -> bool {
+        matches!(self.phase, Phase::Handshake | Phase::Open)
     }
 
     /// True while messages of the machine are taken.
@@ -156,12 +161,6 @@ impl Connection {
     /// When it will have been silent for too long.
     pub fn idle_deadline(&self, limits: &Limits) -> Deadline {
         Deadline(self.heard_ms.saturating_add(limits.idle_timeout.as_millis() as u64))
-    }
-
-    pub fn wake(&self) {
-        if let Some(waker) = &self.waker {
-            waker.wake_by_ref();
-        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The end of a wake-up: what waits on each connection leaves at once.
 //!
-//! Connections that are ready together are handled one after the other, and then a task of its own
-//! flushes for all of them. When that takes long, the flush does not wait for its task.
+//! Connections that are ready together are handled one after the other, and then all of them are
+//! flushed. When that takes long, the flush does not wait for the last of them.
 
 use std::time::{Duration, Instant};
 
@@ -41,12 +41,9 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
             return;
         }
         self.flush_asked = Instant::now();
-        if let Some(flusher) = &self.flusher {
-            flusher.wake_by_ref();
-        }
     }
 
-    /// True when the flush that was asked for should not wait for its task.
+    /// True when the flush that was asked for should not wait for the end of the wake-up.
     pub fn flush_is_due(&self) -> bool {
         self.flush_coming
             && (self.dirty.len() >= DIRTY_MAX || self.flush_asked.elapsed() > FLUSH_WAIT)
@@ -71,7 +68,7 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
             while let Some(slot) = self.paused.pop() {
                 if let Some(connection) = self.connections.get_mut(slot) {
                     connection.paused = false;
-                    connection.wake();
+                    self.revisit(slot);
                 }
             }
         }
@@ -80,12 +77,9 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
     /// Sends what waits on one connection; closes our side once a closing one has nothing left.
     pub fn flush_one(&mut self, slot: Slot, now: Now) {
         let Some(connection) = self.connections.get_mut(slot) else { return };
-        let Connection { stream, tls, outbound, waker: Some(waker), .. } = &mut **connection else {
-            // Its task has not run yet: the first step flushes.
-            return;
-        };
+        let Connection { stream, tls, outbound, .. } = &mut **connection;
         if !outbound.is_empty() {
-            let mut wire = Wire { stream, waker, tls: tls.as_deref_mut() };
+            let mut wire = Wire { stream, tls: tls.as_deref_mut() };
             match outbound.flush(&mut wire, &mut self.buffers.scratch) {
                 Ok(0) => {}
                 Ok(moved) => {

@@ -2,6 +2,7 @@
 //! carried out before anything else happens.
 
 use std::collections::VecDeque;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::Waker;
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 use rustls::pki_types::ServerName;
 
+use super::accepting::Listener;
 use super::addresses::Addresses;
 use super::carrier::Carrier;
 use super::certs::Offers;
@@ -22,6 +24,7 @@ use super::link::LANE_REFUSED;
 use super::log_limit::LogLimit;
 use super::outbound::Scratch;
 use super::partition::Parts;
+use super::readiness::{Readiness, Ready};
 use crate::base::ids::{ConnId, ShardId, Slot};
 use crate::base::limits::Limits;
 use crate::base::time::Now;
@@ -45,6 +48,14 @@ pub(super) struct Inner<M, C> {
     pub machine: M,
     pub carrier: C,
     pub connections: Connections,
+    pub sockets: Readiness,
+    pub listeners: Vec<Listener>,
+    /// Sockets that are ready, while they are worked through.
+    pub ready: Vec<Ready>,
+    /// Connections to visit, whatever their sockets say.
+    pub expected: Vec<Slot>,
+    /// The task that visits, woken for them.
+    pub visitor: Option<Waker>,
     pub buffers: Buffers,
     pub handshaking: usize,
     pub paused: Vec<Slot>,
@@ -68,17 +79,11 @@ pub(super) struct Inner<M, C> {
     pub due: Vec<Timer>,
     pub dirty: Vec<Slot>,
     pub spare: Vec<VecDeque<Bytes>>,
-    /// The task that flushes, and whether it was woken or need not be.
-    pub flusher: Option<Waker>,
     pub flush_coming: bool,
     pub flush_asked: Instant,
     /// When frames of other shards were last looked for.
     pulled: Instant,
     pub settling: bool,
-    /// Accept loops that wait for a handshake to end.
-    pub gate: Vec<Waker>,
-    /// Accept loops, to be told of a drain.
-    pub stop: Vec<Waker>,
     /// Set when the server goes down.
     pub drain: Option<Drain>,
     pub ended_for_good: bool,
@@ -94,14 +99,19 @@ pub(super) struct Buffers {
 }
 
 impl<M: Machine, C: Carrier> Inner<M, C> {
-    pub fn new(parts: Parts<M, C>) -> Self {
+    pub fn new(parts: Parts<M, C>) -> io::Result<Self> {
         let Parts { shard, shards, limits, clock, machine, carrier, offers, link_names } = parts;
-        Inner {
+        Ok(Inner {
             shard,
             clock,
             machine,
             carrier,
             connections: Connections::new(limits.connections_per_shard_max),
+            sockets: Readiness::new()?,
+            listeners: Vec::new(),
+            ready: Vec::new(),
+            expected: Vec::new(),
+            visitor: None,
             buffers: Buffers::default(),
             handshaking: 0,
             paused: Vec::new(),
@@ -119,17 +129,14 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
             due: Vec::new(),
             dirty: Vec::new(),
             spare: Vec::new(),
-            flusher: None,
             flush_coming: false,
             flush_asked: Instant::now(),
             pulled: Instant::now(),
             settling: false,
-            gate: Vec::new(),
-            stop: Vec::new(),
             drain: None,
             ended_for_good: false,
             limits,
-        }
+        })
     }
 
     /// Hands `input` to the machine and carries out what it wants.

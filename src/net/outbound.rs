@@ -3,13 +3,10 @@
 //! memory is held only while the peer does not read.
 
 use std::collections::VecDeque;
-use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::io::{self, Write};
+use std::net::TcpStream;
 
 use bytes::Bytes;
-use futures_lite::AsyncWrite;
-use glommio::net::TcpStream;
 
 use super::tls::{Session, TlsError};
 
@@ -39,9 +36,7 @@ pub struct Scratch {
 /// Where octets go.
 pub struct Wire<'a> {
     /// The socket.
-    pub stream: &'a mut TcpStream,
-    /// Woken when a socket that was full takes octets again.
-    pub waker: &'a Waker,
+    pub stream: &'a TcpStream,
     /// The session that encrypts, unless the connection is plain.
     pub tls: Option<&'a mut Session>,
 }
@@ -183,19 +178,20 @@ impl Outbound {
     }
 }
 
-/// Sends until the socket is full; the octets it took. After a short count the waker is armed.
+/// Sends until the socket is full; the octets it took. A socket that was full is ready again once
+/// it takes more.
 fn send(wire: &mut Wire<'_>, octets: &[u8]) -> io::Result<usize> {
-    let mut cx = Context::from_waker(wire.waker);
+    let mut stream = wire.stream;
     let mut sent = 0;
     while let Some(rest) = octets.get(sent..)
         && !rest.is_empty()
     {
-        match Pin::new(&mut *wire.stream).poll_write(&mut cx, rest) {
-            Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
-            Poll::Ready(Ok(n)) => sent += n,
-            Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
-            Poll::Ready(Err(error)) => return Err(error),
-            Poll::Pending => break,
+        match stream.write(rest) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(n) => sent += n,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+            Err(error) => return Err(error),
         }
     }
     Ok(sent)

@@ -1,11 +1,11 @@
 //! The connections of one core and the machine they speak to, as the tasks of the core see them.
 
 use std::cell::RefCell;
-use std::net::SocketAddr;
+use std::io;
+use std::net::TcpListener;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
-use glommio::net::TcpStream;
 use rustls::pki_types::ServerName;
 
 use super::carrier::Carrier;
@@ -15,15 +15,11 @@ use super::deadlines::Drain;
 use super::door::Door;
 use super::inner::Inner;
 use crate::base::ids::{ShardId, Slot};
-use crate::base::limits::{Limit, Limits};
-use crate::base::transport::Transport;
-use crate::metrics::counters::{CloseReason, Counters};
+use crate::base::limits::Limits;
+use crate::metrics::counters::Counters;
 use crate::metrics::names::Series;
 use crate::shard::Machine;
 use crate::shard::input::{Control, Input};
-
-/// Frames of other shards handled between two steps of connections.
-const PULLED: usize = 64;
 
 /// The partition of one core. All its tasks share it; none holds it across an await.
 pub struct Partition<M, C>(RefCell<Inner<M, C>>);
@@ -51,65 +47,32 @@ pub struct Parts<M, C> {
 
 impl<M: Machine, C: Carrier> Partition<M, C> {
     /// A core without connections.
-    pub fn new(parts: Parts<M, C>) -> Self {
-        Partition(RefCell::new(Inner::new(parts)))
+    ///
+    /// # Errors
+    /// When the kernel gives it nothing to watch sockets with.
+    pub fn new(parts: Parts<M, C>) -> io::Result<Self> {
+        Ok(Partition(RefCell::new(Inner::new(parts)?)))
     }
 
-    /// Takes an accepted stream in; its task is to poll [`step`](Self::step) with the slot.
-    /// `None` when a bound was reached: the stream is closed.
-    pub fn open(&self, stream: TcpStream, peer: SocketAddr, door: Door) -> Option<Slot> {
-        let mut inner = self.0.borrow_mut();
-        let now = inner.clock.now();
-        let slot = inner.admit(stream, peer, door, now)?;
-        if door.transport() == Transport::Tcp {
-            inner.guarded(slot, now, |inner| inner.opened(slot, now));
-        }
-        Some(slot)
+    /// Accepts from `socket`, through `door`, from now on.
+    ///
+    /// # Errors
+    /// When the kernel cannot watch it.
+    pub fn listen(&self, socket: TcpListener, door: Door) -> io::Result<()> {
+        self.0.borrow_mut().listen(socket, door)
     }
 
-    /// Takes back a connection whose task could not be started.
-    pub fn abandon(&self, slot: Slot) {
-        let mut inner = self.0.borrow_mut();
-        let now = inner.clock.now();
-        inner.caught(|inner| {
-            inner.close(slot, CloseReason::Refused, now);
-            inner.settle(now);
-            inner.remove(slot);
-        });
-    }
-
-    /// Says that nothing can be accepted now.
-    pub fn accept_failed(&self, error: &str) {
-        self.0.borrow_mut().accept_failed(error);
-    }
-
-    /// One wake-up of a connection. Ready when it is gone.
-    pub fn step(&self, slot: Slot, cx: &mut Context<'_>) -> Poll<()> {
-        let mut inner = self.0.borrow_mut();
-        let now = inner.clock.now();
-        let poll = inner.guarded(slot, now, |inner| inner.step(slot, now, cx));
-        if inner.pull_is_due() {
-            inner.pull(PULLED, now);
-        }
-        if inner.flush_is_due() {
-            inner.flush(now);
-        }
-        // After a panic the task goes on to its end: it was woken.
-        poll.unwrap_or(Poll::Pending)
-    }
-
-    /// Polled by the one task that ends wake-ups: it runs after the connections that were ready
-    /// together, and flushes for all of them.
-    pub fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Polled by the one task that serves the sockets of the core; ready when the partition has
+    /// ended.
+    pub fn poll_sockets(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut inner = self.0.borrow_mut();
         if inner.ended_for_good {
             return Poll::Ready(());
         }
-        if inner.flusher.is_none() {
-            inner.flusher = Some(cx.waker().clone());
+        if inner.visit_all(cx) {
+            // Others first: the task has had its share.
+            cx.waker().wake_by_ref();
         }
-        let now = inner.clock.now();
-        inner.flush(now);
         Poll::Pending
     }
 
@@ -147,6 +110,11 @@ impl<M: Machine, C: Carrier> Partition<M, C> {
         inner.drain_some(now);
         inner.tend_lanes(now);
         inner.flush(now);
+        if inner.has_knocks(now)
+            && let Some(visitor) = &inner.visitor
+        {
+            visitor.wake_by_ref();
+        }
         inner.machine.counters().count(Series::Ticks);
     }
 
@@ -163,8 +131,7 @@ impl<M: Machine, C: Carrier> Partition<M, C> {
         let now = inner.clock.now();
         let until = now.after(inner.limits.drain_timeout / 2);
         inner.drain.get_or_insert(Drain { until });
-        inner.open_gate();
-        inner.stop.drain(..).for_each(Waker::wake);
+        inner.stop_listening();
     }
 
     /// True when a drain has come to its end: no connection, and nothing left to carry.
@@ -180,47 +147,16 @@ impl<M: Machine, C: Carrier> Partition<M, C> {
         inner.ended_for_good = true;
         let slots: Vec<Slot> = inner.connections.iter().map(|(slot, _)| slot).collect();
         for slot in slots {
-            if let Some(connection) = inner.connections.remove(slot) {
-                connection.wake();
-            }
+            inner.connections.remove(slot);
         }
-        if let Some(flusher) = inner.flusher.take() {
-            flusher.wake();
+        inner.stop_listening();
+        if let Some(visitor) = inner.visitor.take() {
+            visitor.wake();
         }
-        inner.open_gate();
-        inner.stop.drain(..).for_each(Waker::wake);
     }
 
     /// The counters of this core, as they are.
     pub fn counters(&self) -> Counters {
         self.0.borrow_mut().machine.counters().clone()
-    }
-
-    /// Ready when a connection may be accepted: at once, unless as many handshakes are in progress
-    /// as may be.
-    pub fn poll_gate(&self, door: Door, cx: &mut Context<'_>) -> Poll<()> {
-        let mut inner = self.0.borrow_mut();
-        if door.transport() == Transport::Tcp
-            || inner.drain.is_some()
-            || inner.ended_for_good
-            || inner.handshaking < inner.limits.handshakes_per_core_max.max(1)
-        {
-            return Poll::Ready(());
-        }
-        inner.machine.counters().hit(Limit::Handshakes);
-        inner.gate.push(cx.waker().clone());
-        Poll::Pending
-    }
-
-    /// Ready when the core drains.
-    pub fn poll_drain(&self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut inner = self.0.borrow_mut();
-        if inner.drain.is_some() || inner.ended_for_good {
-            return Poll::Ready(());
-        }
-        if !inner.stop.iter().any(|waker| waker.will_wake(cx.waker())) {
-            inner.stop.push(cx.waker().clone());
-        }
-        Poll::Pending
     }
 }

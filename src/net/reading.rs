@@ -1,10 +1,6 @@
 //! One wake-up of a connection: octets from the socket, through TLS, to the framer.
 
-use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll};
-
-use futures_lite::AsyncRead;
+use std::io::{self, Read as _};
 
 use super::carrier::Carrier;
 use super::connection::{Connection, Phase};
@@ -45,39 +41,33 @@ struct Decrypted {
 }
 
 impl<M: Machine, C: Carrier> Inner<M, C> {
-    /// Reads what has arrived and handles it. Ready when the connection is gone.
-    pub fn step(&mut self, slot: Slot, now: Now, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(connection) = self.connections.get_mut(slot) else { return Poll::Ready(()) };
-        if connection.waker.is_none() {
-            connection.waker = Some(cx.waker().clone());
-        }
+    /// Reads what has arrived and handles it.
+    pub fn step(&mut self, slot: Slot, now: Now) {
+        let Some(connection) = self.connections.get_mut(slot) else { return };
         if !connection.outbound.is_empty() || connection.phase == Phase::Closing {
             self.flush_one(slot, now);
         }
         for _ in 0..READS {
-            let read = self.read(slot, now, cx);
+            let read = self.read(slot, now);
             self.settle(now);
             match read {
                 Read::Again => {}
-                Read::Wait => return Poll::Pending,
-                Read::End => {
-                    self.remove(slot);
-                    return Poll::Ready(());
-                }
+                Read::Wait => return,
+                Read::End => return self.remove(slot),
             }
         }
-        cx.waker().wake_by_ref();
-        Poll::Pending
+        self.revisit(slot);
     }
 
-    fn read(&mut self, slot: Slot, now: Now, cx: &mut Context<'_>) -> Read {
+    fn read(&mut self, slot: Slot, now: Now) -> Read {
         let Some(connection) = self.connections.get_mut(slot) else { return Read::End };
         match connection.phase {
             Phase::Handshake | Phase::Open => {}
             Phase::HalfClosed => return Read::Wait,
             Phase::Closing if !connection.shut => return Read::Wait,
             Phase::Closing if connection.eof => return Read::End,
-            Phase::Closing | Phase::Gone => return self.discard(slot, cx),
+            Phase::Closing => return self.discard(slot),
+            Phase::Gone => return Read::End,
         }
         if self.carrier.congested() {
             if !std::mem::replace(&mut connection.paused, true) {
@@ -103,24 +93,19 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
         }
         let room = incoming.get_mut(start..).unwrap_or_default();
         let room = room.get_mut(..READ).unwrap_or_default();
-        match Pin::new(&mut connection.stream).poll_read(cx, room) {
-            Poll::Pending => {
-                if start > 0 || connection.message_ms.is_some() {
-                    quick_ack::send(&connection.stream);
-                }
-                Read::Wait
-            }
-            Poll::Ready(Ok(0)) => {
+        match connection.stream.read(room) {
+            Ok(0) => {
                 self.end_of_input(slot, now);
                 Read::Again
             }
-            Poll::Ready(Ok(len)) => {
+            Ok(len) => {
                 connection.heard_ms = now.mono_ms;
                 self.received(slot, start + len, now);
-                Read::Again
+                self.read_on(slot, len)
             }
-            Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => Read::Again,
-            Poll::Ready(Err(error)) => {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.read_on(slot, 0),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Read::Again,
+            Err(error) => {
                 tracing::debug!(peer = %connection.peer, %error, "read failed");
                 self.close(slot, CloseReason::Reset, now);
                 Read::End
@@ -128,15 +113,30 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
         }
     }
 
+    /// Whether to read on after `len` octets. A read that did not fill the buffer has emptied the
+    /// socket, and what comes later is told anew, but the end of input is told only once.
+    fn read_on(&mut self, slot: Slot, len: usize) -> Read {
+        let Some(connection) = self.connections.get_mut(slot) else { return Read::End };
+        let emptied = len < READ && !(connection.hangup && len > 0);
+        if !emptied || connection.unfinished || !connection.is_reading() {
+            return Read::Again;
+        }
+        let carries = connection.tls.as_ref().is_some_and(|tls| !tls.carry().is_empty());
+        if carries || connection.message_ms.is_some() {
+            quick_ack::send(&connection.stream);
+        }
+        Read::Wait
+    }
+
     /// Looks at a connection that is closing: what still comes is thrown away.
-    fn discard(&mut self, slot: Slot, cx: &mut Context<'_>) -> Read {
+    fn discard(&mut self, slot: Slot) -> Read {
         let Some(connection) = self.connections.get_mut(slot) else { return Read::End };
         self.buffers.incoming.resize(CARRY_MAX + READ, 0);
         let room = self.buffers.incoming.get_mut(..READ).unwrap_or_default();
-        match Pin::new(&mut connection.stream).poll_read(cx, room) {
-            Poll::Pending => Read::Wait,
-            Poll::Ready(Ok(1..)) if connection.phase == Phase::Closing => Read::Again,
-            Poll::Ready(_) => Read::End,
+        match connection.stream.read(room) {
+            Ok(1..) => Read::Again,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Read::Wait,
+            Ok(0) | Err(_) => Read::End,
         }
     }
 
@@ -198,9 +198,7 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
         let Some(connection) = self.connections.get_mut(slot) else {
             return Err(TlsError::State.into());
         };
-        let Connection { stream, tls: Some(tls), outbound, waker: Some(waker), carry, .. } =
-            &mut **connection
-        else {
+        let Connection { stream, tls: Some(tls), outbound, carry, .. } = &mut **connection else {
             return Err(TlsError::State.into());
         };
         let incoming = self.buffers.incoming.get_mut(..len).unwrap_or_default();
@@ -214,7 +212,7 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
         octets.clear();
         let received = tls.receive(incoming, plain, octets);
         if !octets.is_empty() {
-            outbound.send_raw(&mut Wire { stream, waker, tls: None }, octets)?;
+            outbound.send_raw(&mut Wire { stream, tls: None }, octets)?;
         }
         Ok(Decrypted {
             len: plain.len() - before,
@@ -238,7 +236,6 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
         connection.since_ms = now.mono_ms;
         let door = connection.door;
         self.handshaking = self.handshaking.saturating_sub(1);
-        self.open_gate();
         self.machine.counters().count(Series::Handshakes);
         self.arm_near(slot);
         match door {

@@ -1,5 +1,5 @@
-//! One core: an executor pinned to a CPU, with one task for each connection and listener, one that
-//! flushes, one for the inbox, and one tick.
+//! One core: an executor pinned to a CPU, with one task for its sockets, one for the inbox, and one
+//! tick.
 //!
 //! The tick is always armed. It advances the deadlines, looks into the inbox and moves the pulse
 //! that the watchdog reads; and it is what wakes an executor that glommio 0.9 has put to sleep
@@ -33,7 +33,6 @@ use crate::base::time::Now;
 use crate::net::certs::Offers;
 use crate::net::clock::Clock;
 use crate::net::door::Door;
-use crate::net::listener;
 use crate::net::partition::{Partition, Parts};
 use crate::shard::Machine;
 use crate::shard::input::Control;
@@ -173,7 +172,7 @@ where
     })?;
     let inquiries = Rc::new(Inquiries::default());
     let carrier = Courier::new(shard, &mesh, plan.ledger, inquiries.clone(), &limits);
-    let partition = Rc::new(Partition::new(Parts {
+    let partition = Partition::new(Parts {
         shard,
         shards: mesh.shards(),
         limits,
@@ -182,7 +181,8 @@ where
         carrier,
         offers: plan.offers,
         link_names: plan.link_names,
-    }));
+    });
+    let partition = Rc::new(partition.map_err(|error| format!("no epoll: {error}"))?);
     let core = Rc::new(Core {
         shard,
         partition: partition.clone(),
@@ -201,17 +201,17 @@ where
         executor.create_task_queue(Shares::Static(1000), Latency::Matters(INBOX_LATENCY), "xshard");
     let failed = |error: glommio::GlommioError<()>| error.to_string();
 
-    let flushed = partition.clone();
-    let flush = async move { poll_fn(|cx| flushed.poll_flush(cx)).await };
-    glommio::spawn_local_into(flush, net).map_err(failed)?.detach();
+    for (door, socket) in listeners {
+        let watched = partition.listen(socket, door);
+        watched.map_err(|error| format!("cannot watch a listener: {error}"))?;
+    }
+    let served = partition.clone();
+    let serve = async move { poll_fn(|cx| served.poll_sockets(cx)).await };
+    glommio::spawn_local_into(serve, net).map_err(failed)?.detach();
     glommio::spawn_local_into(tick(core.clone(), pulses), xshard).map_err(failed)?.detach();
     let own = core.clone();
     let inbox = async move { poll_fn(|cx| own.poll_inbox(cx)).await };
     glommio::spawn_local_into(inbox, xshard).map_err(failed)?.detach();
-    for (door, socket) in listeners {
-        let accept = listener::accept(partition.clone(), socket, door, net);
-        glommio::spawn_local_into(accept, net).map_err(failed)?.detach();
-    }
 
     let _ = core.events.send(Event::Started(shard));
     poll_fn(|cx| core.poll_stop(cx)).await;
