@@ -3,6 +3,7 @@
 mod outputs;
 
 use crate::abort::Abort;
+use crate::link_options::LinkOptions;
 use crate::pacer::Arrivals;
 use crate::population::write_csv;
 use crate::report::limits::{self, Limit, Limits};
@@ -52,6 +53,9 @@ Examples:
     loadgen conference --target 127.0.0.1:5061 --members 20 --conferences 50 --rate 200 --pid PID
   Memory of 2,000 users who watch 40 others each:
     loadgen idle --target 127.0.0.1:5061 --users 2000 --contacts 40 --pid PID
+  100,000 users, 90,000 of them on 6 links as those of an Edge (the server: mynah demo --links ADDR):
+    loadgen im --target 127.0.0.1:5061 --users 100000 --links 6 --users-per-link 15000 \\
+        --link-target 127.0.0.1:5062 --link-cert link.pem --link-key link-key.pem --rate 500
   The same with every message signed, as the Lync client does:
     loadgen im --target 127.0.0.1:5061 --users 1000 --rate 500 --auth ntlm
 Endpoints sign in by Digest unless --auth ntlm is given: a server that offers Lync clients NTLM must
@@ -290,6 +294,8 @@ struct Common {
     /// No live progress.
     #[arg(long)]
     quiet: bool,
+    #[command(flatten)]
+    links: LinkOptions,
 }
 
 impl Common {
@@ -308,7 +314,7 @@ impl Common {
     }
 
     fn settings(self, flow: Flow) -> Result<(Settings, Outputs)> {
-        let target = resolve(&self.target)?;
+        let target = resolve("--target", &self.target)?;
         let host = self.target.rsplit_once(':').map_or("", |(host, _)| host);
         let loopback = target.ip().is_loopback() && target.is_ipv4();
         let load = match (self.rate, self.window) {
@@ -330,6 +336,7 @@ impl Common {
             flow,
             handshakes: self.handshakes,
             keep_alive: self.keep_alive,
+            links: self.links.links()?,
             load,
             marks: Limits::new(self.mark, self.no_mark),
             max_failures: self.max_failures,
@@ -358,11 +365,12 @@ impl Common {
     }
 }
 
-fn resolve(target: &str) -> Result<SocketAddr> {
+/// The address that `option` was given.
+pub fn resolve(option: &str, target: &str) -> Result<SocketAddr> {
     let mut found = target
         .to_socket_addrs()
-        .with_context(|| format!("--target {target:?} is not HOST:PORT or is not known"))?;
-    found.next().with_context(|| format!("--target {target:?} has no address"))
+        .with_context(|| format!("{option} {target:?} is not HOST:PORT or is not known"))?;
+    found.next().with_context(|| format!("{option} {target:?} has no address"))
 }
 
 /// Reads the URL of a metrics page.

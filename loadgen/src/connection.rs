@@ -2,7 +2,6 @@
 //! driver; what the driver left in the link it writes.
 
 use crate::engine::Thread;
-use crate::settings::Transport;
 use crate::stats::Cause;
 use crate::tls::Session;
 use crate::world::Slot;
@@ -79,7 +78,7 @@ struct Connection {
 
 impl Connection {
     fn open(thread: &Rc<Thread>, id: Id, source: Option<IpAddr>) -> io::Result<Connection> {
-        let target = thread.settings.target;
+        let (target, _) = thread.target(id.slot);
         let socket = Socket::new(Domain::for_address(target), Type::STREAM, Some(Protocol::TCP))?;
         socket.set_nonblocking(true)?;
         socket.set_nodelay(true)?;
@@ -136,8 +135,8 @@ impl Connection {
     }
 
     fn connected(&mut self, thread: &Rc<Thread>) -> Result<(), End> {
-        match (thread.settings.transport, &thread.tls) {
-            (Transport::Tls, Some(client)) => {
+        match thread.target(self.id.slot).1 {
+            Some(client) => {
                 let mut session =
                     Session::new(client).map_err(|error| End::new(Cause::Tls, error))?;
                 session
@@ -146,7 +145,7 @@ impl Connection {
                 self.session = Some(session);
                 self.stage = Stage::Handshake;
             }
-            _ => self.up(thread),
+            None => self.up(thread),
         }
         Ok(())
     }

@@ -140,6 +140,13 @@ impl Driver {
         self.deliver(now);
     }
 
+    /// A user has left the link that he was on.
+    pub fn left(&mut self, slot: Slot, now: Moment) {
+        let generation = self.world.generation(slot);
+        self.world.down(slot, generation, Cause::Disconnected, String::new, now);
+        self.deliver(now);
+    }
+
     /// Passes on what has happened.
     pub fn deliver(&mut self, now: Moment) {
         while let Some((slot, notice)) = self.world.next_notice() {
@@ -197,8 +204,8 @@ impl Driver {
             }
             Phase::SignOut { until } => self.sign_out(until, now),
             Phase::Close { until } => {
-                let users = 0..self.world.users();
-                let closed = users.into_iter().all(|slot| self.world.is_closed(slot));
+                let connections = 0..self.world.connections();
+                let closed = connections.into_iter().all(|slot| self.world.is_closed(slot));
                 if closed || now >= until { Phase::Done } else { Phase::Close { until } }
             }
             Phase::Done => Phase::Done,
@@ -276,7 +283,8 @@ impl Driver {
                 return Phase::SignOut { until };
             }
         }
-        (0..users).for_each(|slot| self.world.close(slot));
+        // Users first: then nobody is on a link that closes.
+        (0..self.world.connections()).for_each(|slot| self.world.close(slot));
         Phase::Close { until: now.after(Duration::from_secs(2)) }
     }
 }

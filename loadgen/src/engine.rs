@@ -13,6 +13,7 @@ use crate::world::{Output, Slot, World};
 use anyhow::{Context as _, Result, anyhow};
 use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
 use std::cell::{Cell, RefCell};
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -46,6 +47,8 @@ pub struct Start {
     pub share: Share,
     /// TLS configuration, when TLS is used.
     pub tls: Option<Client>,
+    /// TLS configuration of links, when there are any.
+    pub link_tls: Option<Client>,
 }
 
 /// What the connections of a thread share.
@@ -54,8 +57,8 @@ pub struct Thread {
     pub clock: Clock,
     /// The run's settings.
     pub settings: Arc<Settings>,
-    /// TLS configuration, when TLS is used.
-    pub tls: Option<Client>,
+    tls: Option<Client>,
+    link_tls: Option<Client>,
     /// The thread's users.
     pub driver: RefCell<Driver>,
     /// Where every connection reads into.
@@ -115,21 +118,23 @@ fn cores(list: &str) -> Option<Vec<usize>> {
 }
 
 async fn run(start: Start, sender: Sender<Report>) -> Result<()> {
-    let Start { clock, control, gauge, run, settings, share, tls } = start;
+    let Start { clock, control, gauge, run, settings, share, tls, link_tls } = start;
     let measured = measured(settings.flow);
     let world = World::new(Arc::clone(&settings), run, share.first, share.count, measured)
         .map_err(|error| anyhow!(error))?;
     let opening_max = share.of(settings.handshakes) as usize;
+    let connections = world.connections();
     let scenario = scenario(&settings, share);
     let driver = Driver::new(world, scenario, settings.ramp * share.part, opening_max);
     let thread = Rc::new(Thread {
         clock,
         settings,
         tls,
+        link_tls,
         driver: RefCell::new(driver),
         buffer: RefCell::new(vec![0; BUFFER]),
         wire: Cell::new(Vec::new()),
-        doors: RefCell::new((0..share.count).map(|_| Door::default()).collect()),
+        doors: RefCell::new((0..connections).map(|_| Door::default()).collect()),
     });
     let mut report_at = clock.now().after(REPORT_EVERY);
     loop {
@@ -187,6 +192,9 @@ impl Thread {
                 }
                 Output::Write(slot) if Some(slot) == current => {}
                 Output::Write(slot) => self.wake(slot, false),
+                Output::Close(slot) if self.driver.borrow_mut().world().is_on_link(slot) => {
+                    self.driver.borrow_mut().left(slot, self.clock.now());
+                }
                 Output::Close(slot) => self.wake(slot, true),
                 Output::Deafen(slot) => self.set_deaf(slot, true),
                 Output::Hear(slot) => {
@@ -219,6 +227,16 @@ impl Thread {
     pub fn is_closing(&self, id: Id) -> bool {
         let doors = self.doors.borrow();
         doors.get(id.slot).is_some_and(|door| door.closing || door.generation != id.generation)
+    }
+
+    /// Where a connection goes, and its TLS configuration when TLS is used.
+    pub fn target(&self, slot: Slot) -> (SocketAddr, Option<&Client>) {
+        match &self.settings.links {
+            Some(links) if self.driver.borrow_mut().world().is_link(slot) => {
+                (links.target, self.link_tls.as_ref())
+            }
+            _ => (self.settings.target, self.tls.as_ref()),
+        }
     }
 
     /// True for a user who will read nothing once he is in a conference.

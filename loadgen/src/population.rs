@@ -51,6 +51,15 @@ pub fn number_of(settings: &Settings, address: &str) -> Option<u32> {
     (domain == settings.domain && as_written).then_some(number)
 }
 
+/// Number of the user of the population whom a SIP URI, or a value with one in it, names. The host
+/// is not looked at: in a Contact it is an address.
+pub fn number_in(settings: &Settings, text: &[u8]) -> Option<u32> {
+    let user = text.get(memchr::memmem::find(text, b"sip:")? + 4..)?;
+    let user = user.get(..memchr::memchr(b'@', user)?)?;
+    let digits = user.strip_prefix(settings.user_prefix.as_bytes())?;
+    u32::try_from(read_number(digits)?).ok()
+}
+
 /// Address (`user@domain`) of a user of the population.
 pub fn address_of(settings: &Settings, number: u32) -> String {
     format!("{}@{}", name(&settings.user_prefix, number), settings.domain)
@@ -117,6 +126,22 @@ mod tests {
             "",
         ] {
             assert_eq!(number_of(&settings, other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn users_are_found_in_uris_and_in_values_with_one() {
+        let settings = Settings::new(SocketAddr::from((Ipv4Addr::LOCALHOST, 5060)));
+        for text in [
+            "sip:user0000077@example.test",
+            "sip:user0000077@example.test;opaque=user:epid:x;gruu",
+            "sip:user0000077@10.0.0.78:5061;transport=tls",
+            "\"Load User 77\" <sip:user0000077@example.test>;tag=1;epid=2",
+        ] {
+            assert_eq!(number_in(&settings, text.as_bytes()), Some(77), "{text}");
+        }
+        for text in ["sip:example.test", "sip:bob@example.test", "sip:user@x", "tel:77", ""] {
+            assert_eq!(number_in(&settings, text.as_bytes()), None, "{text}");
         }
     }
 

@@ -6,7 +6,9 @@ use crate::clock::{Clock, Moment};
 use crate::control::{Control, Gauge, Report as FromThread};
 use crate::engine::{Start, lead, spawn};
 use crate::figure::Counts;
+use crate::link_options;
 use crate::meter::{Meter, Running, Sample};
+use crate::probe;
 use crate::progress::Progress;
 use crate::report::{Ending, Latency, Measured, Report};
 use crate::scenario::{Share, main_operation};
@@ -17,7 +19,6 @@ use crate::tls::Client;
 use crate::world::Window;
 use anyhow::{Context, Result, anyhow, ensure};
 use rand::Rng;
-use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -42,8 +43,15 @@ pub fn run(settings: Settings, interrupt: &AtomicBool) -> Result<Report> {
         Transport::Tls => Some(Client::new(&settings)?),
         Transport::Tcp => None,
     };
-    probe(&settings, tls.as_ref())?;
-    Coordinator::start(settings, tls, clock, meter)?.conduct(interrupt)
+    probe::connection(&settings, tls.as_ref())?;
+    let link_tls = match &settings.links {
+        Some(links) => Some(Client::for_links(&settings, links)?),
+        None => None,
+    };
+    if let Some(links) = &settings.links {
+        probe::link(links, &settings, link_tls.as_ref())?;
+    }
+    Coordinator::start(settings, tls, link_tls, clock, meter)?.conduct(interrupt)
 }
 
 /// Refuses what cannot be run.
@@ -51,6 +59,8 @@ fn check(settings: &Settings) -> Result<()> {
     ensure!(settings.users > 0, "--users must be at least 1");
     ensure!(settings.threads > 0, "--threads must be at least 1");
     check_flow(settings)?;
+    let shares = (0..settings.threads).map(|thread| Share::new(settings, thread).count);
+    link_options::check(settings, shares.min().unwrap_or(0))?;
     ensure!(
         settings.auth == Auth::Digest || settings.dialect == Dialect::Ms,
         "--auth ntlm needs --dialect ms: a SIMPLE client does not sign its messages"
@@ -61,12 +71,13 @@ fn check(settings: &Settings) -> Result<()> {
         settings.sources == 0 || settings.target.ip().is_loopback() && settings.target.is_ipv4(),
         "--sources works only with a target in 127.0.0.0/8"
     );
-    let wanted = u64::from(settings.users) + 64 + 16 * u64::from(settings.threads);
+    let wanted = u64::from(settings.connections()) + 64 + 16 * u64::from(settings.threads);
     let (soft, hard) = rlimit::Resource::NOFILE.get().context("the descriptor limit")?;
     ensure!(
         hard >= wanted,
-        "{} users need {wanted} descriptors but the limit is {hard}: raise it (ulimit -n {wanted})",
-        settings.users
+        "{} connections need {wanted} descriptors but the limit is {hard}: raise it (ulimit -n \
+         {wanted})",
+        settings.connections()
     );
     if soft < wanted {
         rlimit::Resource::NOFILE.set(wanted, hard).context("the descriptor limit")?;
@@ -121,31 +132,6 @@ fn check_conference(settings: &Settings) -> Result<()> {
     Ok(())
 }
 
-/// Makes one connection, so that a wrong target or certificate is said at once.
-fn probe(settings: &Settings, tls: Option<&Client>) -> Result<()> {
-    let target = settings.target;
-    let limit = settings.timeout.clamp(Duration::from_secs(1), Duration::from_secs(10));
-    let mut stream = TcpStream::connect_timeout(&target, limit)
-        .map_err(|error| anyhow!("--target {target} does not answer: {error}"))?;
-    let Some(client) = tls else { return Ok(()) };
-    stream.set_read_timeout(Some(limit))?;
-    stream.set_write_timeout(Some(limit))?;
-    let mut connection =
-        rustls::ClientConnection::new(Arc::clone(&client.config), client.name.clone())?;
-    while connection.is_handshaking() {
-        connection.complete_io(&mut stream).map_err(|error| {
-            anyhow!(
-                "TLS with {target} fails: {error} (see --transport, --ca, --server-name, \
-                 --tls-version)"
-            )
-        })?;
-    }
-    connection.send_close_notify();
-    // A server that is gone already has shown that it speaks TLS.
-    let _ = connection.complete_io(&mut stream);
-    Ok(())
-}
-
 struct Coordinator {
     clock: Clock,
     control: Arc<Control>,
@@ -169,6 +155,7 @@ impl Coordinator {
     fn start(
         settings: Arc<Settings>,
         tls: Option<Client>,
+        link_tls: Option<Client>,
         clock: Clock,
         meter: Meter,
     ) -> Result<Coordinator> {
@@ -192,6 +179,7 @@ impl Coordinator {
                 settings: Arc::clone(&settings),
                 share,
                 tls: tls.clone(),
+                link_tls: link_tls.clone(),
             };
             handles.push(spawn(start, sender.clone())?);
         }

@@ -186,6 +186,21 @@ impl FromStr for MaxFailures {
     }
 }
 
+/// Connections that many users share, as those of an Edge do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Links {
+    /// Certificate chain (PEM) that the server is shown.
+    pub cert: PathBuf,
+    /// How many, all threads together: as many for each.
+    pub count: u32,
+    /// Private key (PEM) of the certificate.
+    pub key: PathBuf,
+    /// Where the server takes links.
+    pub target: SocketAddr,
+    /// Users on each.
+    pub users_per_link: u32,
+}
+
 /// One run.
 #[derive(Clone, Debug, Serialize)]
 pub struct Settings {
@@ -218,6 +233,8 @@ pub struct Settings {
     /// Idle time after which CRLF CRLF is sent, unless the server names another.
     #[serde(rename = "keep_alive_s", serialize_with = "seconds")]
     pub keep_alive: Duration,
+    /// Connections that users share; users beyond theirs have one each.
+    pub links: Option<Links>,
     /// How operations follow each other.
     pub load: Load,
     /// Pass marks that are not the usual ones.
@@ -282,6 +299,7 @@ impl Settings {
             flow: Flow::Im { body: 100 },
             handshakes: 64,
             keep_alive: Duration::from_secs(60),
+            links: None,
             load: Load::Rate(10.0),
             marks: Limits::default(),
             max_failures: MaxFailures::Count(0),
@@ -322,6 +340,28 @@ impl Settings {
             }
             _ => false,
         }
+    }
+
+    /// True when every user signs in once, and reads what he is sent: not all flows let users share
+    /// a connection.
+    pub fn users_stay(&self) -> bool {
+        match self.flow {
+            Flow::Connect | Flow::Register { refresh: false } => false,
+            Flow::Conference { silent, .. } => silent == 0,
+            Flow::Idle { .. }
+            | Flow::Im { .. }
+            | Flow::Presence { .. }
+            | Flow::Register { refresh: true } => true,
+        }
+    }
+
+    /// How many connections the users have, those they share and those of their own.
+    pub fn connections(&self) -> u32 {
+        let (links, shared) = self
+            .links
+            .as_ref()
+            .map_or((0, 0), |l| (l.count, l.count.saturating_mul(l.users_per_link)));
+        self.users.saturating_sub(shared).saturating_add(links)
     }
 
     /// Source address of user `number`.

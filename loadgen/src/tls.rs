@@ -1,13 +1,13 @@
 //! TLS driven by hand over octets that somebody else reads and writes: rustls's unbuffered API, so
 //! that an idle connection holds no buffers and all connections of a thread share one.
 
-use crate::settings::{Settings, TlsVersion};
+use crate::settings::{Links, Settings, TlsVersion};
 use anyhow::{Context, Result};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{Resumption, UnbufferedClientConnection, WebPkiServerVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::unbuffered::{
     ConnectionState, EncodeError, EncryptError, InsufficientSizeError, UnbufferedStatus,
 };
@@ -32,6 +32,18 @@ impl Client {
     /// # Errors
     /// Says which setting is wrong.
     pub fn new(settings: &Settings) -> Result<Client> {
+        Client::showing(settings, None)
+    }
+
+    /// The same for links, which show a certificate.
+    ///
+    /// # Errors
+    /// Says which setting is wrong.
+    pub fn for_links(settings: &Settings, links: &Links) -> Result<Client> {
+        Client::showing(settings, Some(links))
+    }
+
+    fn showing(settings: &Settings, links: Option<&Links>) -> Result<Client> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let versions: &[&rustls::SupportedProtocolVersion] = match settings.tls_version {
             None => rustls::ALL_VERSIONS,
@@ -45,13 +57,34 @@ impl Client {
             None => Arc::new(Unchecked(provider)),
         };
         let builder = builder.dangerous().with_custom_certificate_verifier(verifier);
-        let mut config = builder.with_no_client_auth();
+        let mut config = match links {
+            None => builder.with_no_client_auth(),
+            Some(links) => {
+                let (chain, key) = identity(links)?;
+                builder
+                    .with_client_auth_cert(chain, key)
+                    .context("--link-key does not fit --link-cert")?
+            }
+        };
         config.resumption = Resumption::disabled();
         let name = ServerName::try_from(settings.server_name.clone()).with_context(|| {
             format!("--server-name {:?} is not a host name or address", settings.server_name)
         })?;
         Ok(Client { config: Arc::new(config), name })
     }
+}
+
+/// What a link shows.
+fn identity(links: &Links) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)> {
+    let (cert, key) = (links.cert.display(), links.key.display());
+    let chain = CertificateDer::pem_file_iter(&links.cert)
+        .with_context(|| format!("--link-cert {cert} cannot be read"))?
+        .collect::<Result<Vec<_>, _>>()
+        .with_context(|| format!("--link-cert {cert} is not PEM"))?;
+    anyhow::ensure!(!chain.is_empty(), "--link-cert {cert} holds no certificate");
+    let key = PrivateKeyDer::from_pem_file(&links.key)
+        .with_context(|| format!("--link-key {key} cannot be read, or holds no private key"))?;
+    Ok((chain, key))
 }
 
 /// Takes a certificate that chains to one of the file, or that stands in the file itself, as one

@@ -6,10 +6,12 @@
 mod conferences;
 mod deeds;
 mod fault;
+mod link;
 mod upkeep;
 
 use crate::clock::Moment;
 use crate::endpoint::{Endpoint, Env, Event, Wait, renewal};
+use crate::lanes::Lanes;
 use crate::link::{Link, Purpose, State};
 use crate::scan::{Index, Message, Step};
 use crate::settings::Settings;
@@ -98,6 +100,8 @@ pub struct World {
     /// Number of the first user of this thread.
     first_user: u32,
     endpoints: Vec<Endpoint>,
+    lanes: Lanes,
+    /// Of the users, and behind them of the connections that users share.
     links: Vec<Link>,
     measured: &'static [Operation],
     notices: VecDeque<(Slot, Notice)>,
@@ -121,6 +125,7 @@ impl World {
         count: u32,
         measured: &'static [Operation],
     ) -> Result<World, String> {
+        let lanes = Lanes::new(settings.links.as_ref(), settings.threads, count as usize);
         let env = Env::new(settings, run)?;
         let endpoints = (first..first + count).map(|number| Endpoint::new(&env, number)).collect();
         Ok(World {
@@ -133,7 +138,8 @@ impl World {
             sign_ins_failed: 0,
             first_user: first,
             endpoints,
-            links: (0..count).map(|_| Link::new()).collect(),
+            links: (0..count as usize + lanes.links()).map(|_| Link::new()).collect(),
+            lanes,
             measured,
             notices: VecDeque::new(),
             outputs: VecDeque::new(),
@@ -147,6 +153,11 @@ impl World {
 
     /// Number of users.
     pub fn users(&self) -> usize {
+        self.endpoints.len()
+    }
+
+    /// Number of slots: of the users, and of the connections that users share.
+    pub fn connections(&self) -> usize {
         self.links.len()
     }
 
@@ -219,6 +230,9 @@ impl World {
 
     /// Octets can be exchanged.
     pub fn up(&mut self, slot: Slot, generation: u32, now: Moment) {
+        if self.is_link(slot) {
+            return self.link_up(slot, generation, now);
+        }
         let link = &mut self.links[slot];
         let State::Opening { purpose, intended, began } = link.state else { return };
         if link.generation != generation {
@@ -233,7 +247,9 @@ impl World {
                 self.notices.push_back((slot, Notice::Up));
             }
             Purpose::SignIn => {
-                self.succeed(Operation::Connect, began, now);
+                if !self.is_on_link(slot) {
+                    self.succeed(Operation::Connect, began, now);
+                }
                 self.register(slot, Operation::SignIn, intended, now);
             }
         }
@@ -247,12 +263,14 @@ impl World {
         let mut partial = std::mem::take(&mut self.links[slot].partial);
         let whole = partial.is_empty();
         let scanned = if whole {
-            self.scan(slot, bytes)
+            self.scan(slot, bytes, now)
         } else {
             partial.extend_from_slice(bytes);
-            self.scan(slot, &partial)
+            self.scan(slot, &partial, now)
         };
-        self.drain_events(slot, now);
+        if !self.is_link(slot) {
+            self.drain_events(slot, now);
+        }
         match scanned {
             Ok(used) if whole => {
                 partial.extend_from_slice(bytes.get(used..).unwrap_or(&[]));
@@ -264,6 +282,7 @@ impl World {
                 self.links[slot].partial = partial;
                 self.written(slot, now);
             }
+            Err(Fault::Stream(error)) if self.is_link(slot) => self.link_garbled(slot, error, now),
             Err(error) => {
                 self.stats.example(Cause::Protocol, || error.to_string());
                 self.lose(slot, Cause::Protocol, now);
@@ -281,6 +300,9 @@ impl World {
         text: impl FnOnce() -> String,
         now: Moment,
     ) {
+        if self.is_link(slot) {
+            return self.link_down(slot, generation, cause, text, now);
+        }
         let link = &mut self.links[slot];
         if link.generation != generation {
             return;
@@ -325,6 +347,7 @@ impl World {
 
     /// Something may have been written.
     fn written(&mut self, slot: Slot, now: Moment) {
+        let slot = self.put_on_link(slot, now);
         let link = &mut self.links[slot];
         if !link.out.is_empty() {
             link.sent = now;
@@ -336,7 +359,10 @@ impl World {
     }
 
     /// Handles every whole message at the front of `bytes`; returns how many octets were used.
-    fn scan(&mut self, slot: Slot, bytes: &[u8]) -> Result<usize, Fault> {
+    fn scan(&mut self, slot: Slot, bytes: &[u8], now: Moment) -> Result<usize, Fault> {
+        if self.is_link(slot) {
+            return Ok(self.scan_link(slot, bytes, now)?);
+        }
         let World { endpoints, links, env, index, stats, events, .. } = self;
         let (endpoint, link) = (&mut endpoints[slot], &mut links[slot]);
         let mut used = 0;

@@ -3,7 +3,7 @@
 use super::{Output, Slot, World};
 use crate::clock::Moment;
 use crate::endpoint::{Endpoint, Env, Wait};
-use crate::link::{Link, WAITING_MAX};
+use crate::link::Link;
 use crate::stamp::Stamp;
 use crate::stats::{Cause, Operation};
 use crate::transactions::Pending;
@@ -55,11 +55,12 @@ impl World {
 
     /// Sends a text in the user's session; what cannot be sent fails at once and is false.
     pub fn say(&mut self, slot: Slot, stamp: &Stamp, length: usize, now: Moment) -> bool {
+        let overrun = self.is_overrun(slot);
         let World { endpoints, links, env, .. } = self;
         let link = &mut links[slot];
         let result = if !link.is_up() {
             Err(Cause::NoSession)
-        } else if link.out.len() > WAITING_MAX {
+        } else if overrun {
             Err(Cause::Overrun)
         } else {
             let sent = endpoints[slot].message_in_session(env, link, stamp, length);

@@ -3,7 +3,7 @@
 use super::{Output, Slot, Timer, World};
 use crate::clock::Moment;
 use crate::endpoint::Wait;
-use crate::link::{Purpose, State, WAITING_MAX};
+use crate::link::{Purpose, State};
 use crate::settings::Dialect;
 use crate::stamp::Stamp;
 use crate::stats::{Cause, Operation};
@@ -21,7 +21,10 @@ impl World {
         let generation = link.generation;
         self.opening += 1;
         self.wheel.arm(now.after(self.env.settings.timeout), Timer::Opening { slot, generation });
-        self.outputs.push_back(Output::Open { slot, generation, source });
+        match self.lanes.carrier(slot) {
+            Some(carrier) => self.board(slot, carrier, now),
+            None => self.outputs.push_back(Output::Open { slot, generation, source }),
+        }
     }
 
     /// Closes a connection; the scenario hears [`super::Notice::Down`].
@@ -70,11 +73,12 @@ impl World {
             self.say(slot, stamp, length, now);
             return;
         }
+        let overrun = self.is_overrun(slot);
         let World { endpoints, links, env, .. } = self;
         let link = &mut links[slot];
         let result = if !link.is_up() {
             Err(Cause::NoSession)
-        } else if link.out.len() > WAITING_MAX {
+        } else if overrun {
             Err(Cause::Overrun)
         } else {
             match endpoints.get_disjoint_mut([slot, peer]) {

@@ -13,6 +13,7 @@ pub(super) enum Timer {
     Answer { slot: Slot, generation: u32, wait: Wait },
     KeepAlive { slot: Slot, generation: u32 },
     Opening { slot: Slot, generation: u32 },
+    OpeningLink { slot: Slot, generation: u32 },
     Reminder { slot: Slot, what: u32 },
     Renewal { slot: Slot, generation: u32 },
 }
@@ -37,7 +38,16 @@ impl World {
             link.kept_up = true;
             let generation = link.generation;
             self.wheel.arm(link.renew_at, Timer::Renewal { slot, generation });
-            self.wheel.arm(now.after(link.keep_alive), Timer::KeepAlive { slot, generation });
+            let next = now.after(link.keep_alive);
+            match self.lanes.carrier(slot) {
+                // What the server wants of one user the link does for all.
+                Some(carrier) => {
+                    let own = self.links[slot].keep_alive;
+                    let shared = &mut self.links[carrier].keep_alive;
+                    *shared = own.min(*shared);
+                }
+                None => self.wheel.arm(next, Timer::KeepAlive { slot, generation }),
+            }
         }
     }
 
@@ -57,6 +67,9 @@ impl World {
                     self.outputs.push_back(Output::Close(slot));
                     self.opening_failed(purpose, intended, Cause::Timeout);
                 }
+            }
+            Timer::OpeningLink { slot, generation } if self.is_now(slot, generation) => {
+                self.link_late(slot, now);
             }
             Timer::KeepAlive { slot, generation } if self.is_now(slot, generation) => {
                 self.keep_alive(slot, generation, now);

@@ -2,6 +2,7 @@
 
 mod conference;
 mod honest;
+mod links;
 mod program;
 mod registrar;
 mod tls;

@@ -52,6 +52,8 @@ fn what_cannot_be_run_is_one_line_and_exit_code_2() {
         "conference --target 127.0.0.1:1 --rate 5 --users 30",
         "conference --target 127.0.0.1:1 --rate 5 --members 4 --silent 3",
         "conference --target 127.0.0.1:1 --rate 5 --dialect simple",
+        "im --target 127.0.0.1:1 --rate 5 --links 2 --users-per-link 5",
+        "im --target 127.0.0.1:1 --rate 5 --users-per-link 5",
     ] {
         let output = run(&arguments.split(' ').collect::<Vec<_>>());
         assert_eq!(output.status.code(), Some(2), "{arguments}: {output:?}");

@@ -2,10 +2,13 @@
 
 use super::Registrar;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
+use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ServerConfig, ServerConnection};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig, ServerConnection};
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -13,35 +16,57 @@ use std::thread;
 pub struct Certificate {
     /// The certificate as PEM.
     pub pem: String,
+    key: String,
     config: Arc<ServerConfig>,
 }
 
 impl Certificate {
     /// One as servers make it for themselves.
     pub fn new() -> Certificate {
-        Certificate::with(IsCa::NoCa)
+        Certificate::with(IsCa::NoCa, None)
     }
 
     /// One that may sign others, as openssl makes it.
     pub fn authority() -> Certificate {
-        Certificate::with(IsCa::Ca(BasicConstraints::Unconstrained))
+        Certificate::with(IsCa::Ca(BasicConstraints::Unconstrained), None)
     }
 
-    fn with(is_ca: IsCa) -> Certificate {
+    /// One whose server asks its clients for this one.
+    pub fn asking(clients: &Certificate) -> Certificate {
+        Certificate::with(IsCa::NoCa, Some(clients))
+    }
+
+    /// Writes it and its key beside each other, as `PATH.pem` and `PATH.key`.
+    pub fn write(&self, path: &Path) {
+        std::fs::write(path.with_extension("pem"), &self.pem).unwrap();
+        std::fs::write(path.with_extension("key"), &self.key).unwrap();
+    }
+
+    fn with(is_ca: IsCa, asked: Option<&Certificate>) -> Certificate {
         let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
         params.is_ca = is_ca;
         let key = KeyPair::generate().unwrap();
         let made = params.self_signed(&key).unwrap();
         let chain = vec![CertificateDer::from(made.der().to_vec())];
+        let text = key.serialize_pem();
         let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
+        let builder = ServerConfig::builder_with_provider(provider.clone())
             .with_protocol_versions(rustls::ALL_VERSIONS)
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(chain, key)
             .unwrap();
-        Certificate { pem: made.pem(), config: Arc::new(config) }
+        let builder = match asked {
+            None => builder.with_no_client_auth(),
+            Some(certificate) => {
+                let mut roots = RootCertStore::empty();
+                let asked = CertificateDer::from_pem_slice(certificate.pem.as_bytes()).unwrap();
+                roots.add(asked).unwrap();
+                let verifier =
+                    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+                builder.with_client_cert_verifier(verifier.build().unwrap())
+            }
+        };
+        let config = builder.with_single_cert(chain, key).unwrap();
+        Certificate { pem: made.pem(), key: text, config: Arc::new(config) }
     }
 }
 
