@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! cli, run, engine, connection     threads, sockets, signals, files
-//! meter, timeline, report          what the run and the server used; what comes of it
+//! meter, timeline, report, page    what the run and the server used; what comes of it
 //! driver, scenario                 phases; what users do
 //! world                            one thread's users, timers and counts
 //! endpoint, link                   one SIP client; one connection without its socket
@@ -35,6 +35,7 @@ pub mod meter;
 pub mod ntlm;
 pub mod number;
 pub mod pacer;
+pub mod page;
 pub mod population;
 mod probe;
 pub mod progress;

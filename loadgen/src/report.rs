@@ -1,5 +1,6 @@
 //! What a run found: as a table for people, as a page with plots, and as JSON and CSV for programs.
 
+mod html;
 pub mod latency;
 pub mod limits;
 pub mod marks;

@@ -10,6 +10,9 @@ pub struct Outputs {
     /// Write the report as JSON; `compare` and `plan` read it.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Write the report as one page of HTML that needs nothing else.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
     /// Write the timeline as CSV.
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
@@ -24,6 +27,10 @@ impl Outputs {
         if let Some(path) = &self.json {
             let named = || format!("--json {}", path.display());
             std::fs::write(path, report.to_json()?).with_context(named)?;
+        }
+        if let Some(path) = &self.html {
+            let named = || format!("--html {}", path.display());
+            std::fs::write(path, report.to_html()).with_context(named)?;
         }
         if let Some(path) = &self.csv {
             let named = || format!("--csv {}", path.display());

@@ -37,10 +37,10 @@ pub struct Mark {
     pub source: String,
 }
 
-/// Where the limits of the health indicators are from.
-const KHI: &str = "Lync Server 2013 key health indicators";
+/// Where the limits of the health indicators are from: those of Lync Server 2013.
+const KHI: &str = "health indicator";
 /// Where the limits of latencies are from.
-const OURS: &str = "default of this program";
+const OURS: &str = "default";
 /// Most that the 99th percentile of a latency may be, in milliseconds: the product asks one second
 /// of the mean processing time, which a client cannot see; here it is asked of what a client sees,
 /// and of nearly all.

@@ -84,13 +84,29 @@ fn json_holds_the_report_and_not_the_password() {
     assert!(report["server"]["cpu_us_per_delivery"].is_number());
     assert!(report["timeline"].as_array().is_some_and(|seconds| !seconds.is_empty()));
     let whole = Report::read(file.path()).unwrap();
-    assert_eq!(whole.to_json().unwrap(), text);
+    assert!(whole.to_json().unwrap() == text, "what was read back differs");
     assert_eq!((whole.flow.as_str(), whole.users, whole.seed), ("im", 4, 1));
     assert!(whole.command.iter().any(|word| word == "***"), "{:?}", whole.command);
     assert!(whole.timeline.iter().any(|second| second.server.is_some()));
     let lines = std::fs::read_to_string(csv.path()).unwrap();
     let columns: Vec<_> = lines.lines().map(|line| line.split(',').count()).collect();
     assert!(columns.len() > 2 && columns.iter().all(|count| *count == columns[0]), "{lines}");
+}
+
+#[test]
+fn the_page_needs_nothing_from_elsewhere_and_escapes_what_it_shows() {
+    let target = Registrar::start(Faults { fail_every: 2, ..Faults::default() }).address;
+    let page = tempfile::NamedTempFile::new().unwrap();
+    let (target, path) = (target.to_string(), page.path().to_str().unwrap());
+    let evil = ["--html", path, "--server-name", "<script>alert(1)</script>"];
+    let failed = run(&[&im(&target)[..], &evil].concat());
+    assert_eq!(failed.status.code(), Some(1), "{failed:?}");
+    let text = std::fs::read_to_string(page.path()).unwrap();
+    assert!(text.contains("✗ missed") && text.contains("status 500"), "{text}");
+    assert!(text.matches("<svg").count() >= 4 && text.contains("&lt;script&gt;"), "{text}");
+    for outside in ["<script", "http://", "https://", "src=", "url(", "@import"] {
+        assert!(!text.contains(outside), "{outside}: {text}");
+    }
 }
 
 #[test]
@@ -120,6 +136,8 @@ fn control_c_ends_with_a_report() {
     let target = registrar.address.to_string();
     let mut arguments = im(&target);
     *arguments.last_mut().unwrap() = "10m";
+    let page = tempfile::NamedTempFile::new().unwrap();
+    arguments.extend(["--html", page.path().to_str().unwrap()]);
     let child = loadgen(&arguments).stdout(Stdio::piped()).spawn().unwrap();
     while !registrar.log().iter().any(|request| request.starts_with("MESSAGE")) {
         std::thread::yield_now();
@@ -129,5 +147,7 @@ fn control_c_ends_with_a_report() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert!(String::from_utf8_lossy(&output.stdout).contains("passed, interrupted"));
+    let text = std::fs::read_to_string(page.path()).unwrap();
+    assert!(text.contains("interrupted") && text.trim_end().ends_with("</html>"), "{text}");
     assert_eq!(registrar.signed_in(), 0);
 }
