@@ -71,6 +71,14 @@ fn the_shipped_file_has_every_key_and_no_other() {
 }
 
 #[test]
+fn every_key_of_the_shipped_file_has_its_reason() {
+    for (before, line) in SHIPPED.lines().zip(SHIPPED.lines().skip(1)) {
+        let is_key = line.starts_with(|first: char| first.is_ascii_lowercase());
+        assert!(!is_key || before.starts_with("# "), "{line}");
+    }
+}
+
+#[test]
 fn every_key_is_read() {
     let settings = parse(
         r#"
