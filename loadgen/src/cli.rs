@@ -1,6 +1,8 @@
 //! The command line.
 
+mod compare;
 mod outputs;
+mod search;
 
 use crate::abort::Abort;
 use crate::link_options::LinkOptions;
@@ -14,7 +16,9 @@ use crate::settings::{
 };
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use compare::Compare;
 use outputs::{Outputs, command_line};
+use search::Search;
 use std::io::{BufWriter, Write};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
@@ -74,12 +78,19 @@ pub struct Cli {
 enum Command {
     #[command(flatten)]
     Run(Box<FlowCommand>),
+    /// Find the largest population that holds the pass marks, by bisection; each step is a run.
+    Search(Box<Search>),
+    /// Put two reports side by side.
+    ///
+    /// Exit code 1 when the second needs more CPU time an operation, or has a larger 99th
+    /// percentile, by more than --worse.
+    Compare(Compare),
     /// Print the users that a run signs in, for the server's user import.
     Users(Users),
 }
 
 /// What a run consists of, with its options.
-#[derive(Debug, Subcommand)]
+#[derive(Clone, Debug, Subcommand)]
 enum FlowCommand {
     /// Instant messages between pairs of signed-in users.
     Im {
@@ -190,7 +201,7 @@ enum ListFormat {
     Csv,
 }
 
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 struct Common {
     /// Server.
     #[arg(long, value_name = "HOST:PORT")]
@@ -373,6 +384,14 @@ pub fn resolve(option: &str, target: &str) -> Result<SocketAddr> {
     found.next().with_context(|| format!("{option} {target:?} has no address"))
 }
 
+/// Reads a percentage such as `5%` as a share.
+fn percent(text: &str) -> Result<f64, String> {
+    match text.strip_suffix('%').unwrap_or(text).trim().parse::<f64>() {
+        Ok(percent) if (0.0..=1000.0).contains(&percent) => Ok(percent / 100.0),
+        _ => Err(format!("{text:?} is not a percentage such as 5%")),
+    }
+}
+
 /// Reads the URL of a metrics page.
 fn metrics_url(text: &str) -> Result<String, String> {
     match text.strip_prefix("http://") {
@@ -404,11 +423,44 @@ fn execute(cli: Cli) -> Result<bool> {
             outputs.write(&report)?;
             Ok(report.passed)
         }
+        Command::Search(search) => search.execute(&*interrupts()?),
+        Command::Compare(compare) => compare.execute(),
         Command::Users(users) => print_users(&users).map(|()| true),
     }
 }
 
 impl FlowCommand {
+    fn common(&mut self) -> &mut Common {
+        match self {
+            FlowCommand::Im { common, .. }
+            | FlowCommand::Conference { common, .. }
+            | FlowCommand::Register { common, .. }
+            | FlowCommand::Connect { common }
+            | FlowCommand::Idle { common, .. }
+            | FlowCommand::Presence { common, .. } => common,
+        }
+    }
+
+    /// True when operations come at their time, whatever the server does.
+    fn is_open(&mut self) -> bool {
+        self.common().window.is_none()
+    }
+
+    /// Another population; the rate stays what it is for each user. It was given for `base` users.
+    fn set_users(&mut self, users: u32, base: u32) {
+        if let FlowCommand::Conference { members, conferences, .. } = self {
+            *conferences = users / *members;
+        }
+        let common = self.common();
+        common.users = Some(users);
+        common.rate = common.rate.map(|rate| rate * f64::from(users) / f64::from(base.max(1)));
+    }
+
+    /// Another rate.
+    fn set_rate(&mut self, rate: f64) {
+        self.common().rate = Some(rate);
+    }
+
     fn settings(self) -> Result<(Settings, Outputs)> {
         let (common, flow) = match self {
             FlowCommand::Im { common, body } => (common, Flow::Im { body: body as usize }),

@@ -6,7 +6,7 @@ use clap::Args;
 use std::path::PathBuf;
 
 /// `--links` and what belongs to it.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct LinkOptions {
     /// Connections that many users share, as those of an Edge: as many for each thread.
     #[arg(

@@ -4,6 +4,8 @@ mod html;
 pub mod latency;
 pub mod limits;
 pub mod marks;
+#[cfg(test)]
+pub mod samples;
 pub mod server;
 pub mod spreadsheet;
 pub mod store;

@@ -151,3 +151,32 @@ fn control_c_ends_with_a_report() {
     assert!(text.contains("interrupted") && text.trim_end().ends_with("</html>"), "{text}");
     assert_eq!(registrar.signed_in(), 0);
 }
+
+#[test]
+fn two_reports_are_compared_and_a_search_stops_at_what_no_longer_passes() {
+    let target = Registrar::start(Faults::default()).address.to_string();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let path = file.path().to_str().unwrap();
+    // One thing alone must decide: how many messages there are.
+    let most = ["--no-mark", "p99_im_ms", "--mark", "rate_im < 90", "--json", path, "--quiet"];
+    let range = ["search", "--by", "rate", "--min", "20", "--max", "200", "--precision", "30%"];
+    let short = "--transport tcp --dialect simple --users 4 --rate 50 --warmup 0 --duration 300ms";
+    let flow: Vec<_> = ["im", "--target", &target].into_iter().chain(short.split(' ')).collect();
+    let output = run(&[&range[..], &flow, &most].concat());
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.contains("FAILED: rate_im") && text.contains("largest that passed"), "{text}");
+    let best = Report::read(file.path()).unwrap();
+    let rate = best.settings["load.rate"].as_f64().unwrap();
+    assert!(best.passed && (60.0..90.0).contains(&rate), "{rate}");
+    let same = run(&["compare", path, path]);
+    assert_eq!(same.status.code(), Some(0), "{same:?}");
+    let missing = run(&["compare", path, "/nowhere/report.json"]);
+    assert_eq!(missing.status.code(), Some(2), "{missing:?}");
+    let mut worse = best;
+    worse.operations.get_mut("message").unwrap().latency_ms.as_mut().unwrap().p99 *= 2.0;
+    let second = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(second.path(), worse.to_json().unwrap()).unwrap();
+    let compared = run(&["compare", path, second.path().to_str().unwrap(), "--worse", "50%"]);
+    assert_eq!(compared.status.code(), Some(1), "{compared:?}");
+}
