@@ -97,6 +97,21 @@ fn a_user_added_while_the_server_runs_signs_in_without_a_restart() {
 }
 
 #[test]
+fn all_of_many_users_who_are_added_at_once_are_known() {
+    let server = Server::demo();
+    // More than the queues of a core hold.
+    let users = 5_000;
+    let list = server.data().join("users.csv");
+    let lines: String = (0..users).map(|n| format!("many{n}@example.test,secret\n")).collect();
+    std::fs::write(&list, format!("address,password\n{lines}")).unwrap();
+    let imported = server.command(&["user", "import", list.to_str().unwrap()]);
+    assert!(imported.status.success(), "{}", String::from_utf8_lossy(&imported.stderr));
+    let all = f64::from(users) + 3.0;
+    server.wait_metric("mynah_users_current", |known| known == all);
+    Endpoint::tls(&server, "many4999");
+}
+
+#[test]
 fn a_user_disabled_or_removed_while_the_server_runs_is_refused() {
     let server = Server::demo();
     for (change, user) in [("disable", "bob"), ("remove", "carol")] {

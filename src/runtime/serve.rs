@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use super::boot::{self, Plan, Reread, StartError};
 use super::control::{Desk, ServeError, Service};
@@ -24,6 +24,10 @@ use crate::store::{Database, Store, StoreError, StoreHandle, UserChanges};
 
 /// Between two looks for users that another process added or changed.
 const USERS_LOOK: Duration = Duration::from_secs(1);
+/// Between two tries to tell a core that has all the orders it can hold: it takes them each tick.
+const ORDER_LOOK: Duration = Duration::from_millis(5);
+/// Longest wait for room among the orders of a core; one that is stuck must not hold up the rest.
+const ORDER_TIME: Duration = Duration::from_secs(2);
 
 /// The server cannot start, or went down other than it was asked to.
 #[derive(Debug, thiserror::Error)]
@@ -139,7 +143,7 @@ fn follow_users(store: StoreHandle, mut version: u64) -> Service {
                 };
                 match changes {
                     Ok(None) => {}
-                    Ok(Some(changes)) => match tell(&desk.cores, &changes) {
+                    Ok(Some(changes)) => match tell(&desk.cores, &changes).await {
                         Ok(()) => version = changes.version,
                         // All of them again next time: they take no harm from it.
                         Err(error) => tracing::warn!(%error, "users not told"),
@@ -151,20 +155,33 @@ fn follow_users(store: StoreHandle, mut version: u64) -> Service {
     })
 }
 
-fn tell(cores: &Cores, changes: &UserChanges) -> Result<(), Deaf> {
+/// Tells the cores of all changes, of which there may be more than their queues hold.
+async fn tell(cores: &Cores, changes: &UserChanges) -> Result<(), Deaf> {
     // One who was removed and added again is somebody else.
     for aor in &changes.removed {
         let aor = Aor::new(aor);
         for shard in (0..cores.shards()).map(ShardId) {
-            cores.tell(shard, Control::RemoveUser(aor.clone()))?;
+            pass_on(cores, shard, || Control::RemoveUser(aor.clone())).await?;
         }
     }
     for user in &changes.changed {
         let home = Aor::new(&user.aor).home(cores.shards());
-        cores.tell(home, Control::PutUser(Arc::new(user.clone())))?;
+        let user = Arc::new(user.clone());
+        pass_on(cores, home, || Control::PutUser(user.clone())).await?;
     }
     tracing::info!(changed = changes.changed.len(), removed = changes.removed.len(), "users told");
     Ok(())
+}
+
+/// Tells a core something once it has room for it.
+async fn pass_on(cores: &Cores, shard: ShardId, control: impl Fn() -> Control) -> Result<(), Deaf> {
+    let until = Instant::now() + ORDER_TIME;
+    loop {
+        match cores.tell(shard, control()) {
+            Err(_) if Instant::now() < until => sleep(ORDER_LOOK).await,
+            result => return result,
+        }
+    }
 }
 
 /// Secrets of this process.
