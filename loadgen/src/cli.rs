@@ -2,6 +2,7 @@
 
 mod compare;
 mod outputs;
+mod plan;
 mod search;
 
 use crate::abort::Abort;
@@ -18,6 +19,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use compare::Compare;
 use outputs::{Outputs, command_line};
+use plan::PlanOptions;
 use search::Search;
 use std::io::{BufWriter, Write};
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -85,6 +87,8 @@ enum Command {
     /// Exit code 1 when the second needs more CPU time an operation, or has a larger 99th
     /// percentile, by more than --worse.
     Compare(Compare),
+    /// Say how many servers a population needs, from measured runs at three sizes or more.
+    Plan(PlanOptions),
     /// Print the users that a run signs in, for the server's user import.
     Users(Users),
 }
@@ -425,6 +429,7 @@ fn execute(cli: Cli) -> Result<bool> {
         }
         Command::Search(search) => search.execute(&*interrupts()?),
         Command::Compare(compare) => compare.execute(),
+        Command::Plan(plan) => plan.execute(),
         Command::Users(users) => print_users(&users).map(|()| true),
     }
 }

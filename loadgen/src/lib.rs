@@ -37,6 +37,7 @@ pub mod ntlm;
 pub mod number;
 pub mod pacer;
 pub mod page;
+pub mod plan;
 pub mod population;
 mod probe;
 pub mod progress;

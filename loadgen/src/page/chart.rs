@@ -33,13 +33,15 @@ impl Line {
     }
 }
 
-/// A plot of lines over the seconds of a run.
+/// A plot of lines, over the seconds of a run or over something else.
 #[derive(Clone, Debug)]
 pub struct Chart<'a> {
     /// What it shows.
     pub title: &'a str,
     /// In which unit.
     pub unit: &'a str,
+    /// What its lines run over: seconds or users.
+    pub x_unit: &'a str,
     /// Whether each step upwards is ten times the one before.
     pub logarithmic: bool,
     /// The lines.
@@ -111,7 +113,7 @@ pub fn chart(chart: &Chart<'_>) -> Markup {
                 (levels(&scale))
                 @for at in (from..=until).map(|at| at as f64 * step) {
                     text x=(near(x(at))) y=(HEIGHT - 5.0) text-anchor="middle" {
-                        (short(at)) @if at == 0.0 { " s" }
+                        (short(at)) @if at == 0.0 { " " (chart.x_unit) }
                     }
                 }
                 @if first < 0.0 {
@@ -210,7 +212,7 @@ mod tests {
     fn drawn(values: &[Option<f64>], logarithmic: bool) -> String {
         let points = values.iter().enumerate().map(|(at, value)| (at as f64 - 1.0, *value));
         let lines = vec![Line { name: "<a>".into(), points: points.collect() }];
-        let shown = Chart { title: "rates", unit: "1/s", logarithmic, lines };
+        let shown = Chart { title: "rates", unit: "1/s", x_unit: "s", logarithmic, lines };
         chart(&shown).into_string()
     }
 

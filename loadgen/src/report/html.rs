@@ -191,7 +191,7 @@ impl Report {
     fn plots(&self) -> Markup {
         let plot = |title, unit, logarithmic, lines: Vec<Line>| {
             let lines = lines.into_iter().filter(Line::has_points).collect();
-            chart(&Chart { title, unit, logarithmic, lines })
+            chart(&Chart { title, unit, x_unit: "s", logarithmic, lines })
         };
         let main = self.operation.as_str();
         let failed = self.operations.values().any(|row| row.failed > 0);

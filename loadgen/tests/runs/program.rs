@@ -180,3 +180,35 @@ fn two_reports_are_compared_and_a_search_stops_at_what_no_longer_passes() {
     let compared = run(&["compare", path, second.path().to_str().unwrap(), "--worse", "50%"]);
     assert_eq!(compared.status.code(), Some(1), "{compared:?}");
 }
+
+#[test]
+fn a_plan_rests_on_runs_of_three_sizes_and_predicts_another() {
+    let target = Registrar::start(Faults::default()).address.to_string();
+    let folder = tempfile::tempdir().unwrap();
+    let pid = std::process::id().to_string();
+    let file = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    for users in ["2", "4", "6", "8"] {
+        let json = file(users);
+        let fixed = "--transport tcp --dialect simple --warmup 0 --duration 200ms --quiet";
+        let idle = ["idle", "--target", &target, "--users", users, "--pid", &pid, "--json", &json];
+        let output = run(&idle.into_iter().chain(fixed.split(' ')).collect::<Vec<_>>());
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+    }
+    let [two, four, six, eight] = ["2", "4", "6", "8"].map(file);
+    let (json, page) = (file("plan.json"), file("plan.html"));
+    let wish = ["plan", "--users", "100", "--profile", "idle", "--from", &two, &four];
+    let few = run(&wish);
+    assert_eq!(few.status.code(), Some(2), "{few:?}");
+    assert!(String::from_utf8_lossy(&few.stderr).contains("3 different sizes"), "{few:?}");
+    let more = [&six, "--memory-per-server", "1000G", "--cores-per-server", "4000"];
+    let outputs = ["--json", &json, "--html", &page, "--check", &eight];
+    let planned = run(&[&wish[..], &more, &outputs].concat());
+    // How well so little is predicted depends on the machine.
+    assert!(matches!(planned.status.code(), Some(0 | 1)), "{planned:?}");
+    let text = String::from_utf8_lossy(&planned.stdout).into_owned();
+    assert!(text.contains("1 + 1 to spare") && text.contains("a run of 8 users"), "{text}");
+    let plan: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(json).unwrap()).unwrap();
+    assert_eq!(plan["servers"], 2);
+    assert!(std::fs::read_to_string(page).unwrap().contains("<svg"));
+}
