@@ -1,28 +1,25 @@
-//! One connection on the executor: connect, handshake, read, write. What it reads goes into the
-//! driver; what the driver left in the link it writes.
+//! One connection: connect, handshake, read, write. What it reads goes into the driver; what the
+//! driver left in the link it writes.
 
-use crate::engine::Thread;
+use crate::clock::Clock;
+use crate::driver::Driver;
 use crate::stats::Cause;
-use crate::tls::Session;
+use crate::tls::{Client, Session};
 use crate::world::Slot;
-use futures_lite::io::{AsyncRead, AsyncWrite};
-use glommio::net::TcpStream;
 use socket2::{Domain, Protocol, Socket, Type};
-use std::future::poll_fn;
-use std::io;
-use std::net::{IpAddr, Shutdown, SocketAddr};
-use std::pin::Pin;
-use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
+use std::os::fd::{AsFd, BorrowedFd};
 
 /// Most reads before other connections get their turn.
 const READS_MAX: usize = 8;
-
+/// Octets read at once.
+const BUFFER: usize = 65_536;
 /// Octets that the system keeps for a user who reads nothing: few, so that the server notices.
 const SILENT_BUFFER: usize = 16_384;
 
 /// Which connection.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Id {
     /// Whose.
     pub slot: Slot,
@@ -31,33 +28,48 @@ pub struct Id {
 }
 
 /// Why a connection ended.
-struct End {
-    cause: Cause,
-    text: String,
+pub struct End {
+    /// For the counts.
+    pub cause: Cause,
+    /// For people.
+    pub text: String,
 }
 
 impl End {
-    fn new(cause: Cause, text: impl ToString) -> End {
+    /// An end, with its reason in words.
+    pub fn new(cause: Cause, text: impl ToString) -> End {
         End { cause, text: text.to_string() }
     }
 }
 
-/// Makes the connection, serves it until it ends, and reports the end.
-pub async fn serve(thread: Rc<Thread>, id: Id, source: Option<IpAddr>) {
-    let end = match Connection::open(&thread, id, source) {
-        Ok(mut connection) => {
-            let end = poll_fn(|cx| connection.poll(cx, &thread)).await;
-            connection.finish(&thread).await;
-            end
-        }
-        Err(error) => End::new(Cause::Connect, error),
-    };
-    let now = thread.clock.now();
-    let mut driver = thread.driver.borrow_mut();
-    driver.down(id.slot, id.generation, end.cause, || end.text, now);
-    drop(driver);
-    thread.forget(id);
-    thread.carry_out(None);
+/// What all connections of a thread work with.
+pub struct Desk {
+    /// The run's clock.
+    pub clock: Clock,
+    /// The thread's users.
+    pub driver: Driver,
+    buffer: Vec<u8>,
+    wire: Vec<u8>,
+}
+
+impl Desk {
+    /// With buffers of its own.
+    pub fn new(clock: Clock, driver: Driver) -> Desk {
+        Desk { clock, driver, buffer: vec![0; BUFFER], wire: Vec::new() }
+    }
+}
+
+/// Where a connection goes to, and how.
+#[derive(Clone, Copy, Debug)]
+pub struct Way<'a> {
+    /// Address to come from.
+    pub source: Option<IpAddr>,
+    /// The server.
+    pub target: SocketAddr,
+    /// TLS configuration, when TLS is used.
+    pub tls: Option<&'a Client>,
+    /// Whether its user will read nothing once he is in a conference.
+    pub silent: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,8 +79,16 @@ enum Stage {
     Up,
 }
 
-struct Connection {
-    id: Id,
+/// One connection and its socket.
+pub struct Connection {
+    /// Which one it is.
+    pub id: Id,
+    /// To be closed after writing what waits.
+    pub closing: bool,
+    /// Nothing is to be read.
+    pub deaf: bool,
+    /// The server has closed its side or the socket has failed: reading will show it.
+    pub hangup: bool,
     stream: TcpStream,
     stage: Stage,
     session: Option<Session>,
@@ -76,16 +96,26 @@ struct Connection {
     unsent: Vec<u8>,
 }
 
+impl AsFd for Connection {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
+    }
+}
+
 impl Connection {
-    fn open(thread: &Rc<Thread>, id: Id, source: Option<IpAddr>) -> io::Result<Connection> {
-        let (target, _) = thread.target(id.slot);
+    /// Begins to connect.
+    ///
+    /// # Errors
+    /// When the system refuses, or TLS cannot be begun.
+    pub fn open(desk: &mut Desk, id: Id, way: Way<'_>) -> io::Result<Connection> {
+        let target = way.target;
         let socket = Socket::new(Domain::for_address(target), Type::STREAM, Some(Protocol::TCP))?;
         socket.set_nonblocking(true)?;
-        socket.set_nodelay(true)?;
-        if thread.is_silent(id.slot) {
+        socket.set_tcp_nodelay(true)?;
+        if way.silent {
             socket.set_recv_buffer_size(SILENT_BUFFER)?;
         }
-        if let Some(source) = source {
+        if let Some(source) = way.source {
             socket.bind(&SocketAddr::new(source, 0).into())?;
         }
         match socket.connect(&target.into()) {
@@ -93,90 +123,100 @@ impl Connection {
             _ => {}
         }
         if let Some(local) = socket.local_addr()?.as_socket() {
-            thread.driver.borrow_mut().located(id.slot, local);
+            desk.driver.located(id.slot, local);
         }
-        let stream = TcpStream::from(socket);
-        Ok(Connection { id, stream, stage: Stage::Connecting, session: None, unsent: Vec::new() })
+        let session = way.tls.map(Session::new).transpose().map_err(io::Error::other)?;
+        Ok(Connection {
+            id,
+            closing: false,
+            deaf: false,
+            hangup: false,
+            stream: socket.into(),
+            stage: Stage::Connecting,
+            session,
+            unsent: Vec::new(),
+        })
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>, thread: &Rc<Thread>) -> Poll<End> {
-        thread.register(self.id, cx.waker());
-        match self.step(cx, thread) {
-            Ok(()) => Poll::Pending,
-            Err(end) => Poll::Ready(end),
-        }
-    }
-
-    /// Does what can be done now; an error ends the connection.
-    fn step(&mut self, cx: &mut Context<'_>, thread: &Rc<Thread>) -> Result<(), End> {
+    /// Does what can be done now; true when there may be more at once. An error ends the
+    /// connection.
+    ///
+    /// # Errors
+    /// Why it ended.
+    pub fn step(&mut self, desk: &mut Desk) -> Result<bool, End> {
         for _ in 0..READS_MAX {
-            let closing = thread.is_closing(self.id);
             if self.stage == Stage::Connecting {
-                if closing {
+                if self.closing {
                     return Err(End::new(Cause::Timeout, "connect"));
                 }
                 // A socket that is still connecting takes nothing, not even nothing.
-                match Pin::new(&mut self.stream).poll_write(cx, &[]) {
-                    Poll::Pending => return Ok(()),
-                    Poll::Ready(Err(error)) => return Err(End::new(Cause::Connect, error)),
-                    Poll::Ready(Ok(_)) => self.connected(thread)?,
+                match (&self.stream).write(&[]) {
+                    Err(error) if is_waiting(&error) => return Ok(false),
+                    Err(error) => return Err(End::new(Cause::Connect, error)),
+                    Ok(_) => self.connected(desk)?,
                 }
             }
-            let all_written = self.write(cx, thread)?;
-            if closing && (all_written || self.stage != Stage::Up) {
+            if self.write(desk)? {
                 return Err(End::new(Cause::Disconnected, "closed by us"));
             }
-            if thread.is_deaf(self.id) || !self.read(cx, thread)? {
-                return Ok(());
+            if self.deaf || !self.read(desk)? {
+                return Ok(false);
             }
         }
-        cx.waker().wake_by_ref();
-        Ok(())
+        Ok(true)
     }
 
-    fn connected(&mut self, thread: &Rc<Thread>) -> Result<(), End> {
-        match thread.target(self.id.slot).1 {
-            Some(client) => {
-                let mut session =
-                    Session::new(client).map_err(|error| End::new(Cause::Tls, error))?;
+    /// Writes what waits, as far as the socket takes it; true when nothing is left and the
+    /// connection is to be closed.
+    ///
+    /// # Errors
+    /// Why it ended.
+    pub fn write(&mut self, desk: &mut Desk) -> Result<bool, End> {
+        if self.stage == Stage::Connecting {
+            return Ok(false);
+        }
+        let all_written = self.write_all(desk)?;
+        Ok(self.closing && (all_written || self.stage != Stage::Up))
+    }
+
+    fn connected(&mut self, desk: &mut Desk) -> Result<(), End> {
+        match &mut self.session {
+            Some(session) => {
                 session
                     .receive(&mut [], &mut self.unsent, &mut |_| {})
                     .map_err(|error| End::new(Cause::Tls, error))?;
-                self.session = Some(session);
                 self.stage = Stage::Handshake;
             }
-            None => self.up(thread),
+            None => self.up(desk),
         }
         Ok(())
     }
 
-    fn up(&mut self, thread: &Rc<Thread>) {
+    fn up(&mut self, desk: &mut Desk) {
         self.stage = Stage::Up;
         let Id { slot, generation } = self.id;
-        thread.driver.borrow_mut().up(slot, generation, thread.clock.now());
-        thread.carry_out(Some(slot));
+        desk.driver.up(slot, generation, desk.clock.now());
     }
 
     /// Writes what waits; true when nothing is left.
-    fn write(&mut self, cx: &mut Context<'_>, thread: &Rc<Thread>) -> Result<bool, End> {
-        if !self.unsent.is_empty() && !self.write_unsent(cx)? {
+    fn write_all(&mut self, desk: &mut Desk) -> Result<bool, End> {
+        if !self.unsent.is_empty() && !self.write_unsent()? {
             return Ok(false);
         }
         if self.stage != Stage::Up {
             return Ok(true);
         }
-        let mut wire = thread.wire.take();
+        let mut wire = std::mem::take(&mut desk.wire);
         wire.clear();
-        let collected = self.collect(thread, &mut wire);
-        let written = collected.and_then(|()| self.write_wire(cx, &wire));
-        thread.wire.replace(wire);
+        let collected = self.collect(desk, &mut wire);
+        let written = collected.and_then(|()| self.write_wire(&wire));
+        desk.wire = wire;
         written
     }
 
     /// Moves the plain octets that wait into `wire`, encrypted where there is TLS.
-    fn collect(&mut self, thread: &Rc<Thread>, wire: &mut Vec<u8>) -> Result<(), End> {
-        let mut driver = thread.driver.borrow_mut();
-        let waiting = driver.world().waiting(self.id.slot);
+    fn collect(&mut self, desk: &mut Desk, wire: &mut Vec<u8>) -> Result<(), End> {
+        let waiting = desk.driver.world().waiting(self.id.slot);
         match &mut self.session {
             _ if waiting.is_empty() => {}
             None => std::mem::swap(waiting, wire),
@@ -189,63 +229,62 @@ impl Connection {
         Ok(())
     }
 
-    fn write_wire(&mut self, cx: &mut Context<'_>, wire: &[u8]) -> Result<bool, End> {
+    fn write_wire(&mut self, wire: &[u8]) -> Result<bool, End> {
         let mut rest = wire;
         while !rest.is_empty() {
-            match Pin::new(&mut self.stream).poll_write(cx, rest) {
-                Poll::Ready(Ok(written)) => rest = rest.get(written..).unwrap_or(&[]),
-                Poll::Ready(Err(error)) => return Err(self.broken(error)),
-                Poll::Pending => {
+            match (&self.stream).write(rest) {
+                Ok(written) => rest = rest.get(written..).unwrap_or(&[]),
+                Err(error) if is_waiting(&error) => {
                     self.unsent.extend_from_slice(rest);
                     return Ok(false);
                 }
+                Err(error) => return Err(self.broken(error)),
             }
         }
         Ok(true)
     }
 
-    fn write_unsent(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
+    fn write_unsent(&mut self) -> Result<bool, End> {
         let unsent = std::mem::take(&mut self.unsent);
-        self.write_wire(cx, &unsent)
+        self.write_wire(&unsent)
     }
 
-    /// Reads once; false when there is nothing to read.
-    fn read(&mut self, cx: &mut Context<'_>, thread: &Rc<Thread>) -> Result<bool, End> {
-        let mut buffer = thread.buffer.borrow_mut();
-        let length = match Pin::new(&mut self.stream).poll_read(cx, &mut buffer) {
-            Poll::Pending => return Ok(false),
-            Poll::Ready(Ok(0)) => return Err(self.broken("closed by the server")),
-            Poll::Ready(Ok(length)) => length,
-            Poll::Ready(Err(error)) => return Err(self.broken(error)),
+    /// Reads once; false when there is nothing more to read. A read that did not fill the buffer
+    /// has emptied the socket, and what comes later is told anew, but the end only once.
+    fn read(&mut self, desk: &mut Desk) -> Result<bool, End> {
+        let length = match self.stream.read(&mut desk.buffer) {
+            Ok(0) => return Err(self.broken("closed by the server")),
+            Ok(length) => length,
+            Err(error) if is_waiting(&error) => return Ok(false),
+            Err(error) => return Err(self.broken(error)),
         };
-        let received = buffer.get_mut(..length).unwrap_or_default();
-        let now = thread.clock.now();
+        let Desk { clock, driver, buffer, .. } = desk;
+        let now = clock.now();
         let slot = self.id.slot;
+        let received = buffer.get_mut(..length).unwrap_or_default();
         match &mut self.session {
-            None => thread.driver.borrow_mut().received(slot, received, now),
+            None => driver.received(slot, received, now),
             Some(session) => {
-                let mut driver = thread.driver.borrow_mut();
                 let taken = session.receive(received, &mut self.unsent, &mut |plain| {
                     driver.received(slot, plain, now);
                 });
-                drop(driver);
+                let (is_up, is_closed) = (session.is_up(), session.is_closed());
                 if let Err(error) = taken {
                     // The alert tells the server why; whether it can be written does not matter.
-                    let _ = self.write_unsent(cx);
+                    let _ = self.write_unsent();
                     return Err(self.broken(error));
                 }
-                if session.is_up() && self.stage == Stage::Handshake {
-                    self.up(thread);
+                if is_up && self.stage == Stage::Handshake {
+                    self.up(desk);
                 }
-                if self.session.as_ref().is_some_and(Session::is_closed) {
+                if is_closed {
                     return Err(self.broken("closed by the server"));
                 }
             }
         }
-        drop(buffer);
-        thread.driver.borrow_mut().deliver(now);
-        thread.carry_out(Some(slot));
-        Ok(true)
+        desk.driver.deliver(now);
+        // What the handshake wants said is written before the next read.
+        Ok(length == BUFFER || self.hangup || !self.unsent.is_empty())
     }
 
     fn broken(&self, text: impl ToString) -> End {
@@ -257,17 +296,19 @@ impl Connection {
         End::new(cause, text)
     }
 
-    /// Says good-bye. Both directions are shut down so that the poll still under way ends and
-    /// the kernel lets the socket go.
-    async fn finish(&mut self, thread: &Rc<Thread>) {
+    /// Says good-bye and shuts the socket down.
+    pub fn finish(mut self) {
         if let Some(session) = self.session.as_mut().filter(|session| session.is_up()) {
-            let mut wire = thread.wire.take();
-            wire.clear();
+            let mut wire = Vec::new();
             session.close(&mut wire);
-            let stream = &mut self.stream;
-            let _ = poll_fn(|cx| Poll::Ready(Pin::new(&mut *stream).poll_write(cx, &wire))).await;
-            thread.wire.replace(wire);
+            // The server may be gone: nobody is left to be told.
+            let _ = (&self.stream).write(&wire);
         }
-        let _ = self.stream.shutdown(Shutdown::Both).await;
+        let _ = self.stream.shutdown(Shutdown::Both);
     }
+}
+
+/// True when the socket is busy and will be told of.
+fn is_waiting(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }

@@ -1,34 +1,31 @@
-//! Threads: each has a pinned executor on io_uring, one driver, one task a connection, and one
-//! ticking task that drives pacing and every timer. The tick also wakes an executor that lost a
-//! wake-up of its own.
+//! Threads: each is pinned to a core and has one driver, one ring that tells which of its sockets
+//! are ready, and a loop that serves those, lets time pass, and reports.
 
 use crate::clock::{Clock, Moment};
-use crate::connection::{Id, serve};
+use crate::connection::{Connection, Desk, End, Id, Way};
 use crate::control::{Control, Gauge, Report};
 use crate::driver::{Driver, Phase};
+use crate::ring::{Ready, Ring};
 use crate::scenario::{Share, measured, scenario};
 use crate::settings::Settings;
+use crate::stats::Cause;
 use crate::tls::Client;
 use crate::world::{Output, Slot, World};
 use anyhow::{Context as _, Result, anyhow};
-use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
-use std::cell::{Cell, RefCell};
-use std::net::SocketAddr;
-use std::rc::Rc;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::Sender;
-use std::task::Waker;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// Longest sleep of the ticking task.
+/// Longest time without a look at the clock.
 const TICK: Duration = Duration::from_millis(20);
-/// Shortest sleep: what is due within it is sent together.
-const SLEEP_MIN: Duration = Duration::from_micros(50);
+/// Shortest wait: what is due within it is sent together.
+const WAIT_MIN: Duration = Duration::from_micros(50);
 /// How often counts are reported.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
-/// Octets read at once.
-const BUFFER: usize = 65_536;
 
 /// What a thread is started with.
 #[derive(Clone, Debug)]
@@ -51,48 +48,43 @@ pub struct Start {
     pub link_tls: Option<Client>,
 }
 
-/// What the connections of a thread share.
-pub struct Thread {
-    /// The run's clock.
-    pub clock: Clock,
-    /// The run's settings.
-    pub settings: Arc<Settings>,
+/// One thread: its users and their connections.
+struct Thread {
+    desk: Desk,
+    ring: Ring,
+    settings: Arc<Settings>,
     tls: Option<Client>,
     link_tls: Option<Client>,
-    /// The thread's users.
-    pub driver: RefCell<Driver>,
-    /// Where every connection reads into.
-    pub buffer: RefCell<Vec<u8>>,
-    /// Where every connection gathers what it writes.
-    pub wire: Cell<Vec<u8>>,
-    doors: RefCell<Vec<Door>>,
-}
-
-/// How to reach the task of a connection.
-#[derive(Debug, Default)]
-struct Door {
-    generation: u32,
-    closing: bool,
-    deaf: bool,
-    waker: Option<Waker>,
+    /// By slot.
+    connections: Vec<Option<Box<Connection>>>,
+    /// Connections that were not read to the end.
+    unfinished: Vec<Id>,
 }
 
 /// Starts a thread.
 ///
 /// # Errors
 /// When the system refuses it.
-pub fn spawn(start: Start, sender: Sender<Report>) -> Result<ExecutorJoinHandle<Result<()>>> {
-    let placement = match start.settings.pin {
-        true => core(start.share.thread, start.settings.threads),
-        false => None,
-    };
-    LocalExecutorBuilder::new(placement.map_or(Placement::Unbound, Placement::Fixed))
-        .name("loadgen")
-        .io_memory(BUFFER)
-        .preempt_timer(Duration::from_millis(10))
-        .spawn(move || run(start, sender))
-        .map_err(|error| anyhow!("{error}"))
+pub fn spawn(start: Start, sender: Sender<Report>) -> Result<JoinHandle<Result<()>>> {
+    std::thread::Builder::new()
+        .name("loadgen".to_owned())
+        .spawn(move || {
+            if start.settings.pin {
+                pin(start.share.thread, start.settings.threads);
+            }
+            run(start, sender)
+        })
         .context("a generator thread cannot be started")
+}
+
+/// Pins this thread to its core, when there are enough.
+fn pin(thread: u32, threads: u32) {
+    if let Some(core) = core(thread, threads) {
+        let mut set = rustix::thread::CpuSet::new();
+        set.set(core);
+        // A system that refuses lets it run anywhere, as without pinning.
+        let _ = rustix::thread::sched_setaffinity(None, &set);
+    }
 }
 
 /// The core for a thread: from the last allowed one downwards, since servers take the first. None
@@ -117,7 +109,7 @@ fn cores(list: &str) -> Option<Vec<usize>> {
     Some(cores)
 }
 
-async fn run(start: Start, sender: Sender<Report>) -> Result<()> {
+fn run(start: Start, sender: Sender<Report>) -> Result<()> {
     let Start { clock, control, gauge, run, settings, share, tls, link_tls } = start;
     let measured = measured(settings.flow);
     let world = World::new(Arc::clone(&settings), run, share.first, share.count, measured)
@@ -126,32 +118,34 @@ async fn run(start: Start, sender: Sender<Report>) -> Result<()> {
     let connections = world.connections();
     let scenario = scenario(&settings, share);
     let driver = Driver::new(world, scenario, settings.ramp * share.part, opening_max);
-    let thread = Rc::new(Thread {
-        clock,
+    let mut thread = Thread {
+        desk: Desk::new(clock, driver),
+        ring: Ring::new()?,
         settings,
         tls,
         link_tls,
-        driver: RefCell::new(driver),
-        buffer: RefCell::new(vec![0; BUFFER]),
-        wire: Cell::new(Vec::new()),
-        doors: RefCell::new((0..connections).map(|_| Door::default()).collect()),
-    });
+        connections: (0..connections).map(|_| None).collect(),
+        unfinished: Vec::new(),
+    };
     let mut report_at = clock.now().after(REPORT_EVERY);
+    let mut turn_at = clock.now();
     loop {
         let now = clock.now();
-        let (phase, deadline) = thread.turn(now, &control, &gauge);
-        if now >= report_at || phase == Phase::Done {
-            report_at = now.after(REPORT_EVERY);
-            let stats = Box::new(thread.driver.borrow_mut().take_stats());
-            // The coordinator may have given up; there is nobody else to tell.
-            let _ = sender.send(Report::Counts { at: now, stats });
+        if now >= turn_at {
+            let (phase, deadline) = thread.turn(now, &control, &gauge)?;
+            if now >= report_at || phase == Phase::Done {
+                report_at = now.after(REPORT_EVERY);
+                let stats = Box::new(thread.desk.driver.take_stats());
+                // The coordinator may have given up; there is nobody else to tell.
+                let _ = sender.send(Report::Counts { at: now, stats });
+            }
+            if phase == Phase::Done {
+                let _ = sender.send(Report::Done);
+                return Ok(());
+            }
+            turn_at = deadline.min(now.after(TICK)).max(now.after(WAIT_MIN));
         }
-        if phase == Phase::Done {
-            let _ = sender.send(Report::Done);
-            return Ok(());
-        }
-        let wait = deadline.min(now.after(TICK)).since(clock.now());
-        glommio::timer::sleep(wait.max(SLEEP_MIN)).await;
+        thread.serve_ready(turn_at)?;
     }
 }
 
@@ -167,72 +161,149 @@ fn show(driver: &mut Driver, phase: Phase, gauge: &Gauge) {
 
 impl Thread {
     /// Lets the driver do what is due; says where it stands and when it wants to be called again.
-    fn turn(self: &Rc<Self>, now: Moment, control: &Control, gauge: &Gauge) -> (Phase, Moment) {
-        let mut driver = self.driver.borrow_mut();
+    fn turn(&mut self, now: Moment, control: &Control, gauge: &Gauge) -> Result<(Phase, Moment)> {
+        let driver = &mut self.desk.driver;
         driver.step(now, control.orders());
-        let (phase, deadline) = (driver.phase(), driver.next_deadline());
-        show(&mut driver, phase, gauge);
-        drop(driver);
-        self.carry_out(None);
-        (phase, deadline)
+        let phase = driver.phase();
+        show(driver, phase, gauge);
+        self.carry_out()?;
+        Ok((phase, self.desk.driver.next_deadline()))
     }
 
-    /// Does what the driver asks for. A connection that carries out what it caused itself names
-    /// its slot: it writes its own octets without being woken for them.
-    pub fn carry_out(self: &Rc<Self>, current: Option<Slot>) {
-        loop {
-            let Some(output) = self.driver.borrow_mut().next_output() else { return };
+    /// Serves the connections that are ready; waits for one until `until` at the longest.
+    fn serve_ready(&mut self, until: Moment) -> Result<()> {
+        let mut ready = Vec::new();
+        let unfinished = std::mem::take(&mut self.unfinished);
+        let wait = match unfinished.is_empty() {
+            true => until.since(self.desk.clock.now()),
+            false => Duration::ZERO,
+        };
+        self.ring.wait(wait, &mut ready).context("io_uring")?;
+        for Ready { token, hangup, ended } in ready {
+            let id = id_of(token);
+            let Some(connection) = self.connection(id) else { continue };
+            connection.hangup |= hangup;
+            if ended {
+                let Thread { ring, connections, .. } = self;
+                if let Some(Some(connection)) = connections.get(id.slot) {
+                    ring.add(connection.as_fd(), token).context("io_uring")?;
+                }
+            }
+            self.serve(id)?;
+        }
+        for id in unfinished {
+            self.serve(id)?;
+        }
+        Ok(())
+    }
+
+    fn connection(&mut self, id: Id) -> Option<&mut Connection> {
+        let connection = self.connections.get_mut(id.slot)?.as_deref_mut()?;
+        (connection.id == id).then_some(connection)
+    }
+
+    /// Lets a connection do what it can, and then whatever follows from it.
+    fn serve(&mut self, id: Id) -> Result<()> {
+        self.step(id)?;
+        self.carry_out()
+    }
+
+    fn step(&mut self, id: Id) -> Result<()> {
+        let Thread { desk, connections, unfinished, .. } = self;
+        let Some(Some(connection)) = connections.get_mut(id.slot) else { return Ok(()) };
+        if connection.id != id {
+            return Ok(());
+        }
+        match connection.step(desk) {
+            Ok(false) => Ok(()),
+            Ok(true) => {
+                unfinished.push(id);
+                Ok(())
+            }
+            Err(end) => self.end(id, end),
+        }
+    }
+
+    /// Does what the driver asks for.
+    fn carry_out(&mut self) -> Result<()> {
+        while let Some(output) = self.desk.driver.next_output() {
             match output {
                 Output::Open { slot, generation, source } => {
-                    if let Some(door) = self.doors.borrow_mut().get_mut(slot) {
-                        *door = Door { generation, ..Door::default() };
+                    self.open(Id { slot, generation }, source)?;
+                }
+                Output::Write(slot) => self.write(slot)?,
+                Output::Close(slot) if self.desk.driver.world().is_on_link(slot) => {
+                    let now = self.desk.clock.now();
+                    self.desk.driver.left(slot, now);
+                }
+                Output::Close(slot) => {
+                    if let Some(Some(connection)) = self.connections.get_mut(slot) {
+                        connection.closing = true;
+                        let id = connection.id;
+                        self.step(id)?;
                     }
-                    let id = Id { slot, generation };
-                    glommio::spawn_local(serve(Rc::clone(self), id, source)).detach();
                 }
-                Output::Write(slot) if Some(slot) == current => {}
-                Output::Write(slot) => self.wake(slot, false),
-                Output::Close(slot) if self.driver.borrow_mut().world().is_on_link(slot) => {
-                    self.driver.borrow_mut().left(slot, self.clock.now());
+                Output::Deafen(slot) => {
+                    if let Some(Some(connection)) = self.connections.get_mut(slot) {
+                        connection.deaf = true;
+                    }
                 }
-                Output::Close(slot) => self.wake(slot, true),
-                Output::Deafen(slot) => self.set_deaf(slot, true),
                 Output::Hear(slot) => {
-                    self.set_deaf(slot, false);
-                    self.wake(slot, false);
+                    if let Some(Some(connection)) = self.connections.get_mut(slot) {
+                        connection.deaf = false;
+                        let id = connection.id;
+                        self.unfinished.push(id);
+                    }
                 }
             }
         }
+        Ok(())
     }
 
-    /// Notes how the task of a connection is woken.
-    pub fn register(&self, id: Id, waker: &Waker) {
-        let mut doors = self.doors.borrow_mut();
-        if let Some(door) = doors.get_mut(id.slot).filter(|door| door.generation == id.generation)
-            && !door.waker.as_ref().is_some_and(|known| known.will_wake(waker))
-        {
-            door.waker = Some(waker.clone());
+    fn open(&mut self, id: Id, source: Option<IpAddr>) -> Result<()> {
+        let (target, tls) = self.target(id.slot);
+        let (tls, silent) = (tls.cloned(), self.is_silent(id.slot));
+        let way = Way { source, target, tls: tls.as_ref(), silent };
+        match Connection::open(&mut self.desk, id, way) {
+            Ok(connection) => {
+                self.ring.add(connection.as_fd(), token(id)).context("io_uring")?;
+                if let Some(place) = self.connections.get_mut(id.slot) {
+                    *place = Some(Box::new(connection));
+                }
+            }
+            Err(error) => self.down(id, End::new(Cause::Connect, error)),
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, slot: Slot) -> Result<()> {
+        let Some(Some(connection)) = self.connections.get_mut(slot) else { return Ok(()) };
+        let id = connection.id;
+        match connection.write(&mut self.desk) {
+            Ok(false) => Ok(()),
+            Ok(true) => self.end(id, End::new(Cause::Disconnected, "closed by us")),
+            Err(end) => self.end(id, end),
         }
     }
 
-    /// Forgets a connection that is gone.
-    pub fn forget(&self, id: Id) {
-        let mut doors = self.doors.borrow_mut();
-        if let Some(door) = doors.get_mut(id.slot).filter(|door| door.generation == id.generation) {
-            door.waker = None;
+    fn end(&mut self, id: Id, end: End) -> Result<()> {
+        self.ring.remove(token(id)).context("io_uring")?;
+        if let Some(connection) = self.connections.get_mut(id.slot).and_then(Option::take) {
+            connection.finish();
         }
+        self.down(id, end);
+        Ok(())
     }
 
-    /// True when the driver wants the connection closed.
-    pub fn is_closing(&self, id: Id) -> bool {
-        let doors = self.doors.borrow();
-        doors.get(id.slot).is_some_and(|door| door.closing || door.generation != id.generation)
+    fn down(&mut self, id: Id, end: End) {
+        let now = self.desk.clock.now();
+        self.desk.driver.down(id.slot, id.generation, end.cause, || end.text, now);
     }
 
     /// Where a connection goes, and its TLS configuration when TLS is used.
-    pub fn target(&self, slot: Slot) -> (SocketAddr, Option<&Client>) {
+    fn target(&mut self, slot: Slot) -> (SocketAddr, Option<&Client>) {
         match &self.settings.links {
-            Some(links) if self.driver.borrow_mut().world().is_link(slot) => {
+            Some(links) if self.desk.driver.world().is_link(slot) => {
                 (links.target, self.link_tls.as_ref())
             }
             _ => (self.settings.target, self.tls.as_ref()),
@@ -240,30 +311,20 @@ impl Thread {
     }
 
     /// True for a user who will read nothing once he is in a conference.
-    pub fn is_silent(&self, slot: Slot) -> bool {
-        let number = self.driver.borrow_mut().world().number(slot);
+    fn is_silent(&mut self, slot: Slot) -> bool {
+        let number = self.desk.driver.world().number(slot);
         self.settings.is_silent(number)
     }
+}
 
-    /// True when the driver wants nothing more to be read.
-    pub fn is_deaf(&self, id: Id) -> bool {
-        self.doors.borrow().get(id.slot).is_some_and(|door| door.deaf)
-    }
+/// The number of a connection at the ring. Slots stay below `u32::MAX`, so it is never the ring's
+/// own.
+fn token(id: Id) -> u64 {
+    u64::from(id.generation) << 32 | id.slot as u64
+}
 
-    fn set_deaf(&self, slot: Slot, deaf: bool) {
-        if let Some(door) = self.doors.borrow_mut().get_mut(slot) {
-            door.deaf = deaf;
-        }
-    }
-
-    fn wake(&self, slot: Slot, closing: bool) {
-        let mut doors = self.doors.borrow_mut();
-        let Some(door) = doors.get_mut(slot) else { return };
-        door.closing |= closing;
-        if let Some(waker) = &door.waker {
-            waker.wake_by_ref();
-        }
-    }
+fn id_of(token: u64) -> Id {
+    Id { slot: (token & u64::from(u32::MAX)) as usize, generation: (token >> 32) as u32 }
 }
 
 /// How long the coordinator should let a window begin after everybody is ready, so that every

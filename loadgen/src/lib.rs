@@ -44,6 +44,7 @@ pub mod progress;
 pub mod publication;
 pub mod registration;
 pub mod report;
+mod ring;
 pub mod run;
 pub mod scan;
 pub mod scenario;

@@ -136,7 +136,7 @@ struct Coordinator {
     clock: Clock,
     control: Arc<Control>,
     gauges: Vec<Arc<Gauge>>,
-    handles: Vec<glommio::ExecutorJoinHandle<Result<()>>>,
+    handles: Vec<std::thread::JoinHandle<Result<()>>>,
     progress: Progress,
     reports: Receiver<FromThread>,
     started: String,
@@ -226,7 +226,7 @@ impl Coordinator {
         }
         self.progress.clear();
         for handle in std::mem::take(&mut self.handles) {
-            let joined = handle.join().map_err(|error| anyhow!("a generator thread: {error}"))?;
+            let joined = handle.join().map_err(|_| anyhow!("a generator thread panicked"))?;
             joined.context("a generator thread")?;
         }
         self.sum_up(window, closed, signed_in, [first, last])
