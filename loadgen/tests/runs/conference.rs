@@ -20,6 +20,7 @@ fn settings(registrar: &Registrar, silent: u32) -> Settings {
             silent,
             expiry_unix_s: 1_795_235_007,
         },
+        marks: crate::unhurried(),
         ..Settings::new(registrar.address)
     }
 }

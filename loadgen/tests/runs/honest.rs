@@ -14,6 +14,7 @@ fn settings(registrar: &Registrar) -> Settings {
         duration: Duration::from_millis(1000),
         users: 8,
         sources: 3,
+        marks: crate::unhurried(),
         ..Settings::new(registrar.address)
     }
 }

@@ -35,6 +35,7 @@ impl Run {
             load: Load::Rate(100.0),
             transport: Transport::Tls,
             users: 12,
+            marks: crate::unhurried(),
             ..Settings::new(target)
         }
     }

@@ -12,7 +12,8 @@ fn loadgen(arguments: &[&str]) -> Command {
 
 fn im(target: &str) -> Vec<&str> {
     let fixed = "--transport tcp --dialect simple --users 4 --rate 50 --warmup 0 --duration 1s";
-    ["im", "--target", target].into_iter().chain(fixed.split(' ')).collect()
+    let unhurried = crate::hurried().flat_map(|mark| ["--no-mark", mark]);
+    ["im", "--target", target].into_iter().chain(unhurried).chain(fixed.split(' ')).collect()
 }
 
 fn run(arguments: &[&str]) -> Output {
@@ -112,10 +113,12 @@ fn the_page_needs_nothing_from_elsewhere_and_escapes_what_it_shows() {
 #[test]
 fn a_missed_mark_fails_a_run_and_is_named() {
     let target = Registrar::start(Faults::default()).address.to_string();
-    let missed = run(&[&im(&target)[..], &["--mark", "p99_im_ms < 0.001"]].concat());
+    let missed = run(&[&im(&target)[..], &["--mark", "rate_im > 1000000"]].concat());
     assert_eq!(missed.status.code(), Some(1), "{missed:?}");
-    assert!(String::from_utf8_lossy(&missed.stdout).contains("missed: p99_im_ms"));
-    let off = run(&[&im(&target)[..], &["--no-mark", "p99_im_ms"]].concat());
+    assert!(String::from_utf8_lossy(&missed.stdout).contains("missed: rate_im"));
+    let missed = run(&[&im(&target)[..], &["--mark", "succeeded < 1"]].concat());
+    assert_eq!(missed.status.code(), Some(1), "{missed:?}");
+    let off = run(&[&im(&target)[..], &["--no-mark", "succeeded"]].concat());
     assert_eq!(off.status.code(), Some(0), "{off:?}");
 }
 

@@ -15,6 +15,7 @@ fn settings(address: SocketAddr) -> Settings {
         load: Load::Rate(100.0),
         users: 6,
         transport: Transport::Tls,
+        marks: crate::unhurried(),
         ..Settings::new(address)
     }
 }
