@@ -286,6 +286,17 @@ fn a_wrong_command_line_is_refused() {
 }
 
 #[test]
+fn a_comparison_that_cannot_begin_says_what_to_do() {
+    let compare = |line: &[&str]| run(Command::new("./compare.sh").current_dir(TUNING).args(line));
+    let outcome = compare(&["--bin", "/nowhere"]);
+    assert_eq!(outcome.code, 2, "{}", outcome.text);
+    assert!(outcome.text.contains("cargo build --release --workspace"), "{}", outcome.text);
+    for line in [&["--rounds", "0"][..], &["--rounds"], &["--nonsense"]] {
+        assert_eq!(compare(line).code, 2, "{line:?}");
+    }
+}
+
+#[test]
 fn cores_are_proposed_at_the_cards_node_and_placed_only_when_told() {
     let host = Host::new();
     let outcome = host.script("cores", &[]);
@@ -373,6 +384,6 @@ fn the_unit_allows_what_the_server_cannot_run_without() {
 #[test]
 fn the_scripts_are_clean() {
     let mut command = Command::new("shellcheck");
-    command.args(["check", "cores"]).current_dir(TUNING);
+    command.args(["check", "cores", "compare.sh"]).current_dir(TUNING);
     assert_eq!(run(&mut command), Outcome { code: 0, text: String::new() });
 }
