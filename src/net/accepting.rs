@@ -13,6 +13,7 @@ use super::readiness::Source;
 use crate::base::limits::Limit;
 use crate::base::time::{Deadline, Now};
 use crate::base::transport::Transport;
+use crate::metrics::counters::CloseReason;
 use crate::shard::Machine;
 
 /// Pause after an accept that failed for want of descriptors or memory, in milliseconds.
@@ -90,6 +91,15 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
     fn is_gated(&self, door: Door) -> bool {
         door.transport() == Transport::Tls
             && self.handshaking >= self.limits.handshakes_per_core_max.max(1)
+    }
+
+    /// Takes in a link that was accepted elsewhere; one too many in a handshake is refused, as no
+    /// backlog holds it.
+    pub fn take_link(&mut self, stream: TcpStream, peer: SocketAddr, now: Now) {
+        if self.is_gated(Door::Links) {
+            return self.refuse(peer, Some(Limit::Handshakes), CloseReason::Refused, now);
+        }
+        self.enter(stream, peer, Door::Links, now);
     }
 
     fn enter(&mut self, stream: TcpStream, peer: SocketAddr, door: Door, now: Now) {

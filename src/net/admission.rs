@@ -90,7 +90,14 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
         Some(slot)
     }
 
-    fn refuse(&mut self, peer: SocketAddr, limit: Option<Limit>, reason: CloseReason, now: Now) {
+    /// Closes a connection that is not let in.
+    pub fn refuse(
+        &mut self,
+        peer: SocketAddr,
+        limit: Option<Limit>,
+        reason: CloseReason,
+        now: Now,
+    ) {
         let counters = self.machine.counters();
         counters.close(reason);
         if let Some(limit) = limit {

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::io;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -60,6 +60,15 @@ impl<M: Machine, C: Carrier> Partition<M, C> {
     /// When the kernel cannot watch it.
     pub fn listen(&self, socket: TcpListener, door: Door) -> io::Result<()> {
         self.0.borrow_mut().listen(socket, door)
+    }
+
+    /// Takes in a link that was accepted for this core.
+    pub fn take_link(&self, stream: TcpStream, peer: SocketAddr) {
+        let mut inner = self.0.borrow_mut();
+        let now = inner.clock.now();
+        inner.flush_coming = true;
+        inner.caught(|inner| inner.take_link(stream, peer, now));
+        inner.flush(now);
     }
 
     /// Polled by the one task that serves the sockets of the core; ready when the partition has

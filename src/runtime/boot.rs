@@ -16,6 +16,7 @@ use super::checks::{self, CheckError};
 use super::control::{Control, Service};
 use super::core_loop::{self, CorePlan, Event, Seat};
 use super::ledger::Ledger;
+use super::links;
 use super::mesh::Mesh;
 use super::orders::{Cores, Order};
 use super::ready::Ready;
@@ -126,7 +127,7 @@ where
     M: Machine + 'static,
     F: Fn(Seat) -> Result<M, String> + Send + Sync + 'static,
 {
-    let Plan { settings, ledger, ready_file, spin, certificate_look, services, reread } = plan;
+    let Plan { settings, ledger, ready_file, spin, certificate_look, mut services, reread } = plan;
     let cpus = choose_cpus(checks::cpus()?, settings.cores);
     checks::check(cpus.len())?;
     let shards = u16::try_from(cpus.len()).map_err(|_| StartError::Cores(cpus.len()))?;
@@ -137,7 +138,7 @@ where
     }
     let mut tls = Sockets::bind(listen.tls, shards)?;
     let mut tcp = Sockets::bind(listen.tcp, shards)?;
-    let mut links = Sockets::bind(listen.links, shards)?;
+    let links = Sockets::bind(listen.links, 1)?;
     let http = Sockets::bind(listen.http, 1)?;
     let port = tls.address.or(tcp.address).map_or(0, |address| address.port());
     let mut certificates = None;
@@ -164,13 +165,12 @@ where
     for (shard, cpu) in (0..shards).map(ShardId).zip(&cpus) {
         let tls = tls.next().map(|socket| (Door::Tls, socket));
         let tcp = tcp.next().map(|socket| (Door::Tcp, socket));
-        let links = links.next().map(|socket| (Door::Links, socket));
         let plan = CorePlan {
             shard,
             cpu: *cpu,
             spin,
             port,
-            listeners: tls.into_iter().chain(tcp).chain(links).collect(),
+            listeners: tls.into_iter().chain(tcp).collect(),
             offers: offers.clone(),
             link_names: link_names.clone(),
             limits: limits.clone(),
@@ -191,6 +191,7 @@ where
         return Err(error);
     }
 
+    services.extend(links.sockets.into_iter().map(links::deal));
     let ready = Ready {
         pid: std::process::id(),
         tls: tls.address,

@@ -9,6 +9,7 @@ pub mod core_loop;
 pub mod courier;
 pub mod inquiries;
 pub mod ledger;
+mod links;
 pub mod logging;
 pub mod mesh;
 pub mod orders;

@@ -1,5 +1,6 @@
 //! What the control thread tells the cores, and what they answer.
 
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
 use crossbeam::queue::ArrayQueue;
@@ -26,6 +27,8 @@ pub enum Order {
     Counters(oneshot::Sender<Counters>),
     /// Offer these certificates from now on.
     Offer(Offers),
+    /// Take in a link that was accepted for it.
+    Link(TcpStream, SocketAddr),
     /// Accept nothing more, end sessions, close connections.
     Drain,
     /// End the executor.

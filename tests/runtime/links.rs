@@ -81,6 +81,31 @@ fn each_user_of_a_link_is_told_to_the_machine_and_so_is_his_end() {
 }
 
 #[test]
+fn links_are_dealt_to_the_cores_in_turn() {
+    let server = start(|settings| settings.cores = Some(2));
+    let mut links: Vec<Tls> = (0..4).map(|_| link(&server)).collect();
+    for (number, edge) in (0..).zip(&mut links) {
+        edge.send(of(number, "ok", number));
+        edge.expect(number);
+    }
+    let current = |series| server.counters().iter().map(|c| c.value(series)).collect::<Vec<_>>();
+    assert_eq!(current(Series::LinksCurrent), [2, 2]);
+    assert_eq!(current(Series::LanesCurrent), [2, 2]);
+}
+
+#[test]
+fn a_link_too_many_in_a_handshake_is_refused() {
+    let server = start(|settings| settings.limits.handshakes_per_core_max = 1);
+    let stuck = Client::plain(server.ready.links.unwrap());
+    wait_until("it is taken in", || server.value(Series::ConnectionsCurrent) == 1);
+    assert_eq!(Client::plain(server.ready.links.unwrap()).closed(), b"");
+    assert_eq!(server.hits(Limit::Handshakes), 1);
+    drop(stuck);
+    server.wait_empty();
+    link(&server).ask("ok", 1);
+}
+
+#[test]
 fn a_certificate_of_another_name_opens_no_link() {
     let server = start(|settings| {
         let folder = settings.certificates[0].chain.parent().unwrap().to_owned();
