@@ -3,6 +3,7 @@
 mod compare;
 mod outputs;
 mod plan;
+mod profile;
 mod search;
 
 use crate::abort::Abort;
@@ -20,6 +21,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use compare::Compare;
 use outputs::{Outputs, command_line};
 use plan::PlanOptions;
+use profile::ProfileCommand;
 use search::Search;
 use std::io::{BufWriter, Write};
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -57,6 +59,9 @@ Examples:
     loadgen presence --target 127.0.0.1:5061 --users 1000 --window 8 --notify notify --pid PID
   50 conferences of 20 members each, server CPU per delivered message:
     loadgen conference --target 127.0.0.1:5061 --members 20 --conferences 50 --rate 200 --pid PID
+  The documented user model, ten times as fast as users are:
+    loadgen run --profile lync2013 --users 5000 --duration 10m --warmup 1m --scale 10 \\
+        --target 127.0.0.1:5061 --pid PID
   Memory of 2,000 users who watch 40 others each:
     loadgen idle --target 127.0.0.1:5061 --users 2000 --contacts 40 --pid PID
   100,000 users, 90,000 of them on 6 links as those of an Edge (the server: mynah demo --links ADDR):
@@ -91,6 +96,13 @@ enum Command {
     Plan(PlanOptions),
     /// Print the users that a run signs in, for the server's user import.
     Users(Users),
+    /// List the built-in profiles.
+    Profiles,
+    /// Look at a profile.
+    Profile {
+        #[command(subcommand)]
+        command: ProfileCommand,
+    },
 }
 
 /// What a run consists of, with its options.
@@ -156,6 +168,21 @@ enum FlowCommand {
         /// How watchers are told [default: benotify for ms, notify for simple].
         #[arg(long, value_enum)]
         notify: Option<Notify>,
+    },
+    /// A population that does what a profile says: sign-ins, presence, talks, all at once.
+    ///
+    /// Everything is open loop: rates for each user come from the profile, moments and users from
+    /// the seed. Contacts and talks stay within a thread.
+    Run {
+        #[command(flatten)]
+        common: Common,
+        /// Name of a built-in profile (see loadgen profiles), or a file.
+        #[arg(long, value_name = "PROFILE")]
+        profile: String,
+        /// How much faster than its time users live: multiplies all rates; what goes on at a time
+        /// stays as it is.
+        #[arg(long, value_parser = rate, conflicts_with = "rate")]
+        scale: Option<f64>,
     },
     /// States that users publish, each followed to all who watch him.
     ///
@@ -244,9 +271,9 @@ struct Common {
     /// saturation.
     #[arg(long, value_name = "W", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     window: Option<u32>,
-    /// How intended moments are spread.
-    #[arg(long, value_enum, default_value = "even")]
-    arrivals: Arrivals,
+    /// How intended moments are spread [default: even; for run poisson].
+    #[arg(long, value_enum)]
+    arrivals: Option<Arrivals>,
     /// Sign-ins a second while the users come.
     #[arg(long, default_value = "500/s", value_parser = rate)]
     ramp: f64,
@@ -340,7 +367,10 @@ impl Common {
         };
         let settings = Settings {
             abort: self.abort,
-            arrivals: self.arrivals,
+            arrivals: self.arrivals.unwrap_or(match flow {
+                Flow::Profile(_) => Arrivals::Poisson,
+                _ => Arrivals::Even,
+            }),
             auth: self.auth,
             ca: self.ca,
             command: command_line(std::env::args()),
@@ -422,8 +452,12 @@ fn execute(cli: Cli) -> Result<bool> {
         Command::Run(flow) => {
             let (settings, outputs) = flow.settings()?;
             let interrupt = interrupts()?;
+            let flow = settings.flow;
             let report = run(settings, &interrupt)?;
             println!("{report}");
+            if let Flow::Profile(plan) = flow {
+                print(&plan.profile.rates(report.users, plan.scale).to_string())?;
+            }
             outputs.write(&report)?;
             Ok(report.passed)
         }
@@ -431,6 +465,8 @@ fn execute(cli: Cli) -> Result<bool> {
         Command::Compare(compare) => compare.execute(),
         Command::Plan(plan) => plan.execute(),
         Command::Users(users) => print_users(&users).map(|()| true),
+        Command::Profiles => print(&profile::list()).map(|()| true),
+        Command::Profile { command } => print(&command.text()?).map(|()| true),
     }
 }
 
@@ -442,6 +478,7 @@ impl FlowCommand {
             | FlowCommand::Register { common, .. }
             | FlowCommand::Connect { common }
             | FlowCommand::Idle { common, .. }
+            | FlowCommand::Run { common, .. }
             | FlowCommand::Presence { common, .. } => common,
         }
     }
@@ -463,7 +500,11 @@ impl FlowCommand {
 
     /// Another rate.
     fn set_rate(&mut self, rate: f64) {
-        self.common().rate = Some(rate);
+        match self {
+            // The rate of a profile is its scale, unless it was given as that of its only flow.
+            FlowCommand::Run { common, scale, .. } if common.rate.is_none() => *scale = Some(rate),
+            _ => self.common().rate = Some(rate),
+        }
     }
 
     fn settings(self) -> Result<(Settings, Outputs)> {
@@ -493,6 +534,13 @@ impl FlowCommand {
                 let notify = common.notify(notify);
                 (common, Flow::Idle { contacts, notify })
             }
+            FlowCommand::Run { mut common, profile, scale } => {
+                let plan = common.plan(&profile, scale)?;
+                let rates = plan.profile.rates(common.users.unwrap_or(USERS), plan.scale).all();
+                let rate = rates.iter().map(|rate| rate.per_second).sum();
+                (common.rate, common.window) = (Some(rate), None);
+                (common, Flow::Profile(plan))
+            }
             FlowCommand::Presence { common, watchers, notify, state } => {
                 let notify = common.notify(notify);
                 (common, Flow::Presence { watchers, notify, state })
@@ -517,8 +565,16 @@ fn print_users(users: &Users) -> Result<()> {
     let Users { count, domain, password, user_prefix, format: ListFormat::Csv } = users;
     let mut out = BufWriter::new(std::io::stdout().lock());
     let written = write_csv(&mut out, user_prefix, domain, password, *count);
-    match written.and_then(|()| out.flush()) {
-        // Who reads only the beginning (head) has what he wants.
+    read_so_far(written.and_then(|()| out.flush()))
+}
+
+fn print(text: &str) -> Result<()> {
+    read_so_far(std::io::stdout().lock().write_all(text.as_bytes()))
+}
+
+/// Who reads only the beginning (head) has what he wants.
+fn read_so_far(written: std::io::Result<()>) -> Result<()> {
+    match written {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         result => Ok(result?),
     }

@@ -30,6 +30,8 @@ pub struct Dialog {
     pub call_id: Vec<u8>,
     /// Last CSeq number we used.
     pub cseq: u32,
+    /// The other side ended it while our BYE was on its way.
+    pub crossed: bool,
     /// Number of this dialog within its endpoint; never used twice.
     pub id: u32,
     /// What it is for; of no meaning for a subscription.
@@ -56,6 +58,7 @@ impl Dialog {
         Dialog {
             call_id,
             cseq: 0,
+            crossed: false,
             id,
             kind: Kind::Session,
             local_tag,

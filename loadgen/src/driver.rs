@@ -261,8 +261,9 @@ impl Driver {
         if self.scenario.missing(&self.world) > 0 && now.since(since) < ARRIVAL_GRACE {
             return Phase::Drain { quiet_since: Some(since) };
         }
-        let missing = self.scenario.missing(&self.world);
-        self.world.stats.fail(self.scenario.arrival(), Cause::Undelivered, missing);
+        for (operation, lost) in self.scenario.lost(&self.world) {
+            self.world.stats.fail(operation, Cause::Undelivered, lost);
+        }
         self.leave(now)
     }
 

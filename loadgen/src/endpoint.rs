@@ -1,6 +1,7 @@
 //! One user's SIP client: registration, dialogs, answers to everything it receives. It reads
 //! messages and writes octets; it knows no sockets and no clock.
 
+mod ask;
 mod compose;
 mod conference;
 mod incoming;
@@ -62,17 +63,25 @@ impl Env {
             Dialect::Simple => Templates::simple()?,
         };
         let (notify, state) = match settings.flow {
+            Flow::Profile(_) if settings.dialect == Dialect::Ms => {
+                (Notify::Benotify, StateKind::Machine)
+            }
             Flow::Presence { notify, state, .. } => (notify, state),
             Flow::Idle { notify, .. } | Flow::Conference { notify, .. } => {
                 (notify, StateKind::Machine)
             }
             _ => (Notify::Notify, StateKind::Machine),
         };
-        let expiry = match settings.flow {
-            Flow::Conference { expiry_unix_s, .. } => Timestamp::from_second(expiry_unix_s)
+        let expiry_unix_s = match settings.flow {
+            Flow::Conference { expiry_unix_s, .. } => Some(expiry_unix_s),
+            Flow::Profile(plan) => Some(plan.expiry_unix_s),
+            _ => None,
+        };
+        let expiry = match expiry_unix_s {
+            Some(expiry_unix_s) => Timestamp::from_second(expiry_unix_s)
                 .map_err(|error| format!("the expiry of conferences: {error}"))?
                 .to_string(),
-            _ => String::new(),
+            None => String::new(),
         };
         let benotify = notify == Notify::Benotify;
         let (signing, text) = (Buffers::default(), Text::default());
@@ -109,6 +118,17 @@ pub enum Wait {
     },
 }
 
+/// Which subscriptions of an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// Every one.
+    All,
+    /// So many of those that were begun to be ended soon, the oldest first.
+    Short(usize),
+    /// Those to the rosters of conferences.
+    Roster,
+}
+
 /// What an endpoint reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
@@ -135,6 +155,8 @@ pub enum Event {
     Refused(String),
     /// A state with a stamp arrived.
     Noticed(Stamp),
+    /// A state with a stamp arrived by a subscription that is ended soon.
+    NoticedShortly(Stamp),
     /// These users, by their numbers, are watched from now on.
     Watching(Vec<u32>),
     /// These users are watched no longer: the server ended the subscription.
@@ -155,6 +177,8 @@ pub struct Endpoint {
     dialog_count: u32,
     pager: Transactions,
     pager_count: u32,
+    /// Number of each poll that waits, and how many users it asks for.
+    polls: Vec<(u32, u32)>,
     publications: Publications,
     /// By rising identifier.
     subscriptions: Vec<Subscription>,
@@ -176,6 +200,7 @@ impl Endpoint {
             dialog_count: 0,
             pager: Transactions::default(),
             pager_count: 0,
+            polls: Vec::new(),
             publications: Publications::default(),
             subscriptions: Vec::new(),
             subscription_count: 0,
@@ -293,13 +318,16 @@ impl Endpoint {
                 self.registration.finish()
             }
             Wait::Registration { .. } => None,
-            Wait::Pager { number } => self.pager.finish(number),
+            Wait::Pager { number } => {
+                self.polls.retain(|(poll, _)| *poll != number);
+                self.pager.finish(number)
+            }
             Wait::Subscription { id, number } => self.subscription_expired(id, number),
             Wait::Dialog { id, number } => {
                 let at = self.dialogs.iter().position(|dialog| dialog.id == id);
                 let pending = at.and_then(|at| self.dialogs[at].transactions.finish(number));
                 if let (Some(at), Some(pending)) = (at, pending)
-                    && pending.operation != Operation::Message
+                    && !matches!(pending.operation, Operation::Message | Operation::Typing)
                 {
                     self.forget(at, events);
                 }
@@ -322,6 +350,7 @@ impl Endpoint {
         events.extend(waiting.map(|pending| Event::Finished { pending, result: Err(cause) }));
         dialogs.clear();
         subscriptions.clear();
+        self.polls.clear();
         self.publications = Publications::default();
         registration.reset();
         self.association = None;

@@ -40,6 +40,7 @@ pub mod page;
 pub mod plan;
 pub mod population;
 mod probe;
+pub mod profile;
 pub mod progress;
 pub mod publication;
 pub mod registration;

@@ -62,7 +62,7 @@ pub fn check(settings: &Settings, fewest: u32) -> Result<()> {
     ensure!(
         settings.users_stay(),
         "--links needs users who stay: neither connect, nor register without \
-         --refresh, nor conferences with --silent"
+         --refresh, nor conferences with --silent, nor profiles whose users return"
     );
     ensure!(
         links.count.is_multiple_of(settings.threads),

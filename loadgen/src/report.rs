@@ -120,12 +120,14 @@ pub enum Ending {
     Interrupted,
     /// No user could sign in.
     NoSignIn,
+    /// More than half of the first sign-ins failed.
+    FewSignIns,
 }
 
 impl Ending {
     /// True when the run did not get to what it was for.
     pub fn is_early(self) -> bool {
-        matches!(self, Ending::Aborted | Ending::NoSignIn)
+        matches!(self, Ending::Aborted | Ending::NoSignIn | Ending::FewSignIns)
     }
 }
 
@@ -217,7 +219,13 @@ impl Report {
             };
             (operation.name().to_owned(), row(tally, span_s))
         });
-        let done = |operation| stats.tally(operation).map_or(0, |t| t.completed_in_window);
+        // Where several things go on the time is none of theirs.
+        let several =
+            matches!(settings.flow, Flow::Profile(plan) if plan.profile.single().is_none());
+        let done = |operation| match stats.tally(operation) {
+            Some(tally) if !several => tally.completed_in_window,
+            _ => 0,
+        };
         let work = Work {
             operations: done(main),
             deliveries: done(Operation::Delivery),
@@ -289,6 +297,7 @@ fn operation_text(flow: Flow) -> &'static str {
         Operation::Message => "MESSAGE + 200 relayed",
         Operation::Notify => match flow {
             Flow::Presence { notify: Notify::Benotify, .. } => "BENOTIFY",
+            Flow::Profile(_) => "notification",
             _ => "NOTIFY + 200",
         },
         Operation::Delivery => "message delivered + 200",

@@ -9,6 +9,7 @@ use crate::figure::Counts;
 use crate::link_options;
 use crate::meter::{Meter, Running, Sample};
 use crate::probe;
+use crate::profile::Profile;
 use crate::progress::Progress;
 use crate::report::{Ending, Latency, Measured, Report};
 use crate::scenario::{Share, main_operation};
@@ -26,6 +27,8 @@ use std::time::Duration;
 
 /// Failed sign-ins without a successful one after which a run has no point.
 const REFUSALS_MAX: u64 = 50;
+/// After so many sign-ins it is seen whether the run has a point: more than half must succeed.
+const FIRST_SIGN_INS: u64 = 200;
 /// How often the coordinator looks.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
@@ -90,6 +93,9 @@ fn check_flow(settings: &Settings) -> Result<()> {
     if matches!(settings.flow, Flow::Conference { .. }) {
         return check_conference(settings);
     }
+    if let Flow::Profile(plan) = settings.flow {
+        return check_profile(settings, &plan.profile);
+    }
     let (contacts, option, notify) = match settings.flow {
         Flow::Presence { watchers, notify, .. } => (watchers, "--watchers", notify),
         Flow::Idle { contacts, notify } => (contacts, "--contacts", notify),
@@ -108,6 +114,24 @@ fn check_flow(settings: &Settings) -> Result<()> {
     );
     ensure!(
         contacts == 0 || settings.expires > settings.warmup + settings.duration,
+        "--expires must be longer than the run: subscriptions are not renewed"
+    );
+    Ok(())
+}
+
+/// Refuses what a profile cannot be run with.
+fn check_profile(settings: &Settings, profile: &Profile) -> Result<()> {
+    let simple = settings.dialect == Dialect::Simple;
+    ensure!(
+        !simple || profile.conferences.is_none() && profile.polls.is_empty(),
+        "a SIMPLE client cannot do all of {}",
+        profile.name
+    );
+    // A Lync client's are granted for hours.
+    ensure!(
+        !simple
+            || profile.contacts.is_none()
+            || settings.expires > settings.warmup + settings.duration,
         "--expires must be longer than the run: subscriptions are not renewed"
     );
     Ok(())
@@ -148,6 +172,8 @@ struct Coordinator {
     running: usize,
     total: Stats,
     timeline: Timeline,
+    /// The first sign-ins have been looked at.
+    judged: bool,
     ending: Ending,
 }
 
@@ -198,6 +224,7 @@ impl Coordinator {
             timeline: Timeline::new(&settings, main_operation(settings.flow), Abort::SECONDS),
             settings,
             total: Stats::default(),
+            judged: false,
             ending: Ending::Complete,
         })
     }
@@ -257,6 +284,13 @@ impl Coordinator {
         let most = u64::from(self.settings.users).min(REFUSALS_MAX);
         if failed >= most && self.sum(|gauge| &gauge.sign_ins) == 0 {
             self.end(Ending::NoSignIn);
+        }
+        let settled = failed + self.sum(|gauge| &gauge.sign_ins);
+        if settled >= FIRST_SIGN_INS && !std::mem::replace(&mut self.judged, true) {
+            let most = settled / 2;
+            if failed > most {
+                self.end(Ending::FewSignIns);
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::abort::Abort;
 use crate::pacer::Arrivals;
+use crate::profile::Profile;
 use crate::report::limits::Limits;
 use serde::{Serialize, Serializer};
 use std::fmt;
@@ -86,6 +87,8 @@ pub enum Flow {
         /// When the conferences may be forgotten, in seconds since 1970.
         expiry_unix_s: i64,
     },
+    /// A population that does what a profile says.
+    Profile(&'static Plan),
     /// Open connections (with TLS: handshakes) and close them.
     Connect,
     /// Sign in and stay.
@@ -126,9 +129,22 @@ impl Flow {
             Flow::Idle { .. } => "idle",
             Flow::Im { .. } => "im",
             Flow::Presence { .. } => "presence",
+            Flow::Profile(plan) => &plan.profile.name,
             Flow::Register { .. } => "register",
         }
     }
+}
+
+/// A profile and how fast it is gone through. There is one for a program: it lives as long.
+#[derive(Debug, PartialEq, Serialize)]
+pub struct Plan {
+    /// What users do.
+    pub profile: Profile,
+    /// How much faster than its time they are.
+    pub scale: f64,
+    /// When the conferences may be forgotten, in seconds since 1970.
+    #[serde(skip)]
+    pub expiry_unix_s: i64,
 }
 
 /// How watchers are told of a new state.
@@ -348,6 +364,7 @@ impl Settings {
         match self.flow {
             Flow::Connect | Flow::Register { refresh: false } => false,
             Flow::Conference { silent, .. } => silent == 0,
+            Flow::Profile(plan) => plan.profile.registration.returns_per_hour <= 0.0,
             Flow::Idle { .. }
             | Flow::Im { .. }
             | Flow::Presence { .. }

@@ -30,10 +30,22 @@ pub enum Operation {
     Delivery,
     /// SUBSCRIBE to its 2xx.
     Subscribe,
+    /// SUBSCRIBE to a user's own data, or for what the server has for clients, to its 2xx.
+    OwnData,
+    /// SUBSCRIBE of a subscription that ends soon, to its 2xx.
+    ShortSubscribe,
+    /// SUBSCRIBE without a life to the 2xx with the documents asked for.
+    Poll,
+    /// SERVICE that searches the directory to its 2xx.
+    Search,
+    /// INFO that somebody is typing to its 2xx.
+    Typing,
     /// SERVICE or PUBLISH with a new state to its 2xx.
     Publish,
     /// SERVICE or PUBLISH to the arrival of its state at one watcher.
     Notify,
+    /// The same to the arrival at one watcher by a subscription that ends soon.
+    ShortNotify,
     /// SUBSCRIBE with Expires: 0.
     Unsubscribe,
     /// PUBLISH with Expires: 0.
@@ -48,7 +60,7 @@ pub enum Operation {
 
 impl Operation {
     /// All of them, in the order of the report.
-    pub const ALL: [Operation; 17] = [
+    pub const ALL: [Operation; 23] = [
         Operation::Connect,
         Operation::SignIn,
         Operation::Refresh,
@@ -56,11 +68,17 @@ impl Operation {
         Operation::Focus,
         Operation::Invite,
         Operation::Join,
+        Operation::Typing,
         Operation::Message,
         Operation::Delivery,
+        Operation::OwnData,
         Operation::Subscribe,
+        Operation::ShortSubscribe,
+        Operation::Poll,
+        Operation::Search,
         Operation::Publish,
         Operation::Notify,
+        Operation::ShortNotify,
         Operation::Unsubscribe,
         Operation::Unpublish,
         Operation::Bye,
@@ -80,9 +98,15 @@ impl Operation {
             Operation::Join => "join",
             Operation::Message => "message",
             Operation::Delivery => "delivery",
+            Operation::OwnData => "own_data",
             Operation::Subscribe => "subscribe",
+            Operation::ShortSubscribe => "short_sub",
+            Operation::Poll => "poll",
+            Operation::Search => "search",
+            Operation::Typing => "typing",
             Operation::Publish => "publish",
             Operation::Notify => "notify",
+            Operation::ShortNotify => "short_state",
             Operation::Unsubscribe => "unsubscribe",
             Operation::Unpublish => "unpublish",
             Operation::Bye => "bye",
@@ -101,6 +125,8 @@ pub enum Cause {
     Connect,
     /// The connection went away before the answer.
     Disconnected,
+    /// The answer to a poll does not show all users asked for.
+    Incomplete,
     /// A message's Ms-Sender is not its author.
     Misattributed,
     /// A message reached somebody it was not for: its author, or another conference.
@@ -136,6 +162,7 @@ impl fmt::Display for Cause {
             Cause::Auth => out.write_str("auth"),
             Cause::Connect => out.write_str("connect"),
             Cause::Disconnected => out.write_str("disconnected"),
+            Cause::Incomplete => out.write_str("incomplete"),
             Cause::Misattributed => out.write_str("misattributed"),
             Cause::Misdelivered => out.write_str("misdelivered"),
             Cause::NoSession => out.write_str("no session"),

@@ -13,6 +13,22 @@ pub enum Package {
     Presence,
     /// The roster of a conference.
     Conference,
+    /// The user's own contact list.
+    Contacts,
+    /// What the user himself has published.
+    Own,
+}
+
+impl Package {
+    /// Its name on the wire.
+    pub fn name(self) -> &'static str {
+        match self {
+            Package::Presence => "presence",
+            Package::Conference => "conference",
+            Package::Contacts => "vnd-microsoft-roaming-contacts",
+            Package::Own => "vnd-microsoft-roaming-self",
+        }
+    }
 }
 
 /// One subscription of an endpoint.
@@ -22,6 +38,8 @@ pub struct Subscription {
     pub dialog: Dialog,
     /// What it is to.
     pub package: Package,
+    /// It will be ended soon: what it brings is told apart.
+    pub is_short: bool,
     /// Numbers of the users asked for; once there is an answer, of those who are watched.
     pub watched: Vec<u32>,
 }

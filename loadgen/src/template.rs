@@ -43,6 +43,8 @@ fields! {
     Domain "domain";
     /// Endpoint identifier (12 hexadecimal digits).
     Epid "epid";
+    /// Event package.
+    Event "event";
     /// Line field: Expires.
     Expires "expires";
     /// Line field: SIP-If-Match.
@@ -234,8 +236,27 @@ pub struct Templates {
     pub publish: Template,
     /// Requests of conferences, which only Lync clients make.
     pub conference: ConferenceTemplates,
+    /// Further requests of Lync clients.
+    pub lync: LyncTemplates,
     /// PUBLISH that takes the own state back; a Lync client's ends with its connection.
     pub unpublish: Option<Template>,
+}
+
+/// What Lync clients ask for besides.
+#[derive(Debug)]
+pub struct LyncTemplates {
+    /// SUBSCRIBE to the user's contact list.
+    pub contacts: Template,
+    /// SUBSCRIBE to what the user has published, and who watches.
+    pub own: Template,
+    /// SUBSCRIBE without a life: documents of users.
+    pub poll: Template,
+    /// SUBSCRIBE without a life: what the server has for its clients.
+    pub provisioning: Template,
+    /// SERVICE that searches the directory.
+    pub search: Template,
+    /// INFO that the user is typing.
+    pub typing: Template,
 }
 
 /// Requests of a member of a conference.
@@ -270,6 +291,14 @@ macro_rules! load {
                 watch: load!("conference", "watch"),
                 unwatch: load!("conference", "unwatch"),
                 chat: load!("conference", "chat"),
+            },
+            lync: LyncTemplates {
+                contacts: load!("ms", "contacts"),
+                own: load!("ms", "own"),
+                poll: load!("ms", "poll"),
+                provisioning: load!("ms", "provisioning"),
+                search: load!("ms", "search"),
+                typing: load!("ms", "typing"),
             },
             unpublish: None,
         }

@@ -7,6 +7,7 @@ mod conferences;
 mod deeds;
 mod fault;
 mod link;
+mod questions;
 mod upkeep;
 
 use crate::clock::Moment;
@@ -191,6 +192,11 @@ impl World {
     pub fn is_signed_in(&self, slot: Slot) -> bool {
         let link = &self.links[slot];
         link.is_up() && !link.silent && self.endpoints[slot].registration.signed_in
+    }
+
+    /// True while a REGISTER of the user is under way.
+    pub fn is_renewing(&self, slot: Slot) -> bool {
+        self.endpoints[slot].registration.pending.is_some()
     }
 
     /// True when the user has no connection, not even one that is being made or closed.
@@ -403,6 +409,7 @@ impl World {
                 | Event::Ended
                 | Event::Misattributed(_)
                 | Event::Noticed(_)
+                | Event::NoticedShortly(_)
                 | Event::Refused(_)
                 | Event::Watching(_)
                 | Event::Unwatched(_) => {}

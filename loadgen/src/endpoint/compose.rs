@@ -5,9 +5,10 @@ use crate::dialog::Dialog;
 use crate::digest::Answer;
 use crate::link::{Link, Place};
 use crate::number::push_number;
-use crate::population::{Identity, mix};
+use crate::population::{Identity, address_of, mix};
 use crate::registration::Registration;
 use crate::settings::{Dialect, Transport};
+use crate::subscription::Package;
 use crate::template::{Field, Fields};
 
 /// How a Lync client says that it need not be asked for answers.
@@ -33,13 +34,25 @@ pub(super) enum Request {
     AckOfRefusal,
     Bye,
     Chat,
+    Contacts,
     Invite,
     Join,
     Message,
+    Own,
     Subscribe,
-    Unsubscribe,
+    Typing,
+    Unsubscribe(Package),
     Unwatch,
     Watch,
+}
+
+/// A request outside dialogs that is answered with a document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Question {
+    Create,
+    Poll,
+    Provisioning,
+    Search,
 }
 
 impl Env {
@@ -50,6 +63,15 @@ impl Env {
             (Dialect::Ms, Transport::Tcp) => b"tcp",
             (Dialect::Simple, Transport::Tls) => b"TLS",
             (Dialect::Simple, Transport::Tcp) => b"TCP",
+        }
+    }
+
+    /// Appends the users of a batch to the text.
+    pub(super) fn name_resources(&mut self, users: &[u32]) {
+        for number in users {
+            let address = address_of(&self.settings, *number);
+            let resource = format!("<resource uri=\"sip:{address}\"/>\r\n");
+            self.text.body.extend_from_slice(resource.as_bytes());
         }
     }
 
@@ -161,12 +183,19 @@ impl Endpoint {
             Request::Message => (&templates.message, b'm'),
             Request::Bye => (&templates.bye, b'b'),
             Request::Subscribe => (&templates.subscribe, b'w'),
-            Request::Unsubscribe => (&templates.unsubscribe, b'w'),
+            Request::Contacts => (&templates.lync.contacts, b'w'),
+            Request::Own => (&templates.lync.own, b'w'),
+            Request::Typing => (&templates.lync.typing, b't'),
+            Request::Unsubscribe(_) => (&templates.unsubscribe, b'w'),
             Request::Watch => (&templates.conference.watch, b'w'),
             Request::Unwatch => (&templates.conference.unwatch, b'w'),
             Request::Ack => (&templates.ack, b'a'),
             // Part of the INVITE's own transaction: same branch.
             Request::AckOfRefusal => (&templates.ack, b'i'),
+        };
+        let event = match request {
+            Request::Unsubscribe(package) => package.name(),
+            _ => "",
         };
         text.begin(number, &dialog.local_tag, kind);
         let mut fields = self.fields(&link.place, text, transport);
@@ -178,6 +207,7 @@ impl Endpoint {
             .set(Field::Tag, &dialog.local_tag)
             .set(Field::CallId, &dialog.call_id)
             .set(Field::Benotify, if *benotify { BENOTIFY } else { &[] })
+            .set(Field::Event, event.as_bytes())
             .set(Field::Expires, &text.expires)
             .set(Field::Body, &text.body);
         template.render(&fields, &mut link.out);
@@ -230,20 +260,26 @@ impl Endpoint {
         self.sign(env, link, from);
     }
 
-    /// Asks for a conference; the URI of the service and the part of the document that differs
-    /// stand in the buffers.
-    pub(super) fn send_create(&mut self, env: &mut Env, link: &mut Link, number: u32) {
+    /// Asks a service; its URI and the part of the document that differs stand in the buffers.
+    pub(super) fn ask(&mut self, env: &mut Env, link: &mut Link, question: Question, number: u32) {
         let from = link.out.len();
         let transport = env.transport();
-        let Env { templates, text, .. } = env;
-        text.begin_alone(number, &self.stem, b'f');
+        let Env { templates, text, settings, .. } = env;
+        let (template, kind) = match question {
+            Question::Create => (&templates.conference.create, b'f'),
+            Question::Poll => (&templates.lync.poll, b'q'),
+            Question::Provisioning => (&templates.lync.provisioning, b'q'),
+            Question::Search => (&templates.lync.search, b'd'),
+        };
+        text.begin_alone(number, &self.stem, kind);
         let mut fields = self.fields(&link.place, text, transport);
         fields
+            .set(Field::Domain, settings.domain.as_bytes())
             .set(Field::Uri, &text.uri)
             .set(Field::Tag, &self.stem)
             .set(Field::CallId, &text.call_id)
             .set(Field::Body, &text.body);
-        templates.conference.create.render(&fields, &mut link.out);
+        template.render(&fields, &mut link.out);
         self.sign(env, link, from);
     }
 

@@ -1,6 +1,6 @@
 //! How an endpoint makes conferences and comes into them. Addresses are without scheme.
 
-use super::compose::Request;
+use super::compose::{Question, Request};
 use super::incoming::outcome;
 use super::{Endpoint, Env, Event, Wait};
 use crate::conference::{accepted, focus};
@@ -32,7 +32,7 @@ impl Endpoint {
         );
         env.text.body.clear();
         env.text.body.extend_from_slice(document.as_bytes());
-        self.send_create(env, link, number);
+        self.ask(env, link, Question::Create, number);
         Wait::Pager { number }
     }
 
@@ -83,12 +83,18 @@ pub(super) fn carried_out(message: Message<'_>, events: &mut Vec<Event>) -> Resu
     })
 }
 
-/// Whether a message names this user as its author, in a flow in which messages do.
+/// Whether a message names this user as its author, in a flow in which messages do. In a profile
+/// those of conferences do and those of sessions do not.
 pub(super) fn is_attributed(settings: &Settings, message: Message<'_>, author: u32) -> bool {
-    let in_conference = matches!(settings.flow, Flow::Conference { .. });
+    let sender = message.value(Name::MsSender);
+    let names = match settings.flow {
+        Flow::Conference { .. } => true,
+        Flow::Profile(_) => !sender.is_empty(),
+        _ => false,
+    };
     let named = || {
-        let uri = std::str::from_utf8(uri_of(message.value(Name::MsSender))).ok()?;
+        let uri = std::str::from_utf8(uri_of(sender)).ok()?;
         number_of(settings, uri.strip_prefix("sip:")?)
     };
-    !in_conference || named() == Some(author)
+    !names || named() == Some(author)
 }

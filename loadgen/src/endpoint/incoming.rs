@@ -24,7 +24,10 @@ impl Endpoint {
         events: &mut Vec<Event>,
     ) -> bool {
         let call_id = message.value(Name::CallId);
-        let Some(own) = call_id.strip_suffix(self.stem.as_slice()) else { return false };
+        let Some(own) = call_id.strip_suffix(self.stem.as_slice()) else {
+            // Sessions that others began have a Call-ID of theirs.
+            return self.dialog_answered(env, link, message, status, events);
+        };
         match own.first() {
             Some(b'r') => self.register_answered(env, link, message, events),
             Some(b'm') => {
@@ -39,6 +42,7 @@ impl Endpoint {
                 events.push(Event::Finished { pending, result: outcome(status) });
                 true
             }
+            Some(b'q' | b'd') => self.question_answered(message, status, events),
             Some(b'f') => self.create_answered(message, status, events),
             Some(b's') => self.dialog_answered(env, link, message, status, events),
             Some(b'p') => self.publish_answered(message, status, events),
@@ -99,7 +103,10 @@ impl Endpoint {
             return self.invite_answered(env, link, message, at, status, events);
         }
         let Some(pending) = self.dialogs[at].transactions.finish(number) else { return false };
-        events.push(Event::Finished { pending, result: outcome(status) });
+        // Who was told of the end before does not know the dialog any more.
+        let gone = status == 481 && self.dialogs[at].crossed;
+        let result = if gone { Ok(()) } else { outcome(status) };
+        events.push(Event::Finished { pending, result });
         if pending.operation == Operation::Bye {
             self.forget(at, events);
         }
@@ -201,6 +208,11 @@ impl Endpoint {
                     let event = if attributed { Event::Arrived } else { Event::Misattributed };
                     events.push(event(stamp));
                 }
+                ok
+            }
+            // Our own is on its way; its answer ends the dialog.
+            (b"BYE", _, Some(at)) if self.dialogs[at].state == State::Ending => {
+                self.dialogs[at].crossed = true;
                 ok
             }
             (b"BYE", _, Some(at)) => {

@@ -2,7 +2,7 @@
 
 use super::compose::Request;
 use super::incoming::outcome;
-use super::{Endpoint, Env, Event, Wait};
+use super::{Endpoint, Env, Event, Wait, Which};
 use crate::conference::chat;
 use crate::dialog::{Dialog, State};
 use crate::link::Link;
@@ -11,13 +11,13 @@ use crate::population::address_of;
 use crate::scan::{Message, Name, param_of};
 use crate::settings::Dialect;
 use crate::stamp::Stamp;
-use crate::stats::Cause;
+use crate::stats::{Cause, Operation};
 use crate::subscription::{Package, Subscription, active};
 use crate::transactions::Pending;
 
 impl Endpoint {
     /// Subscribes to the presence of users, by their numbers: a batch (`ms`), or the first
-    /// (`simple`).
+    /// (`simple`). It is a short one when that is what is counted.
     pub fn subscribe(
         &mut self,
         env: &mut Env,
@@ -33,15 +33,12 @@ impl Endpoint {
             _ => self.subscription_dialog(&self.identity.aor.clone()),
         };
         if env.settings.dialect == Dialect::Ms {
-            for number in watched {
-                let address = address_of(&env.settings, *number);
-                let resource = format!("<resource uri=\"sip:{address}\"/>\r\n");
-                env.text.body.extend_from_slice(resource.as_bytes());
-            }
+            env.name_resources(watched);
         }
         env.name_interval();
-        let package = Package::Presence;
-        let subscription = Subscription { dialog, package, watched: watched.to_vec() };
+        let (package, watched) = (Package::Presence, watched.to_vec());
+        let is_short = pending.operation == Operation::ShortSubscribe;
+        let subscription = Subscription { dialog, package, is_short, watched };
         self.begin_subscription(env, link, subscription, Request::Subscribe, pending)
     }
 
@@ -54,8 +51,25 @@ impl Endpoint {
         pending: Pending,
     ) -> Wait {
         let (dialog, package) = (self.subscription_dialog(focus), Package::Conference);
-        let subscription = Subscription { dialog, package, watched: Vec::new() };
+        let subscription = Subscription { dialog, package, is_short: false, watched: Vec::new() };
         self.begin_subscription(env, link, subscription, Request::Watch, pending)
+    }
+
+    /// Subscribes to what the server keeps for the user himself.
+    pub fn subscribe_own(
+        &mut self,
+        env: &mut Env,
+        link: &mut Link,
+        package: Package,
+        pending: Pending,
+    ) -> Wait {
+        let request = match package {
+            Package::Contacts => Request::Contacts,
+            _ => Request::Own,
+        };
+        let dialog = self.subscription_dialog(&self.identity.aor.clone());
+        let subscription = Subscription { dialog, package, is_short: false, watched: Vec::new() };
+        self.begin_subscription(env, link, subscription, request, pending)
     }
 
     fn subscription_dialog(&mut self, peer: &str) -> Dialog {
@@ -83,27 +97,36 @@ impl Endpoint {
         Wait::Subscription { id, number: 1 }
     }
 
-    /// Ends every subscription; returns what waits for answers.
+    /// Ends the subscriptions that are of a kind; returns what waits for answers.
     pub fn unsubscribe(
         &mut self,
         env: &mut Env,
         link: &mut Link,
+        which: Which,
         pending: Pending,
         waits: &mut Vec<Wait>,
     ) {
         let mut subscriptions = std::mem::take(&mut self.subscriptions);
-        for Subscription { dialog, package, .. } in &mut subscriptions {
-            if dialog.state == State::Established {
-                dialog.cseq += 1;
-                dialog.state = State::Ending;
-                dialog.transactions.begin(dialog.cseq, pending);
-                let request = match package {
-                    Package::Presence => Request::Unsubscribe,
-                    Package::Conference => Request::Unwatch,
-                };
-                self.send_in_dialog(env, link, dialog, request, dialog.cseq);
-                waits.push(Wait::Subscription { id: dialog.id, number: dialog.cseq });
-            }
+        let most = match which {
+            Which::Short(most) => most,
+            Which::All | Which::Roster => usize::MAX,
+        };
+        let chosen = subscriptions.iter_mut().filter(|one| match which {
+            Which::All => true,
+            Which::Short(_) => one.is_short,
+            Which::Roster => one.package == Package::Conference,
+        });
+        let established = chosen.filter(|one| one.dialog.state == State::Established);
+        for Subscription { dialog, package, .. } in established.take(most) {
+            dialog.cseq += 1;
+            dialog.state = State::Ending;
+            dialog.transactions.begin(dialog.cseq, pending);
+            let request = match package {
+                Package::Conference => Request::Unwatch,
+                _ => Request::Unsubscribe(*package),
+            };
+            self.send_in_dialog(env, link, dialog, request, dialog.cseq);
+            waits.push(Wait::Subscription { id: dialog.id, number: dialog.cseq });
         }
         self.subscriptions = subscriptions;
     }
@@ -117,7 +140,7 @@ impl Endpoint {
         events: &mut Vec<Event>,
     ) -> bool {
         let Some(at) = self.subscription_of(message, Name::From) else { return false };
-        let Subscription { dialog, package, watched } = &mut self.subscriptions[at];
+        let Subscription { dialog, package, is_short, watched } = &mut self.subscriptions[at];
         if status < 200 {
             return dialog.transactions.peek(message.cseq()).is_some();
         }
@@ -132,7 +155,7 @@ impl Endpoint {
                     Some(address) => events.push(Event::Chat(address)),
                     None => result = Err(Cause::Protocol),
                 }
-            } else if env.settings.dialect == Dialect::Ms {
+            } else if *package == Package::Presence && env.settings.dialect == Dialect::Ms {
                 let shown = active(&env.settings, message.body());
                 let asked = watched.len();
                 watched.retain(|number| shown.contains(number));
@@ -142,7 +165,7 @@ impl Endpoint {
             }
         }
         match dialog.state {
-            State::Established if *package == Package::Conference => {}
+            State::Established if *package != Package::Presence || *is_short => {}
             State::Established => events.push(Event::Watching(watched.clone())),
             State::Inviting | State::Ending => {
                 self.subscriptions.remove(at);
@@ -164,12 +187,16 @@ impl Endpoint {
     pub(super) fn notified(&mut self, message: Message<'_>, events: &mut Vec<Event>) {
         let Some(at) = self.subscription_of(message, Name::To) else { return };
         if self.subscriptions[at].package == Package::Presence {
-            events.extend(Stamp::read_all(message.body()).map(Event::Noticed));
+            let short = self.subscriptions[at].is_short;
+            let event = if short { Event::NoticedShortly } else { Event::Noticed };
+            events.extend(Stamp::read_all(message.body()).map(event));
         }
         let state = message.value(Name::SubscriptionState);
         let ours = self.subscriptions[at].dialog.state == State::Established;
         if ours && state.to_ascii_lowercase().starts_with(b"terminated") {
-            events.push(Event::Unwatched(self.subscriptions.remove(at).watched));
+            let Subscription { is_short, watched, .. } = self.subscriptions.remove(at);
+            // Of a short one nobody has been told that it watches.
+            events.push(Event::Unwatched(if is_short { Vec::new() } else { watched }));
         }
     }
 

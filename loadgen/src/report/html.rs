@@ -47,6 +47,7 @@ impl Report {
             Ending::Aborted => "ended by --abort",
             Ending::Interrupted => "interrupted",
             Ending::NoSignIn => "ended because no user could sign in",
+            Ending::FewSignIns => "ended because most of the first sign-ins failed",
         };
         html! {
             div.head {

@@ -39,6 +39,7 @@ impl fmt::Display for Report {
             Ending::Aborted => ", ended by --abort",
             Ending::Interrupted => ", interrupted",
             Ending::NoSignIn => ", ended because no user could sign in",
+            Ending::FewSignIns => ", ended because most of the first sign-ins failed",
         };
         write!(out, "{verdict}{ending}")
     }

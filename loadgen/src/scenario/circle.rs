@@ -2,12 +2,14 @@
 //! to those who follow him in a ring.
 
 use super::Share;
+use super::states::Watching;
 use crate::clock::Moment;
 use crate::pacer::{Arrivals, Pacer};
 use crate::settings::Settings;
 use crate::stamp::Stamp;
 use crate::stats::Operation;
 use crate::world::{Slot, World};
+use std::ops::Range;
 
 /// Most ends of subscriptions of a thread that wait for answers at once.
 const LEAVING_MAX: usize = 64;
@@ -33,6 +35,18 @@ enum Stage {
     Leave,
 }
 
+impl Watching for Circle {
+    fn places(&self, publisher: Slot) -> Range<usize> {
+        publisher * self.contacts..(publisher + 1) * self.contacts
+    }
+
+    fn place(&self, publisher: Slot, watcher: Slot) -> Option<usize> {
+        let distance = (publisher + self.users).checked_sub(watcher)? % self.users.max(1);
+        let place = distance.checked_sub(1).filter(|place| *place < self.contacts)?;
+        Some(publisher * self.contacts + place)
+    }
+}
+
 impl Circle {
     /// Everybody watches `contacts` others, as far as there are so many.
     pub fn new(settings: &Settings, share: Share, contacts: u32) -> Self {
@@ -51,12 +65,6 @@ impl Circle {
     /// How many users each user watches, and is watched by.
     pub fn contacts(&self) -> usize {
         self.contacts
-    }
-
-    /// Which of those who watch `publisher` this watcher is; `None` when he is none of them.
-    pub fn place(&self, publisher: Slot, watcher: Slot) -> Option<usize> {
-        let distance = (publisher + self.users).checked_sub(watcher)? % self.users.max(1);
-        distance.checked_sub(1).filter(|place| *place < self.contacts)
     }
 
     /// Whom a user watches.
@@ -164,7 +172,8 @@ mod tests {
                 let mut places: Vec<_> =
                     (0..users as usize).filter_map(|other| circle.place(one, other)).collect();
                 places.sort_unstable();
-                assert_eq!(places, (0..expected).collect::<Vec<_>>());
+                assert_eq!(places, circle.places(one).collect::<Vec<_>>());
+                assert_eq!(places.len(), expected);
                 assert!(watched.iter().all(|&other| circle.place(other, one).is_some()));
                 assert_eq!(circle.place(one, one), None);
             }

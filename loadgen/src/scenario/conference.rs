@@ -1,7 +1,7 @@
 //! Conferences whose members write in turn: every message is followed to every other member.
 
 mod entrance;
-mod ledger;
+pub(super) mod ledger;
 
 use super::{Scenario, Share, ShareOfLoad};
 use crate::clock::Moment;

@@ -5,8 +5,11 @@ mod conference;
 mod connect;
 mod idle;
 mod im;
+mod model;
 mod presence;
 mod refresh;
+mod states;
+mod way;
 
 use crate::clock::Moment;
 use crate::link::Purpose;
@@ -55,6 +58,11 @@ pub trait Scenario {
         0
     }
 
+    /// The same for each operation that it is.
+    fn lost(&self, world: &World) -> Vec<(Operation, u64)> {
+        vec![(self.arrival(), self.missing(world))]
+    }
+
     /// Ends what the preparation made.
     fn leave(&mut self, _world: &mut World, _now: Moment) {}
 }
@@ -99,7 +107,10 @@ impl Share {
 
 /// The operation that a flow is about.
 pub fn main_operation(flow: Flow) -> Operation {
-    measured(flow)[0]
+    match flow {
+        Flow::Profile(plan) => model::main_operation(&plan.profile),
+        _ => measured(flow)[0],
+    }
 }
 
 /// Operations of a flow that count only within the window, the main one first.
@@ -110,6 +121,7 @@ pub fn measured(flow: Flow) -> &'static [Operation] {
         Flow::Idle { .. } => &[Operation::Hold],
         Flow::Im { .. } => &[Operation::Message, Operation::Delivery],
         Flow::Presence { .. } => &[Operation::Notify, Operation::Publish],
+        Flow::Profile(plan) => model::measured(&plan.profile),
         Flow::Register { refresh: false } => &[Operation::SignIn],
         Flow::Register { refresh: true } => &[Operation::Refresh],
     }
@@ -125,6 +137,7 @@ pub fn scenario(settings: &Settings, share: Share) -> Box<dyn Scenario> {
         Flow::Presence { watchers, .. } => {
             Box::new(presence::Presence::new(settings, share, watchers))
         }
+        Flow::Profile(plan) => Box::new(model::Model::new(plan, settings, share)),
         Flow::Register { refresh: false } => {
             Box::new(connect::Connect::new(settings, share, Purpose::SignIn))
         }

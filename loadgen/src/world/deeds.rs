@@ -2,7 +2,7 @@
 
 use super::{Output, Slot, Timer, World};
 use crate::clock::Moment;
-use crate::endpoint::Wait;
+use crate::endpoint::{Wait, Which};
 use crate::link::{Purpose, State};
 use crate::settings::Dialect;
 use crate::stamp::Stamp;
@@ -46,11 +46,13 @@ impl World {
         self.register(slot, Operation::Refresh, intended, now);
     }
 
-    /// Ends a registration.
-    pub fn sign_out(&mut self, slot: Slot, now: Moment) {
-        if self.is_signed_in(slot) && self.endpoints[slot].registration.pending.is_none() {
+    /// Ends a registration; false when there is none, or a REGISTER is under way.
+    pub fn sign_out(&mut self, slot: Slot, now: Moment) -> bool {
+        let can = self.is_signed_in(slot) && self.endpoints[slot].registration.pending.is_none();
+        if can {
             self.register(slot, Operation::SignOut, now, now);
         }
+        can
     }
 
     /// Begins a session with another user of this thread; false when the user cannot.
@@ -67,11 +69,17 @@ impl World {
     }
 
     /// Sends a text to another user of this thread: in the session (`ms`) or on its own
-    /// (`simple`). What cannot be sent fails at once.
-    pub fn message(&mut self, slot: Slot, peer: Slot, stamp: &Stamp, length: usize, now: Moment) {
+    /// (`simple`). What cannot be sent fails at once and is false.
+    pub fn message(
+        &mut self,
+        slot: Slot,
+        peer: Slot,
+        stamp: &Stamp,
+        length: usize,
+        now: Moment,
+    ) -> bool {
         if self.env.settings.dialect == Dialect::Ms {
-            self.say(slot, stamp, length, now);
-            return;
+            return self.say(slot, stamp, length, now);
         }
         let overrun = self.is_overrun(slot);
         let World { endpoints, links, env, .. } = self;
@@ -88,7 +96,7 @@ impl World {
                 Err(_) => Err(Cause::NoSession),
             }
         };
-        self.message_sent(slot, stamp, result, now);
+        self.message_sent(slot, stamp, result, now)
     }
 
     /// A text was sent, or could not be sent, which is false.
@@ -131,13 +139,18 @@ impl World {
 
     /// Ends the user's subscriptions.
     pub fn unsubscribe(&mut self, slot: Slot, now: Moment) {
+        self.unsubscribe_from(slot, Which::All, now);
+    }
+
+    /// Ends the user's subscriptions of a kind.
+    pub fn unsubscribe_from(&mut self, slot: Slot, which: Which, now: Moment) {
         if !self.links[slot].is_up() {
             return;
         }
         let pending = Pending { operation: Operation::Unsubscribe, intended: now };
         let mut waits = Vec::new();
         let World { endpoints, links, env, .. } = self;
-        endpoints[slot].unsubscribe(env, &mut links[slot], pending, &mut waits);
+        endpoints[slot].unsubscribe(env, &mut links[slot], which, pending, &mut waits);
         for wait in waits {
             self.sent(slot, wait, now);
         }

@@ -3,6 +3,7 @@
 mod conference;
 mod honest;
 mod links;
+mod profiles;
 mod program;
 mod registrar;
 mod tls;

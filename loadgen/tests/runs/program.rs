@@ -53,6 +53,12 @@ fn what_cannot_be_run_is_one_line_and_exit_code_2() {
         "conference --target 127.0.0.1:1 --rate 5 --users 30",
         "conference --target 127.0.0.1:1 --rate 5 --members 4 --silent 3",
         "conference --target 127.0.0.1:1 --rate 5 --dialect simple",
+        "run --target 127.0.0.1:1 --profile lync2013",
+        "run --target 127.0.0.1:1 --profile nowhere",
+        "run --target 127.0.0.1:1 --profile lync2013 --rate 5",
+        "run --target 127.0.0.1:1 --profile im --window 5",
+        "run --target 127.0.0.1:1 --profile conference --users 3",
+        "profile show nowhere",
         "im --target 127.0.0.1:1 --rate 5 --links 2 --users-per-link 5",
         "im --target 127.0.0.1:1 --rate 5 --users-per-link 5",
     ] {

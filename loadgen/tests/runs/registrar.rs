@@ -28,6 +28,8 @@ pub struct Faults {
     pub fail_every: u64,
     /// Stands still once, from `.0` after the first MESSAGE, for `.1`.
     pub stall: Option<(Duration, Duration)>,
+    /// Refuses REGISTER of users from this number on; of none when zero.
+    pub refuse_from: u32,
     /// Hangs up at the n-th MESSAGE.
     pub hang_up_at: u64,
     /// Ends a line with LF alone in the answer to the n-th MESSAGE.
@@ -157,6 +159,10 @@ impl Registrar {
             return write(out, &answer(request, &status, &format!("{sha}{md5}")));
         }
         let user = user_of(&header(request, "From").unwrap());
+        let number = user.trim_start_matches(char::is_alphabetic).parse::<u32>();
+        if self.faults.refuse_from > 0 && number.is_ok_and(|n| n >= self.faults.refuse_from) {
+            return write(out, &answer(request, "403 Forbidden", ""));
+        }
         let mut state = self.state.lock().unwrap();
         if header(request, "Expires").as_deref() == Some("0") {
             state.connections.remove(&user);

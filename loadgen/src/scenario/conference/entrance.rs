@@ -3,6 +3,7 @@
 
 use crate::clock::Moment;
 use crate::pacer::{Arrivals, Pacer};
+use crate::scenario::way::{self, Place};
 use crate::stats::{Cause, Operation};
 use crate::world::{Slot, World};
 use std::collections::VecDeque;
@@ -17,13 +18,6 @@ enum Stage {
     Waiting(Operation, Moment),
     /// Can write and be written to.
     In,
-}
-
-/// Where a conference is found; addresses without scheme.
-#[derive(Debug, Default)]
-struct Place {
-    focus: String,
-    chat: String,
 }
 
 /// The conferences of one thread and who is in them.
@@ -132,16 +126,13 @@ impl Entrance {
             return false;
         }
         let watches = self.roster || self.is_organiser(slot);
-        match operation {
+        match way::next(operation, watches, true) {
             // The way of the conference's maker counts from here on, as that of all others.
-            Operation::Create => self.take_step(world, slot, Operation::Focus, now, now),
-            Operation::Focus if watches => {
-                self.take_step(world, slot, Operation::Subscribe, began, now);
+            Some(step) if operation == Operation::Create => {
+                self.take_step(world, slot, step, now, now);
             }
-            Operation::Focus | Operation::Subscribe => {
-                self.take_step(world, slot, Operation::Invite, began, now);
-            }
-            _ => {
+            Some(step) => self.take_step(world, slot, step, began, now),
+            None => {
                 self.coming -= 1;
                 self.stages[slot] = Stage::In;
                 world.succeed(Operation::Join, began, now);
@@ -163,12 +154,7 @@ impl Entrance {
         now: Moment,
     ) {
         let place = &self.places[self.conference(slot)];
-        let sent = match step {
-            Operation::Create => world.create_conference(slot, now),
-            Operation::Focus => world.join(slot, &place.focus, now),
-            Operation::Subscribe => world.watch_conference(slot, &place.focus, now),
-            _ => world.chat(slot, &place.chat, now),
-        };
+        let sent = way::take(world, slot, step, place, now);
         self.stages[slot] = Stage::Waiting(step, began);
         if !sent {
             world.fail(Operation::Join, began, Cause::NoSession);

@@ -40,6 +40,16 @@ impl Ledger {
         self.0[author].sent + 1
     }
 
+    /// True when this message of the member is under way.
+    pub fn waits_for(&self, author: Slot, number: u32) -> bool {
+        self.0[author].open.binary_search_by_key(&number, |said| said.number).is_ok()
+    }
+
+    /// True when something of the member is under way.
+    pub fn is_open(&self, author: Slot) -> bool {
+        !self.0[author].open.is_empty()
+    }
+
     /// The member's next message is on its way to `missing` others.
     pub fn begin(&mut self, author: Slot, intended: Moment, missing: u32) {
         let author = &mut self.0[author];

@@ -9,14 +9,15 @@ use std::sync::Arc;
 
 mod server;
 
-use server::{Faults, Server};
+pub use server::Faults;
+use server::Server;
 
 const MS: u64 = 1_000_000;
 const USERS: u32 = 6;
 const WATCHERS: u64 = 3;
 
 /// A whole run of a thread against the simulated server, in steps of a millisecond.
-struct Run {
+pub struct Run {
     driver: Driver,
     server: Server,
     now: Moment,
@@ -24,7 +25,7 @@ struct Run {
 }
 
 impl Run {
-    fn new(faults: Faults, change: impl FnOnce(&mut Settings)) -> Run {
+    pub fn new(faults: Faults, change: impl FnOnce(&mut Settings)) -> Run {
         let mut settings = Settings::new(SocketAddr::from((Ipv4Addr::LOCALHOST, 5060)));
         settings.users = USERS;
         settings.dialect = Dialect::Ms;
@@ -42,7 +43,12 @@ impl Run {
     }
 
     /// Until the end, with a window of two seconds.
-    fn conduct(mut self) -> Stats {
+    pub fn conduct(self) -> Stats {
+        self.record().0
+    }
+
+    /// The same, and all that users wrote, with its moment.
+    pub fn record(mut self) -> (Stats, Vec<(Moment, Slot, String)>) {
         let mut window = None;
         while self.driver.phase() != Phase::Done {
             self.now = Moment(self.now.0 + MS);
@@ -63,7 +69,7 @@ impl Run {
         assert_eq!(self.driver.world().outstanding, 0);
         self.stats.merge(&self.driver.take_stats());
         assert!(self.server.watched.is_empty() && self.server.tags.is_empty());
-        self.stats
+        (self.stats, self.server.log)
     }
 
     fn carry(&mut self) {
@@ -98,12 +104,12 @@ fn simple(settings: &mut Settings) {
 }
 
 /// Successes and failures of an operation.
-fn counts(stats: &Stats, operation: Operation) -> (u64, BTreeMap<Cause, u64>) {
+pub fn counts(stats: &Stats, operation: Operation) -> (u64, BTreeMap<Cause, u64>) {
     let tally = stats.tally(operation).unwrap();
     (tally.succeeded, tally.failures.clone())
 }
 
-fn only(cause: Cause, count: u64) -> BTreeMap<Cause, u64> {
+pub fn only(cause: Cause, count: u64) -> BTreeMap<Cause, u64> {
     BTreeMap::from([(cause, count)])
 }
 

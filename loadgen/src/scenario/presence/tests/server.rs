@@ -49,6 +49,8 @@ pub struct Server {
     users: usize,
     /// What is on its way, by time and order.
     queue: BTreeMap<(Moment, u64), (Slot, String)>,
+    /// What users wrote.
+    pub log: Vec<(Moment, Slot, String)>,
     serial: u64,
 }
 
@@ -62,6 +64,7 @@ impl Server {
             publications: 0,
             users,
             queue: BTreeMap::new(),
+            log: Vec::new(),
             serial: 0,
         }
     }
@@ -74,6 +77,7 @@ impl Server {
 
     /// Takes what a user has written.
     pub fn take(&mut self, slot: Slot, octets: &str, now: Moment) {
+        self.log.push((now, slot, octets.to_owned()));
         let mut rest = octets;
         while let Some(end) = rest.find("\r\n\r\n") {
             let length: usize = header(rest, "Content-Length").unwrap().parse().unwrap();
