@@ -244,6 +244,7 @@ struct Common {
     #[arg(long, value_enum, default_value = "ms")]
     dialect: Dialect,
     /// How endpoints sign in: by Digest, or by NTLM with every message signed (needs --dialect ms).
+    /// Users on links are not asked.
     #[arg(long, value_enum, default_value = "digest")]
     auth: Auth,
     /// How many users [default: 100; in conferences their members].
