@@ -50,8 +50,6 @@ pub struct Counters {
     pub wire: Option<[f64; 2]>,
     /// Octets written to disks.
     pub written: Option<f64>,
-    /// Octets of the database.
-    pub stored: Option<f64>,
     /// Answers 503 of the server itself.
     pub throttled: Option<f64>,
     /// Frames and answers that were dropped.
@@ -85,7 +83,6 @@ impl Counters {
             plain: pair("mynah_received_bytes_total", "mynah_sent_bytes_total"),
             wire: pair("mynah_wire_received_bytes_total", "mynah_wire_sent_bytes_total"),
             written: page.sum("process_written_bytes_total"),
-            stored: page.sum("mynah_store_bytes"),
             throttled: mynah.then(|| page.sum_where("mynah_sip_responses_total", "status", "503")),
             dropped: dropped.iter().flatten().copied().reduce(|sum, value| sum + value),
             timed_out: page.sum("mynah_relay_timeouts_total"),

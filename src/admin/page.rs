@@ -52,6 +52,7 @@ impl Page {
         let process = self.process;
         process.cpu_s.inspect(|cpu_s| page.single(names::PROCESS_CPU, cpu_s));
         process.resident_bytes.inspect(|bytes| page.single(names::PROCESS_RESIDENT, bytes));
+        process.written_bytes.inspect(|bytes| page.single(names::PROCESS_WRITTEN, bytes));
         process.fds.inspect(|fds| page.single(names::PROCESS_FDS, fds));
         process.fds_max.inspect(|fds| page.single(names::PROCESS_FDS_MAX, fds));
     }

@@ -12,6 +12,8 @@ pub struct Process {
     pub cpu_s: Option<f64>,
     /// Resident memory in octets.
     pub resident_bytes: Option<u64>,
+    /// Octets written to disks.
+    pub written_bytes: Option<u64>,
     /// Open file descriptors.
     pub fds: Option<u64>,
     /// Soft bound on open file descriptors.
@@ -25,6 +27,7 @@ impl Process {
         Process {
             cpu_s: text("stat").and_then(|stat| cpu_s(&stat)),
             resident_bytes: text("status").and_then(|status| resident_bytes(&status)),
+            written_bytes: text("io").and_then(|io| written_bytes(&io)),
             // The descriptor that reads the folder is one of them.
             fds: fs::read_dir("/proc/self/fd")
                 .ok()
@@ -47,6 +50,10 @@ fn cpu_s(stat: &str) -> Option<f64> {
 fn resident_bytes(status: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     line.trim().strip_suffix(" kB")?.parse::<u64>().ok()?.checked_mul(1024)
+}
+
+fn written_bytes(io: &str) -> Option<u64> {
+    io.lines().find_map(|line| line.strip_prefix("write_bytes:"))?.trim().parse().ok()
 }
 
 fn fds_max(limits: &str) -> Option<u64> {
@@ -74,6 +81,8 @@ mod tests {
         assert_eq!(cpu_s("7 (a) S 1"), None);
         assert_eq!(cpu_s(""), None);
         assert_eq!(resident_bytes("VmHWM:\t8 kB\nVmRSS:\t  12 kB\n"), Some(12 * 1024));
+        assert_eq!(written_bytes("wchar: 9\nwrite_bytes: 4096\n"), Some(4096));
+        assert_eq!(written_bytes("wchar: 9\n"), None);
         assert_eq!(resident_bytes("Name:\tx\n"), None);
         assert_eq!(
             fds_max("Max open files            1024         4096         files\n"),

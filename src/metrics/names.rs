@@ -66,6 +66,8 @@ series! {
     HandshakeFailures Counter "mynah_tls_handshake_failures_total" "TLS handshakes that failed.";
     BytesReceived Counter "mynah_received_bytes_total" "Plaintext octets received.";
     BytesSent Counter "mynah_sent_bytes_total" "Plaintext octets sent.";
+    WireBytesReceived Counter "mynah_wire_received_bytes_total" "Octets read from sockets of clients, TLS included.";
+    WireBytesSent Counter "mynah_wire_sent_bytes_total" "Octets written to sockets of clients, TLS included.";
     Flushes Counter "mynah_flushes_total" "Flushes of a connection; each encrypts all that waited.";
     KeepAlives Counter "mynah_keep_alives_total" "Keep-alive pings received.";
     StepPanics Counter "mynah_step_panics_total" "Steps of a core outside a connection (frame, tick, control) that panicked.";
@@ -166,6 +168,7 @@ families! {
     PROCESS_START Gauge "process_start_time_seconds" "Start of the process, in seconds since the Unix epoch.";
     PROCESS_CPU Counter "process_cpu_seconds_total" "User and system CPU time of the process.";
     PROCESS_RESIDENT Gauge "process_resident_memory_bytes" "Resident memory of the process.";
+    PROCESS_WRITTEN Counter "process_written_bytes_total" "Octets that the process had written to disks.";
     PROCESS_FDS Gauge "process_open_fds" "Open file descriptors.";
     PROCESS_FDS_MAX Gauge "process_max_fds" "Bound on open file descriptors.";
 }

@@ -91,8 +91,9 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
             octets.clear();
             // A session or socket that fails here is closed all the same.
             if tls.close_notify(octets).is_ok() {
-                let mut wire = Wire { stream: &connection.stream, tls: None };
+                let mut wire = Wire { stream: &connection.stream, tls: None, sent: 0 };
                 let _ = connection.outbound.send_raw(&mut wire, octets);
+                self.machine.counters().add(Series::WireBytesSent, wire.sent);
             }
         }
         // The peer may have reset the connection: then it is down already.

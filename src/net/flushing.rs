@@ -79,8 +79,10 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
         let Some(connection) = self.connections.get_mut(slot) else { return };
         let Connection { stream, tls, outbound, .. } = &mut **connection;
         if !outbound.is_empty() {
-            let mut wire = Wire { stream, tls: tls.as_deref_mut() };
-            match outbound.flush(&mut wire, &mut self.buffers.scratch) {
+            let mut wire = Wire { stream, tls: tls.as_deref_mut(), sent: 0 };
+            let result = outbound.flush(&mut wire, &mut self.buffers.scratch);
+            self.machine.counters().add(Series::WireBytesSent, wire.sent);
+            match result {
                 Ok(0) => {}
                 Ok(moved) => {
                     let counters = self.machine.counters();

@@ -39,6 +39,8 @@ pub struct Wire<'a> {
     pub stream: &'a TcpStream,
     /// The session that encrypts, unless the connection is plain.
     pub tls: Option<&'a mut Session>,
+    /// Octets that the socket has taken.
+    pub sent: u64,
 }
 
 /// Why a flush failed.
@@ -188,7 +190,10 @@ fn send(wire: &mut Wire<'_>, octets: &[u8]) -> io::Result<usize> {
     {
         match stream.write(rest) {
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(n) => sent += n,
+            Ok(n) => {
+                sent += n;
+                wire.sent += n as u64;
+            }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
             Err(error) => return Err(error),

@@ -143,6 +143,7 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
     /// Handles the first `len` octets of the core's receive buffer.
     fn received(&mut self, slot: Slot, len: usize, now: Now) {
         let Some(connection) = self.connections.get_mut(slot) else { return };
+        self.machine.counters().add(Series::WireBytesReceived, len as u64);
         if connection.tls.is_some() {
             return self.received_tls(slot, len, now);
         }
@@ -212,7 +213,10 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
         octets.clear();
         let received = tls.receive(incoming, plain, octets);
         if !octets.is_empty() {
-            outbound.send_raw(&mut Wire { stream, tls: None }, octets)?;
+            let mut wire = Wire { stream, tls: None, sent: 0 };
+            let result = outbound.send_raw(&mut wire, octets);
+            self.machine.counters().add(Series::WireBytesSent, wire.sent);
+            result?;
         }
         Ok(Decrypted {
             len: plain.len() - before,

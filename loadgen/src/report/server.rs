@@ -41,7 +41,7 @@ pub struct Server {
     pub wire_sent_per_s: Option<f64>,
     /// Octets written to disks a second.
     pub written_per_s: Option<f64>,
-    /// Octets a second by which its files grew, or its database where there is only the page.
+    /// Octets a second by which its files grew; needs its process.
     pub stored_per_s: Option<f64>,
 }
 
@@ -149,8 +149,7 @@ fn written(sample: &Sample) -> Option<f64> {
 }
 
 fn stored(sample: &Sample) -> Option<f64> {
-    let page = sample.counters.as_ref().and_then(|counters| counters.stored);
-    page.or(sample.files.map(|octets| octets as f64))
+    sample.files.map(|octets| octets as f64)
 }
 
 #[cfg(test)]
@@ -173,7 +172,6 @@ mod tests {
             plain: Some([count * 10.0, count * 20.0]),
             wire: Some([count * 11.0, count * 22.0]),
             written: Some(count * 7.0),
-            stored: Some(count * 3.0),
             shards: Some(2.0),
             version: Some("1.0".into()),
             ..Counters::default()
@@ -192,7 +190,7 @@ mod tests {
         assert_eq!(server.resident_per_user, Some(5000.0));
         assert_eq!((server.received_per_s, server.sent_per_s), (Some(10.0), Some(20.0)));
         assert_eq!((server.wire_received_per_s, server.wire_sent_per_s), (Some(11.0), Some(22.0)));
-        assert_eq!((server.written_per_s, server.stored_per_s), (Some(7.0), Some(3.0)));
+        assert_eq!((server.written_per_s, server.stored_per_s), (Some(7.0), None));
         assert_eq!((server.cores_max, server.version.as_deref()), (Some(2.0), Some("1.0")));
     }
 
