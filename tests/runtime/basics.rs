@@ -30,6 +30,27 @@ fn a_request_over_tls_is_answered() {
 }
 
 #[test]
+fn octets_on_the_wire_are_those_of_sip_and_with_tls_its_own_too() {
+    let server = Running::start(|_| {});
+    let counts = [
+        Series::BytesReceived,
+        Series::WireBytesReceived,
+        Series::BytesSent,
+        Series::WireBytesSent,
+    ];
+    let values = || counts.map(|series| server.value(series));
+    Client::plain(server.tcp()).ask("ok", 1);
+    let [received, wire_received, sent, wire_sent] = values();
+    assert_eq!(received, request("ok", 1).len() as u64);
+    assert_eq!((received, sent), (wire_received, wire_sent));
+    Client::tls(server.tls(), &server.ca()).ask("ok", 2);
+    let [with_tls, wire_with_tls, sent_with_tls, wire_sent_with_tls] = values();
+    // A client's part of a handshake is some hundred octets, the server's holds its certificate.
+    assert!(wire_with_tls - wire_received > with_tls - received + 200);
+    assert!(wire_sent_with_tls - wire_sent > sent_with_tls - sent + 500);
+}
+
+#[test]
 fn a_hundred_requests_in_one_segment_are_answered_in_order() {
     let server = Running::start(|_| {});
     let mut client = Client::tls(server.tls(), &server.ca());
