@@ -3,6 +3,7 @@
 
 use crate::clock::Clock;
 use crate::driver::Driver;
+use crate::link::give_back;
 use crate::stats::Cause;
 use crate::tls::{Client, Session};
 use crate::world::Slot;
@@ -223,6 +224,7 @@ impl Connection {
             Some(session) => {
                 let sent = session.send(waiting, wire);
                 waiting.clear();
+                give_back(waiting);
                 sent.map_err(|error| End::new(Cause::Disconnected, error))?;
             }
         }

@@ -9,6 +9,17 @@ use std::time::Duration;
 /// Most octets that may wait to be written; more is an overrun.
 pub const WAITING_MAX: usize = 4 * 1_048_576;
 
+/// Most room that an empty buffer of a connection keeps, in octets. The answer to a batch of
+/// contacts is tens of kilobytes, once; with many users that would be most of all memory.
+const ROOM_KEPT_MAX: usize = 2048;
+
+/// Gives the room of a buffer back when it is empty and had much.
+pub fn give_back(buffer: &mut Vec<u8>) {
+    if buffer.is_empty() && buffer.capacity() > ROOM_KEPT_MAX {
+        *buffer = Vec::new();
+    }
+}
+
 /// What a connection is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
@@ -121,5 +132,24 @@ impl Link {
 impl Default for Link {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_buffer_that_was_large_gives_its_room_back() {
+        let mut large = Vec::with_capacity(100_000);
+        large.push(1);
+        give_back(&mut large);
+        assert!(large.capacity() >= 100_000);
+        large.clear();
+        give_back(&mut large);
+        assert_eq!(large.capacity(), 0);
+        let mut small = Vec::with_capacity(100);
+        give_back(&mut small);
+        assert!(small.capacity() >= 100);
     }
 }

@@ -13,7 +13,7 @@ mod upkeep;
 use crate::clock::Moment;
 use crate::endpoint::{Endpoint, Env, Event, Wait, renewal};
 use crate::lanes::Lanes;
-use crate::link::{Link, Purpose, State};
+use crate::link::{Link, Purpose, State, give_back};
 use crate::scan::{Index, Message, Step};
 use crate::settings::Settings;
 use crate::stats::{Cause, Operation, Stats};
@@ -285,6 +285,7 @@ impl World {
             }
             Ok(used) => {
                 partial.drain(..used);
+                give_back(&mut partial);
                 self.links[slot].partial = partial;
                 self.written(slot, now);
             }
