@@ -1,6 +1,7 @@
 //! Options of the command line for connections that many users share.
 
-use crate::settings::{Links, Settings};
+use crate::cli::resolve;
+use crate::settings::{Links, Settings, Transport};
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use std::path::PathBuf;
@@ -47,7 +48,7 @@ impl LinkOptions {
         else {
             return Ok(None);
         };
-        let target = super::cli::resolve("--link-target", &target)?;
+        let target = resolve("--link-target", &target)?;
         Ok(Some(Links { cert, count, key, target, users_per_link }))
     }
 }
@@ -56,7 +57,7 @@ impl LinkOptions {
 pub fn check(settings: &Settings, fewest: u32) -> Result<()> {
     let Some(links) = &settings.links else { return Ok(()) };
     ensure!(
-        settings.transport == crate::settings::Transport::Tls,
+        settings.transport == Transport::Tls,
         "--links needs --transport tls: a link shows a certificate"
     );
     ensure!(

@@ -10,6 +10,7 @@ use super::lane::{self, Lane};
 use crate::base::ids::{ConnId, Slot};
 use crate::base::limits::Limit;
 use crate::base::time::Now;
+use crate::base::transport::Transport;
 use crate::metrics::counters::CloseReason;
 use crate::metrics::names::Series;
 use crate::shard::Machine;
@@ -125,7 +126,7 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
             lane.told = true;
         }
         let conn = ConnId::new(self.shard, slot);
-        let transport = crate::base::transport::Transport::Tls;
+        let transport = Transport::Tls;
         let input = Input::Opened { conn, peer, origin, transport, lane: true };
         self.handle_of(link, conn, now, input);
         Some(conn)
