@@ -11,7 +11,7 @@ pub const WAITING_MAX: usize = 4 * 1_048_576;
 
 /// Most room that an empty buffer of a connection keeps, in octets. The answer to a batch of
 /// contacts is tens of kilobytes, once; with many users that would be most of all memory.
-const ROOM_KEPT_MAX: usize = 2048;
+const ROOM_KEPT_MAX: usize = 512;
 
 /// Gives the room of a buffer back when it is empty and had much.
 pub fn give_back(buffer: &mut Vec<u8>) {
