@@ -15,13 +15,15 @@ use crate::metrics::counters::CloseReason;
 use crate::metrics::names::Series;
 use crate::shard::Machine;
 
-/// Connections that wait to be flushed before it is done without further delay: some twenty
+/// Connections that wait to be flushed before it is done without further delay: some hundred
 /// publications that forty watchers see each, so that what those have for one watcher leaves in
 /// one record.
-pub(super) const DIRTY_MAX: usize = 1024;
+pub(super) const DIRTY_MAX: usize = 4096;
 
-/// Longest a flush waits for the connections that are ready.
-const FLUSH_WAIT: Duration = Duration::from_millis(1);
+/// Longest a flush waits for the connections that are ready. Only a core that has that much to do
+/// waits at all; with 1 ms a saturated one spends half as much again on a notification, as fewer
+/// leave together.
+const FLUSH_WAIT: Duration = Duration::from_millis(5);
 
 /// Queues of idle connections that are kept for the next ones.
 const SPARE_MAX: usize = 64;
