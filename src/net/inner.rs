@@ -50,10 +50,10 @@ pub(super) struct Inner<M, C> {
     pub connections: Connections,
     pub sockets: Readiness,
     pub listeners: Vec<Listener>,
-    /// Sockets that are ready, while they are worked through.
-    pub ready: Vec<Ready>,
+    /// Sockets that are ready and wait for their visit.
+    pub ready: VecDeque<Ready>,
     /// Connections to visit, whatever their sockets say.
-    pub expected: Vec<Slot>,
+    pub expected: VecDeque<Slot>,
     /// The task that visits, woken for them.
     pub visitor: Option<Waker>,
     pub buffers: Buffers,
@@ -109,8 +109,8 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
             connections: Connections::new(limits.connections_per_shard_max),
             sockets: Readiness::new()?,
             listeners: Vec::new(),
-            ready: Vec::new(),
-            expected: Vec::new(),
+            ready: VecDeque::new(),
+            expected: VecDeque::new(),
             visitor: None,
             buffers: Buffers::default(),
             handshaking: 0,

@@ -6,6 +6,7 @@
 //! fifth less without (README, Figures). A socket is told to epoll once, when it is accepted. The
 //! executor sleeps in its ring as ever and is woken by a poll of the epoll descriptor itself.
 
+use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, FromRawFd, IntoRawFd, OwnedFd};
 use std::pin::Pin;
@@ -100,7 +101,7 @@ impl Readiness {
     }
 
     /// Takes what has become ready, up to a bound, into `ready`. Never waits.
-    pub fn take(&mut self, ready: &mut Vec<Ready>) {
+    pub fn take(&mut self, ready: &mut VecDeque<Ready>) {
         self.events.clear();
         let spare = rustix::buffer::spare_capacity(&mut self.events);
         // Only an interruption fails here, and it will be asked again.
@@ -142,9 +143,9 @@ mod tests {
     }
 
     fn taken(readiness: &mut Readiness) -> Vec<Ready> {
-        let mut ready = Vec::new();
+        let mut ready = VecDeque::new();
         readiness.take(&mut ready);
-        ready
+        ready.into()
     }
 
     /// What loopback delivers it has delivered when the call returns.

@@ -7,60 +7,69 @@ use super::carrier::Carrier;
 use super::inner::Inner;
 use super::readiness::{Ready, Source};
 use crate::base::ids::Slot;
+use crate::base::time::Now;
 use crate::shard::Machine;
 
 /// Frames of other shards handled between two visits.
 const PULLED: usize = 64;
+/// Time after which the tick and the inbox have their turn before the next visit.
+const TURN_MS: u64 = 5;
 
 impl<M: Machine, C: Carrier> Inner<M, C> {
     /// Has `slot` visited soon, whatever its socket says.
     pub fn revisit(&mut self, slot: Slot) {
         let Some(connection) = self.connections.get_mut(slot) else { return };
         if !std::mem::replace(&mut connection.expected, true) {
-            self.expected.push(slot);
+            self.expected.push_back(slot);
             if let Some(visitor) = &self.visitor {
                 visitor.wake_by_ref();
             }
         }
     }
 
-    /// Visits what is ready. True when there may be more; else the task is woken for it.
+    /// Visits what is ready, for a while. True when there may be more; else the task is woken for
+    /// it.
     pub fn visit_all(&mut self, cx: &mut Context<'_>) -> bool {
         if self.visitor.is_none() {
             self.visitor = Some(cx.waker().clone());
         }
-        let mut ready = std::mem::take(&mut self.ready);
-        self.sockets.take(&mut ready);
-        let mut expected = std::mem::take(&mut self.expected);
-        let idle = ready.is_empty() && expected.is_empty() && !self.has_knocks(self.clock.now());
-        for Ready { source, hangup } in ready.drain(..) {
+        let began = self.clock.now();
+        if self.ready.is_empty() {
+            self.sockets.take(&mut self.ready);
+        }
+        let expected = self.expected.len();
+        let idle = self.ready.is_empty() && expected == 0 && !self.has_knocks(began);
+        let mut now = began;
+        while now.mono_ms.saturating_sub(began.mono_ms) <= TURN_MS
+            && let Some(Ready { source, hangup }) = self.ready.pop_front()
+        {
             match source {
                 Source::Listener(number) => self.knocked(number),
                 Source::Connection(slot) => {
                     if let Some(connection) = self.connections.get_mut(slot) {
                         connection.hangup |= hangup;
-                        self.visit(slot);
+                        now = self.visit(slot);
                     }
                 }
             }
         }
-        self.ready = ready;
-        for slot in expected.drain(..) {
+        for _ in 0..expected {
+            if now.mono_ms.saturating_sub(began.mono_ms) > TURN_MS {
+                break;
+            }
+            let Some(slot) = self.expected.pop_front() else { break };
             if let Some(connection) = self.connections.get_mut(slot) {
                 connection.expected = false;
-                self.visit(slot);
+                now = self.visit(slot);
             }
         }
-        if self.expected.is_empty() {
-            self.expected = expected;
-        }
-        let now = self.clock.now();
         self.accept_some(now);
         self.flush(now);
         !idle || !self.expected.is_empty() || self.sockets.poll(cx).is_ready()
     }
 
-    fn visit(&mut self, slot: Slot) {
+    /// One visit, and what may not wait for the others; when it was.
+    fn visit(&mut self, slot: Slot) -> Now {
         let now = self.clock.now();
         self.guarded(slot, now, |inner| inner.step(slot, now));
         if self.pull_is_due() {
@@ -69,5 +78,6 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
         if self.flush_is_due() {
             self.flush(now);
         }
+        now
     }
 }
