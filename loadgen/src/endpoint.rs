@@ -11,10 +11,11 @@ mod watch;
 
 use crate::dialog::{Dialog, Kind, State};
 use crate::link::Link;
+use crate::number::read_number;
 use crate::population::{Identity, mix};
 use crate::publication::Publications;
 use crate::registration::{Granted, Registration};
-use crate::scan::Message;
+use crate::scan::{Message, Name};
 use crate::settings::{Dialect, Flow, Notify, Settings, StateKind};
 use crate::signature::{Association, SignatureError};
 use crate::stamp::Stamp;
@@ -257,6 +258,20 @@ impl Endpoint {
         stamp: &Stamp,
         length: usize,
     ) -> Option<Result<Wait, Cause>> {
+        env.text.body.clear();
+        stamp.write(length, &mut env.text.body);
+        let pending = Pending { operation: Operation::Message, intended: stamp.intended };
+        self.send_in_session(env, link, Request::Message, pending)
+    }
+
+    /// Sends a request in the session that is established, with the body that is laid ready.
+    fn send_in_session(
+        &mut self,
+        env: &mut Env,
+        link: &mut Link,
+        request: Request,
+        pending: Pending,
+    ) -> Option<Result<Wait, Cause>> {
         let at = self.dialogs.iter().position(|dialog| {
             dialog.state == State::Established && dialog.kind == Kind::Session
         })?;
@@ -265,11 +280,8 @@ impl Endpoint {
             Err(Cause::Overrun)
         } else {
             dialog.cseq += 1;
-            let pending = Pending { operation: Operation::Message, intended: stamp.intended };
             dialog.transactions.begin(dialog.cseq, pending);
-            env.text.body.clear();
-            stamp.write(length, &mut env.text.body);
-            self.send_in_dialog(env, link, &dialog, Request::Message, dialog.cseq);
+            self.send_in_dialog(env, link, &dialog, request, dialog.cseq);
             Ok(Wait::Dialog { id: dialog.id, number: dialog.cseq })
         };
         self.dialogs.push(dialog);
@@ -378,6 +390,15 @@ impl Endpoint {
             None => self.requested(env, link, message, seen, events),
         }
         Ok(())
+    }
+
+    /// True for an answer to a request outside dialogs that names its own number: whoever sends
+    /// those has the number in the Call-ID too.
+    fn is_of_ours(&self, message: Message<'_>) -> bool {
+        let call_id = message.value(Name::CallId);
+        let own = call_id.strip_suffix(self.stem.as_slice()).unwrap_or_default();
+        let number = own.get(1..own.len().saturating_sub(1)).and_then(read_number);
+        number == Some(u64::from(message.cseq()))
     }
 
     fn next_dialog(&mut self) -> u32 {

@@ -139,13 +139,12 @@ fn figures(wish: &Wish, lines: &BTreeMap<Resource, Line>, room: &Room) -> Vec<Fi
             unit: "servers",
             text: format!("{} + 1 to spare", short(active)),
             how: format!(
-                "{} users by {} for each server, which its {} allows at {} % of {} cores and {} % \
-                 of {}",
+                "{} users by {} for each server, which its {} allows at {} % of {} and {} % of {}",
                 wish.users,
                 short(room.users.floor()),
                 room.bound.name(),
                 short(wish.cpu_max * 100.0),
-                wish.cores_per_server,
+                counted(f64::from(wish.cores_per_server), "core"),
                 short(MEMORY_MAX * 100.0),
                 octets(wish.memory_per_server),
             ),
@@ -155,13 +154,13 @@ fn figures(wish: &Wish, lines: &BTreeMap<Resource, Line>, room: &Room) -> Vec<Fi
             value: users / active,
             unit: "users",
             text: short(users / active),
-            how: format!("{} users on {} servers", wish.users, short(active)),
+            how: format!("{} users on {}", wish.users, counted(active, "server")),
         },
     ];
     for (resource, line) in lines {
         let all = line.shared(users, active);
         let (unit, value, show): (_, _, fn(f64) -> String) = match resource {
-            Resource::Cpu => ("cores", all, |value| format!("{} cores busy", short(value))),
+            Resource::Cpu => ("cores", all, |value| format!("{} busy", counted(value, "core"))),
             Resource::Memory => ("octets", all, octets),
             Resource::Received | Resource::Sent => ("octets a second", all, bits),
             Resource::Written | Resource::Stored => {
@@ -190,6 +189,13 @@ fn figures(wish: &Wish, lines: &BTreeMap<Resource, Line>, room: &Room) -> Vec<Fi
         });
     }
     figures
+}
+
+/// A number of things, with their name as it goes with one or with several.
+fn counted(number: f64, noun: &str) -> String {
+    let number = short(number);
+    let ending = if number == "1" { "" } else { "s" };
+    format!("{number} {noun}{ending}")
 }
 
 /// What a server or a user needs of a resource, in its own unit.

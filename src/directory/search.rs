@@ -160,11 +160,7 @@ impl Index {
     /// The users `query` describes.
     pub fn search(&self, query: &Query, limits: &Limits) -> Findings {
         let candidates_max = limits.directory_search_candidates_max;
-        // The word that fewest have leads to the others.
-        let rarest = query.words.iter().min_by_key(|(_, word)| {
-            self.begin_with(word).map(Vec::len).take(candidates_max).sum::<usize>()
-        });
-        let Some((_, word)) = rarest else { return Findings::default() };
+        let Some(word) = self.rarest(query, candidates_max) else { return Findings::default() };
         let mut found: BTreeMap<&str, &User> = BTreeMap::new();
         let mut limit = None;
         let mut seen = 0usize;
@@ -188,6 +184,21 @@ impl Index {
             users: found.into_values().map(Found::from).collect(),
             more: limit.is_some(),
             limit,
+        }
+    }
+
+    /// The word of `query` that fewest have: it leads to the others. The counts of all words grow in
+    /// step, so it costs no more than that one has, however many have another; above `max` they
+    /// are all the same.
+    fn rarest<'a>(&self, query: &'a Query, max: usize) -> Option<&'a str> {
+        let mut counts: Vec<_> =
+            query.words.iter().map(|(_, word)| (0, self.begin_with(word), &**word)).collect();
+        loop {
+            let (count, rest, word) = counts.iter_mut().min_by_key(|(count, ..)| *count)?;
+            match rest.next() {
+                Some(users) if *count <= max => *count += users.len(),
+                Some(_) | None => return Some(word),
+            }
         }
     }
 

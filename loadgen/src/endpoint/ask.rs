@@ -3,12 +3,10 @@
 
 use super::compose::{Question, Request};
 use super::incoming::outcome;
-use super::{Endpoint, Env, Event, OUTSTANDING_MAX, Wait};
-use crate::dialog::{Kind, State};
+use super::{Endpoint, Env, Event, Wait};
 use crate::link::Link;
 use crate::markup::tags;
-use crate::number::read_number;
-use crate::scan::{Message, Name};
+use crate::scan::Message;
 use crate::stats::{Cause, Operation};
 use crate::transactions::Pending;
 
@@ -73,10 +71,7 @@ impl Endpoint {
         status: u16,
         events: &mut Vec<Event>,
     ) -> bool {
-        let call_id = message.value(Name::CallId);
-        let own = call_id.strip_suffix(self.stem.as_slice()).unwrap_or_default();
-        let number = own.get(1..own.len().saturating_sub(1)).and_then(read_number);
-        if number != Some(u64::from(message.cseq())) {
+        if !self.is_of_ours(message) {
             return false;
         }
         if status < 200 {
@@ -107,19 +102,6 @@ impl Endpoint {
         link: &mut Link,
         pending: Pending,
     ) -> Option<Result<Wait, Cause>> {
-        let at = self.dialogs.iter().position(|dialog| {
-            dialog.state == State::Established && dialog.kind == Kind::Session
-        })?;
-        let mut dialog = self.dialogs.swap_remove(at);
-        let result = if dialog.transactions.span() >= OUTSTANDING_MAX {
-            Err(Cause::Overrun)
-        } else {
-            dialog.cseq += 1;
-            dialog.transactions.begin(dialog.cseq, pending);
-            self.send_in_dialog(env, link, &dialog, Request::Typing, dialog.cseq);
-            Ok(Wait::Dialog { id: dialog.id, number: dialog.cseq })
-        };
-        self.dialogs.push(dialog);
-        Some(result)
+        self.send_in_session(env, link, Request::Typing, pending)
     }
 }

@@ -6,7 +6,6 @@ use super::{Endpoint, Env, Event, Wait};
 use crate::conference::{accepted, focus};
 use crate::dialog::Kind;
 use crate::link::Link;
-use crate::number::read_number;
 use crate::population::{mix, number_of};
 use crate::scan::{Message, Name, uri_of};
 use crate::settings::{Flow, Settings};
@@ -43,10 +42,7 @@ impl Endpoint {
         status: u16,
         events: &mut Vec<Event>,
     ) -> bool {
-        let call_id = message.value(Name::CallId);
-        let own = call_id.strip_suffix(self.stem.as_slice()).unwrap_or_default();
-        let number = own.get(1..own.len().saturating_sub(1)).and_then(read_number);
-        if number != Some(u64::from(message.cseq())) {
+        if !self.is_of_ours(message) {
             return false;
         }
         if status < 200 {

@@ -3,9 +3,8 @@
 use super::incoming::outcome;
 use super::{Endpoint, Env, Event, Wait};
 use crate::link::Link;
-use crate::number::read_number;
 use crate::publication::Publications;
-use crate::scan::{Message, Name};
+use crate::scan::Message;
 use crate::settings::Dialect;
 use crate::stamp::Stamp;
 use crate::stats::{Cause, Operation};
@@ -69,10 +68,7 @@ impl Endpoint {
         status: u16,
         events: &mut Vec<Event>,
     ) -> bool {
-        let call_id = message.value(Name::CallId);
-        let own = call_id.strip_suffix(self.stem.as_slice()).unwrap_or_default();
-        let number = own.get(1..own.len().saturating_sub(1)).and_then(read_number);
-        if number != Some(u64::from(message.cseq())) {
+        if !self.is_of_ours(message) {
             return false;
         }
         if status < 200 {

@@ -201,3 +201,20 @@ proptest! {
         prop_assert_eq!(index.words_len(), 0);
     }
 }
+
+#[test]
+fn the_word_that_fewest_have_leads_however_many_have_another() {
+    let limits = Limits::default();
+    let all: Vec<_> = (0..50).map(|n| user(&format!("user{n}"), "Load User", "")).collect();
+    let all = index(&all);
+    let rarest = |texts: &[&str], max| {
+        let query = Query::new(texts.iter().map(|text| (Field::Any, *text)), 10, &limits);
+        all.rarest(&query, max).map(str::to_owned)
+    };
+    assert_eq!(rarest(&["load user user49"], 1000).as_deref(), Some("user49"));
+    assert_eq!(rarest(&["user49 load"], 1000).as_deref(), Some("user49"));
+    assert_eq!(rarest(&["user nobody"], 1000).as_deref(), Some("nobody"));
+    // Above the bound all are the same: the walk ends.
+    assert!(rarest(&["load user"], 3).is_some());
+    assert_eq!(rarest(&[], 3), None);
+}
