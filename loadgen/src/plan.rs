@@ -144,7 +144,7 @@ fn figures(wish: &Wish, lines: &BTreeMap<Resource, Line>, room: &Room) -> Vec<Fi
                 short(room.users.floor()),
                 room.bound.name(),
                 short(wish.cpu_max * 100.0),
-                counted(f64::from(wish.cores_per_server), "core"),
+                counted(wish.cores_per_server, "core"),
                 short(MEMORY_MAX * 100.0),
                 octets(wish.memory_per_server),
             ),
