@@ -36,6 +36,11 @@ impl Aor {
         self.0.rsplit_once('@').map_or("", |(_, domain)| domain)
     }
 
+    /// A number that equal addresses share and others seldom do, the same on every core.
+    pub fn tag(&self) -> u32 {
+        (seeded().hash_one(&*self.0) >> 32) as u32
+    }
+
     /// The shard that owns this user, of `shards`.
     pub fn home(&self, shards: u16) -> ShardId {
         home(&self.0, shards)
@@ -60,11 +65,14 @@ impl std::borrow::Borrow<str> for Aor {
     }
 }
 
-/// The shard, of `shards`, that owns whatever `key` names. The seed is fixed, so every core
-/// answers alike.
+/// The shard, of `shards`, that owns whatever `key` names.
 pub fn home(key: impl std::hash::Hash, shards: u16) -> ShardId {
-    let hasher = ahash::RandomState::with_seeds(0x6d79_6e61, 0x6820_686f, 0x6d65_2073, 0x6861_7264);
-    ShardId((hasher.hash_one(key) % u64::from(shards.max(1))) as u16)
+    ShardId((seeded().hash_one(key) % u64::from(shards.max(1))) as u16)
+}
+
+/// The seed is fixed, so every core answers alike.
+const fn seeded() -> ahash::RandomState {
+    ahash::RandomState::with_seeds(0x6d79_6e61, 0x6820_686f, 0x6d65_2073, 0x6861_7264)
 }
 
 #[cfg(test)]
@@ -76,6 +84,13 @@ mod tests {
         assert_eq!(Aor::new("Alice@Example.Test"), Aor::new("alice@example.test"));
         assert_eq!(Aor::new("alice@example.test").user(), "alice");
         assert_eq!(Aor::new("alice@example.test").domain(), "example.test");
+    }
+
+    #[test]
+    fn a_tag_is_of_the_address() {
+        let alice = Aor::new("alice@example.test");
+        assert_eq!(alice.tag(), Aor::new("Alice@example.test").tag());
+        assert_ne!(alice.tag(), Aor::new("bob@example.test").tag());
     }
 
     #[test]

@@ -47,6 +47,8 @@ pub struct Watch {
 #[derive(Clone, Debug)]
 pub struct Watching {
     watcher: Aor,
+    /// Of the watcher's address: those of others are passed over without a look at the address.
+    tag: u32,
     subscription: SubscriptionId,
     categories: CategorySet,
     level: u8,
@@ -81,6 +83,10 @@ impl Watching {
     /// What the watcher sees is what this container sees.
     pub fn level(&self) -> ContainerId {
         ContainerId::LEVELS.get(usize::from(self.level)).copied().unwrap_or_default()
+    }
+
+    fn is_of(&self, watcher: &Aor, tag: u32) -> bool {
+        self.tag == tag && self.watcher == *watcher
     }
 
     /// Watchings of the same group are told the same.
@@ -127,8 +133,17 @@ impl Watches {
         let Watch { subscription, watcher, relation, is_contact, categories, format } = watch;
         let categories = categories.and(format.categories());
         let level = level.level().unwrap_or(ContainerId::LEVELS.len() as u8 - 1);
-        let one =
-            Watching { watcher, subscription, categories, level, relation, is_contact, format };
+        let tag = watcher.tag();
+        let one = Watching {
+            watcher,
+            tag,
+            subscription,
+            categories,
+            level,
+            relation,
+            is_contact,
+            format,
+        };
         if self.watchings.len() == self.watchings.capacity() {
             // Doubling would leave half of the room of most users empty.
             self.watchings.reserve_exact(self.watchings.len() / 8 + 4);
@@ -150,7 +165,8 @@ impl Watches {
 
     /// How many are of `watcher`.
     pub fn of(&self, watcher: &Aor) -> usize {
-        self.watchings.iter().filter(|one| one.watcher == *watcher).count()
+        let tag = watcher.tag();
+        self.watchings.iter().filter(|one| one.is_of(watcher, tag)).count()
     }
 
     /// How many.
@@ -170,7 +186,8 @@ impl Watches {
 
     /// `other` has become, or is no longer, a contact of the user.
     pub fn set_contact(&mut self, other: &Aor, is_contact: bool) {
-        for one in self.watchings.iter_mut().filter(|one| one.watcher == *other) {
+        let tag = other.tag();
+        for one in self.watchings.iter_mut().filter(|one| one.is_of(other, tag)) {
             one.is_contact = is_contact;
         }
     }

@@ -12,11 +12,14 @@ use crate::wire::xml::Writer;
 
 pub use crate::wire::presence::categories::CONTENT_TYPE;
 
+/// Octets that hold most documents.
+const USUAL: usize = 4096;
+
 /// What `view` shows of the user `aor`: of each category that is both in `asked` and in `changed`
 /// all there is, or that there is nothing.
 pub fn document(aor: &str, view: &View<'_>, asked: CategorySet, changed: CategorySet) -> String {
     let told = asked.and(changed);
-    let mut writer = Writer::new();
+    let mut writer = Writer::after(String::with_capacity(USUAL));
     categories::start(&mut writer, &uri(aor));
     for item in view.of(told) {
         start(&mut writer, item);

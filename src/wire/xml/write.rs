@@ -33,6 +33,10 @@ pub fn escape_attribute(out: &mut String, text: &str) {
 }
 
 fn escape(out: &mut String, text: &str, replacement: impl Fn(char) -> Option<&'static str>) {
+    // Most values have nothing of the kind, and to see that many octets are looked at at once.
+    if !text.bytes().fold(false, |found, octet| found | may_need_escape(octet)) {
+        return out.push_str(text);
+    }
     let mut plain = 0;
     for (at, c) in text.char_indices() {
         if let Some(other) = replacement(c) {
@@ -42,6 +46,11 @@ fn escape(out: &mut String, text: &str, replacement: impl Fn(char) -> Option<&'s
         }
     }
     out.push_str(text.get(plain..).unwrap_or(""));
+}
+
+/// False for octets that stand for themselves wherever they are.
+const fn may_need_escape(octet: u8) -> bool {
+    !matches!(octet, b' '..=b'~') || matches!(octet, b'&' | b'<' | b'>' | b'"')
 }
 
 /// Writes a document, element by element. Names are those of the program, so they are not
