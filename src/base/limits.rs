@@ -98,8 +98,8 @@ limits! {
     Links, links_per_core_max: usize = 64;
     /// Users on one link. Each counts as a connection of its shard too; one more gets 503.
     LanesPerLink, lanes_per_link_max: usize = 50_000;
-    /// Without any message from a user on a link. Longer than the longest registration granted:
-    /// who refreshes his own stays.
+    /// Without any message from a user on a link. The configuration sees to it that it is longer
+    /// than the longest registration granted: who refreshes his own stays.
     LaneIdleTime, lane_idle_timeout: Duration = Duration::from_secs(7500);
     /// Octets queued to a link that does not read; beyond it the link is dropped.
     LinkOutgoingBytes, outgoing_bytes_per_link_max: usize = 64 * 1024 * 1024;

@@ -103,12 +103,20 @@ pub enum Problem {
         most: usize,
     },
     /// Two limits that contradict each other.
-    #[error("`{low}` may not exceed `{high}`: raise `{high}` or lower `{low}`")]
+    #[error(
+        "`{low}` ({low_value}) {rule} `{high}` ({high_value}): raise `{high}` or lower `{low}`"
+    )]
     LimitOrder {
+        /// What holds between them, in words.
+        rule: &'static str,
         /// Must be the smaller one.
         low: &'static str,
+        /// Its value, as the file writes it.
+        low_value: String,
         /// Must be the larger one.
         high: &'static str,
+        /// Its value, as the file writes it.
+        high_value: String,
     },
 }
 

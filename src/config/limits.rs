@@ -27,6 +27,9 @@ const ORDERED: &[(Limit, Limit)] = &[
     (Limit::RegistrationTimeMin, Limit::RegistrationTime),
     (Limit::SipHeaderLineBytes, Limit::SipHeadBytes),
 ];
+/// Pairs of which the first must be below the second: a user of a link who refreshes his
+/// registration at the last moment is heard no sooner than that.
+const BELOW: &[(Limit, Limit)] = &[(Limit::RegistrationTime, Limit::LaneIdleTime)];
 
 /// A problem and the octets of the file it is about.
 pub type Located = (Range<usize>, Problem);
@@ -49,12 +52,33 @@ pub fn resolve(written: &BTreeMap<Spanned<String>, Spanned<Quantity>>) -> Result
     }
     for (low, high) in ORDERED {
         if exceeds(limits.value(*low), limits.value(*high)) {
-            let (low, high) = (low.name(), high.name());
-            let place = places.get(low).or(places.get(high)).cloned().unwrap_or(0..0);
-            return Err((place, Problem::LimitOrder { low, high }));
+            return Err(order_problem(&limits, &places, *low, *high, "may not exceed"));
+        }
+    }
+    for (low, high) in BELOW {
+        if !exceeds(limits.value(*high), limits.value(*low)) {
+            return Err(order_problem(&limits, &places, *low, *high, "must be below"));
         }
     }
     Ok(limits)
+}
+
+fn order_problem(
+    limits: &Limits,
+    places: &BTreeMap<&str, Range<usize>>,
+    low: Limit,
+    high: Limit,
+    rule: &'static str,
+) -> Located {
+    let place = places.get(low.name()).or(places.get(high.name())).cloned().unwrap_or(0..0);
+    let problem = Problem::LimitOrder {
+        rule,
+        low: low.name(),
+        low_value: write(limits.value(low)),
+        high: high.name(),
+        high_value: write(limits.value(high)),
+    };
+    (place, problem)
 }
 
 /// `value` as an amount of the kind and range of `limit`.

@@ -157,6 +157,7 @@ fn every_limit_is_set_by_its_name() {
         };
         // Keeps the pairs that must be in order in order.
         let floor = match limit {
+            Limit::LaneIdleTime => "registration_time_max = \"60s\"\n",
             Limit::SipHeadBytes => "sip_header_line_bytes_max = 1\n",
             _ => "",
         };
@@ -297,11 +298,19 @@ fn faults_of_content_say_what_to_write_instead() {
         ("[limits]\nlockout_time = '366d'\n", "2:16: `lockout_time` must be from 1ms to 365d"),
         (
             "[limits]\nregistration_time_min = '3h'\n",
-            "2:25: `registration_time_min` may not exceed `registration_time_max`: raise `registration_time_max` or lower `registration_time_min`",
+            "2:25: `registration_time_min` (3h) may not exceed `registration_time_max` (2h): raise `registration_time_max` or lower `registration_time_min`",
         ),
         (
             "[limits]\nregistration_time_max = '30s'\n",
-            "2:25: `registration_time_min` may not exceed `registration_time_max`: raise `registration_time_max` or lower `registration_time_min`",
+            "2:25: `registration_time_min` (1m) may not exceed `registration_time_max` (30s): raise `registration_time_max` or lower `registration_time_min`",
+        ),
+        (
+            "[limits]\nregistration_time_max = '3h'\n",
+            "2:25: `registration_time_max` (3h) must be below `lane_idle_timeout` (125m): raise `lane_idle_timeout` or lower `registration_time_max`",
+        ),
+        (
+            "[limits]\nlane_idle_timeout = '2h'\n",
+            "2:21: `registration_time_max` (2h) must be below `lane_idle_timeout` (2h): raise `lane_idle_timeout` or lower `registration_time_max`",
         ),
     ] {
         assert_eq!(error(text), expected);
