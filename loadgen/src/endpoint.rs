@@ -300,10 +300,8 @@ impl Endpoint {
         if self.pager.span() >= OUTSTANDING_MAX {
             return Err(Cause::Overrun);
         }
-        self.pager_count += 1;
-        let number = self.pager_count;
         let pending = Pending { operation: Operation::Message, intended: stamp.intended };
-        self.pager.begin(number, pending);
+        let number = self.begin_alone(pending);
         env.text.body.clear();
         stamp.write(length, &mut env.text.body);
         self.send_pager(env, link, peer, number);
@@ -390,6 +388,13 @@ impl Endpoint {
             None => self.requested(env, link, message, seen, events),
         }
         Ok(())
+    }
+
+    /// Begins a request outside dialogs; its CSeq number.
+    fn begin_alone(&mut self, pending: Pending) -> u32 {
+        self.pager_count += 1;
+        self.pager.begin(self.pager_count, pending);
+        self.pager_count
     }
 
     /// True for an answer to a request outside dialogs that names its own number: whoever sends

@@ -3,7 +3,7 @@
 
 use super::compose::{Question, Request};
 use super::incoming::outcome;
-use super::{Endpoint, Env, Event, Wait};
+use super::{Endpoint, Env, Wait};
 use crate::link::Link;
 use crate::markup::tags;
 use crate::scan::Message;
@@ -57,30 +57,21 @@ impl Endpoint {
         question: Question,
         pending: Pending,
     ) -> Wait {
-        self.pager_count += 1;
-        let number = self.pager_count;
-        self.pager.begin(number, pending);
+        let number = self.begin_alone(pending);
         self.ask(env, link, question, number);
         Wait::Pager { number }
     }
 
-    /// Takes the answer to one of those; false when it answers nothing.
+    /// What the answer to one of those comes to.
     pub(super) fn question_answered(
         &mut self,
+        operation: Operation,
         message: Message<'_>,
         status: u16,
-        events: &mut Vec<Event>,
-    ) -> bool {
-        if !self.is_of_ours(message) {
-            return false;
-        }
-        if status < 200 {
-            return self.pager.peek(message.cseq()).is_some();
-        }
+    ) -> Result<(), Cause> {
         let at = self.polls.iter().position(|(poll, _)| *poll == message.cseq());
         let asked = at.map(|at| self.polls.swap_remove(at).1);
-        let Some(pending) = self.pager.finish(message.cseq()) else { return false };
-        let complete = match (pending.operation, asked) {
+        let complete = match (operation, asked) {
             (Operation::Search, _) => {
                 let answered = tags(message.body()).any(|(name, _)| name == b"returned");
                 if answered { Ok(()) } else { Err(Cause::Protocol) }
@@ -91,8 +82,7 @@ impl Endpoint {
             }
             (_, None) => Ok(()),
         };
-        events.push(Event::Finished { pending, result: outcome(status).and(complete) });
-        true
+        outcome(status).and(complete)
     }
 
     /// Says in the session that is established that its user is typing; `None` when there is none.

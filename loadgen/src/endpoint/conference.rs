@@ -15,9 +15,7 @@ use crate::transactions::Pending;
 impl Endpoint {
     /// Asks for a conference of the user's own.
     pub fn create_conference(&mut self, env: &mut Env, link: &mut Link, pending: Pending) -> Wait {
-        self.pager_count += 1;
-        let number = self.pager_count;
-        self.pager.begin(number, pending);
+        let number = self.begin_alone(pending);
         env.text.uri.clear();
         for part in ["sip:", &self.identity.aor, ";gruu;opaque=app:conf:focusfactory"] {
             env.text.uri.extend_from_slice(part.as_bytes());
@@ -35,31 +33,6 @@ impl Endpoint {
         Wait::Pager { number }
     }
 
-    /// Takes the answer to that; false when it answers nothing.
-    pub(super) fn create_answered(
-        &mut self,
-        message: Message<'_>,
-        status: u16,
-        events: &mut Vec<Event>,
-    ) -> bool {
-        if !self.is_of_ours(message) {
-            return false;
-        }
-        if status < 200 {
-            return self.pager.peek(message.cseq()).is_some();
-        }
-        let Some(pending) = self.pager.finish(message.cseq()) else { return false };
-        let mut result = outcome(status).and_then(|()| carried_out(message, events));
-        if result.is_ok() {
-            match focus(message.body()) {
-                Some(address) => events.push(Event::Created(address)),
-                None => result = Err(Cause::Protocol),
-            }
-        }
-        events.push(Event::Finished { pending, result });
-        true
-    }
-
     /// Comes into the conference with this focus.
     pub fn join(&mut self, env: &mut Env, link: &mut Link, focus: &str, pending: Pending) -> Wait {
         self.begin_dialog(env, link, focus, (Kind::Focus, Request::Join), pending)
@@ -69,6 +42,19 @@ impl Endpoint {
     pub fn chat(&mut self, env: &mut Env, link: &mut Link, chat: &str, pending: Pending) -> Wait {
         self.begin_dialog(env, link, chat, (Kind::Session, Request::Chat), pending)
     }
+}
+
+/// What the answer to the request for a conference comes to.
+pub(super) fn create_answered(
+    message: Message<'_>,
+    status: u16,
+    events: &mut Vec<Event>,
+) -> Result<(), Cause> {
+    outcome(status)?;
+    carried_out(message, events)?;
+    let address = focus(message.body()).ok_or(Cause::Protocol)?;
+    events.push(Event::Created(address));
+    Ok(())
 }
 
 /// Whether an answer says that its request was carried out.

@@ -1,12 +1,11 @@
 //! What an endpoint does with what it receives.
 
 use super::compose::Request;
-use super::conference::{carried_out, is_attributed};
+use super::conference::{carried_out, create_answered, is_attributed};
 use super::{DIALOGS_MAX, Endpoint, Env, Event};
 use crate::answer::{Extra, answer};
 use crate::dialog::{Dialog, Kind, State};
 use crate::link::Link;
-use crate::number::read_number;
 use crate::registration::Next;
 use crate::scan::{Message, Name, param_of};
 use crate::settings::Dialect;
@@ -30,25 +29,39 @@ impl Endpoint {
         };
         match own.first() {
             Some(b'r') => self.register_answered(env, link, message, events),
-            Some(b'm') => {
-                let number = own.get(1..own.len() - 1).and_then(read_number);
-                if number != Some(u64::from(message.cseq())) {
-                    return false;
-                }
-                if status < 200 {
-                    return self.pager.peek(message.cseq()).is_some();
-                }
-                let Some(pending) = self.pager.finish(message.cseq()) else { return false };
-                events.push(Event::Finished { pending, result: outcome(status) });
-                true
-            }
-            Some(b'q' | b'd') => self.question_answered(message, status, events),
-            Some(b'f') => self.create_answered(message, status, events),
             Some(b's') => self.dialog_answered(env, link, message, status, events),
-            Some(b'p') => self.publish_answered(message, status, events),
             Some(b'w') => self.subscription_answered(env, message, status, events),
+            Some(kind @ (b'd' | b'f' | b'm' | b'p' | b'q')) => {
+                self.answered_alone(*kind, message, status, events)
+            }
             _ => false,
         }
+    }
+
+    /// Takes the answer to a request outside dialogs.
+    fn answered_alone(
+        &mut self,
+        kind: u8,
+        message: Message<'_>,
+        status: u16,
+        events: &mut Vec<Event>,
+    ) -> bool {
+        let number = message.cseq();
+        if !self.is_of_ours(message) {
+            return false;
+        }
+        if status < 200 {
+            return self.pager.peek(number).is_some();
+        }
+        let Some(pending) = self.pager.finish(number) else { return false };
+        let result = match kind {
+            b'd' | b'q' => self.question_answered(pending.operation, message, status),
+            b'f' => create_answered(message, status, events),
+            b'p' => self.publish_answered(pending.operation, message, status),
+            _ => outcome(status),
+        };
+        events.push(Event::Finished { pending, result });
+        true
     }
 
     fn register_answered(

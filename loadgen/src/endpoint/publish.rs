@@ -1,7 +1,7 @@
 //! How an endpoint publishes its own state.
 
 use super::incoming::outcome;
-use super::{Endpoint, Env, Event, Wait};
+use super::{Endpoint, Env, Wait};
 use crate::link::Link;
 use crate::publication::Publications;
 use crate::scan::Message;
@@ -23,10 +23,8 @@ impl Endpoint {
         if self.publications.last.is_some_and(waits) {
             return Err(Cause::Overrun);
         }
-        self.pager_count += 1;
-        let number = self.pager_count;
         let pending = Pending { operation: Operation::Publish, intended: stamp.intended };
-        self.pager.begin(number, pending);
+        let number = self.begin_alone(pending);
         self.publications.last = Some(number);
         env.text.body.clear();
         env.text.if_match.clear();
@@ -53,35 +51,23 @@ impl Endpoint {
         if text.if_match.is_empty() || templates.unpublish.is_none() {
             return None;
         }
-        self.pager_count += 1;
-        let number = self.pager_count;
-        self.pager.begin(number, pending);
+        let number = self.begin_alone(pending);
         self.publications = Publications::default();
         self.send_publish(env, link, number, true);
         Some(Wait::Pager { number })
     }
 
-    /// Takes the answer to a publication; false when it answers nothing.
+    /// What the answer to a publication comes to.
     pub(super) fn publish_answered(
         &mut self,
+        operation: Operation,
         message: Message<'_>,
         status: u16,
-        events: &mut Vec<Event>,
-    ) -> bool {
-        if !self.is_of_ours(message) {
-            return false;
-        }
-        if status < 200 {
-            return self.pager.peek(message.cseq()).is_some();
-        }
-        let Some(pending) = self.pager.finish(message.cseq()) else { return false };
-        if pending.operation == Operation::Unpublish {
-            events.push(Event::Finished { pending, result: outcome(status) });
-            return true;
+    ) -> Result<(), Cause> {
+        if operation == Operation::Unpublish {
+            return outcome(status);
         }
         let known = self.publications.answered(&self.identity.epid, message, status);
-        let result = outcome(status).and(known.then_some(()).ok_or(Cause::Protocol));
-        events.push(Event::Finished { pending, result });
-        true
+        outcome(status).and(known.then_some(()).ok_or(Cause::Protocol))
     }
 }

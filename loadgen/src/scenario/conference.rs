@@ -8,7 +8,7 @@ use crate::clock::Moment;
 use crate::endpoint::Event;
 use crate::pacer::{Arrivals, Pacer};
 use crate::settings::{Flow, Settings};
-use crate::stamp::{Arrival, Arrivals as Arrived, Stamp};
+use crate::stamp::{Arrivals as Arrived, Stamp};
 use crate::stats::{Cause, Operation};
 use crate::world::{Notice, Slot, Window, World};
 use entrance::Entrance;
@@ -132,14 +132,8 @@ impl Conference {
             return world.fail(Operation::Delivery, stamp.intended, Cause::Misdelivered);
         };
         let arrival = self.arrived[slot * self.members + author % self.members].note(stamp.number);
-        let counts = u64::from(world.counts(Operation::Delivery, stamp.intended));
-        match arrival {
-            Arrival::Repeated => {
-                world.stats.seen.duplicates += counts;
-                return;
-            }
-            Arrival::Late => world.stats.seen.reordered += counts,
-            Arrival::InOrder => {}
+        if !world.is_new(arrival, stamp.intended) {
+            return;
         }
         let (expected, over) = self.ledger.arrived(author, stamp.number);
         // Else it was given up before.

@@ -5,7 +5,7 @@ use crate::clock::Moment;
 use crate::endpoint::{Wait, Which};
 use crate::link::{Purpose, State};
 use crate::settings::Dialect;
-use crate::stamp::Stamp;
+use crate::stamp::{Arrival, Stamp};
 use crate::stats::{Cause, Operation};
 use crate::transactions::Pending;
 
@@ -219,6 +219,18 @@ impl World {
         if self.window.is_some_and(|window| window.holds(now)) {
             self.stats.complete_in_window(operation);
         }
+    }
+
+    /// Counts how a message that has reached a user stands to those before it; false when it was
+    /// there already.
+    pub fn is_new(&mut self, arrival: Arrival, intended: Moment) -> bool {
+        let counts = u64::from(self.counts(Operation::Delivery, intended));
+        match arrival {
+            Arrival::InOrder => {}
+            Arrival::Late => self.stats.seen.reordered += counts,
+            Arrival::Repeated => self.stats.seen.duplicates += counts,
+        }
+        arrival != Arrival::Repeated
     }
 
     /// Whether an operation meant for this moment counts.

@@ -9,7 +9,7 @@ use crate::profile::Sessions;
 use crate::scenario::conference::ledger::{Ledger, Said};
 use crate::scenario::way;
 use crate::settings::Dialect;
-use crate::stamp::{Arrival, Stamp};
+use crate::stamp::Stamp;
 use crate::stats::{Cause, Operation};
 use crate::world::{Slot, World};
 use std::collections::HashMap;
@@ -346,14 +346,8 @@ impl Talks {
             return;
         }
         let arrival = talk.arrived(member, from).note(stamp.number);
-        let counts = u64::from(world.counts(Operation::Delivery, stamp.intended));
-        match arrival {
-            Arrival::Repeated => {
-                world.stats.seen.duplicates += counts;
-                return;
-            }
-            Arrival::Late => world.stats.seen.reordered += counts,
-            Arrival::InOrder => {}
+        if !world.is_new(arrival, stamp.intended) {
+            return;
         }
         let (expected, _) = self.ledger.arrived(author, stamp.number);
         // Else it was given up before.
