@@ -312,6 +312,10 @@ struct Common {
     /// Idle time after which a sign of life is sent, unless the server names another.
     #[arg(long, default_value = "60s", value_parser = span)]
     keep_alive: Duration,
+    /// With --auth ntlm: how long keys last until their user makes new ones by a handshake on the same
+    /// connection. The Lync client does it 5 minutes before they are 8 hours old.
+    #[arg(long, default_value = "475m", value_parser = span)]
+    keys_last: Duration,
     /// Server process whose CPU and memory are read, with the processes it started.
     #[arg(long)]
     pid: Option<u32>,
@@ -382,6 +386,7 @@ impl Common {
             flow,
             handshakes: self.handshakes,
             keep_alive: self.keep_alive,
+            keys_last: self.keys_last,
             links: self.links.links()?,
             load,
             marks: Limits::new(self.mark, self.no_mark),

@@ -25,7 +25,7 @@ use crate::template::Templates;
 use crate::transactions::{Pending, Transactions};
 use compose::{Request, Text};
 use jiff::Timestamp;
-use signing::Buffers;
+use signing::{Buffers, Proving};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -173,6 +173,8 @@ pub struct Endpoint {
     pub registration: Registration,
     /// The keys that NTLM left.
     association: Option<Box<Association>>,
+    /// While those are new.
+    proving: Option<Box<Proving>>,
     contact: Vec<u8>,
     dialogs: Vec<Dialog>,
     dialog_count: u32,
@@ -196,6 +198,7 @@ impl Endpoint {
             identity: Identity::new(&env.settings, number),
             registration: Registration::default(),
             association: None,
+            proving: None,
             contact: Vec::new(),
             dialogs: Vec::new(),
             dialog_count: 0,
@@ -223,6 +226,11 @@ impl Endpoint {
         }
         self.send_register(env, link);
         Wait::Registration { serial: self.registration.serial }
+    }
+
+    /// The next REGISTER makes new keys: it is not signed, which asks the server for a handshake.
+    pub fn renew_keys(&mut self) {
+        self.registration.renews_keys = self.association.is_some();
     }
 
     /// Sends INVITE for a session with `peer` (`user@domain`).
@@ -325,6 +333,7 @@ impl Endpoint {
     pub fn expire(&mut self, wait: Wait, events: &mut Vec<Event>) {
         let pending = match wait {
             Wait::Registration { serial } if serial == self.registration.serial => {
+                self.abandon_keys();
                 self.registration.finish()
             }
             Wait::Registration { .. } => None,
@@ -364,6 +373,7 @@ impl Endpoint {
         self.publications = Publications::default();
         registration.reset();
         self.association = None;
+        self.proving = None;
     }
 
     /// Reads one message and writes what it calls for.

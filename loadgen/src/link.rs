@@ -75,6 +75,8 @@ pub struct Link {
     pub out: Vec<u8>,
     /// Beginning of a message whose rest has not arrived.
     pub partial: Vec<u8>,
+    /// When the keys of signatures are to be renewed; `None` without any.
+    pub keys_end: Option<Moment>,
     /// When the registration is to be renewed.
     pub renew_at: Moment,
     /// Cuts what arrives.
@@ -95,6 +97,7 @@ impl Link {
             generation: 0,
             keep_alive: Duration::ZERO,
             kept_up: false,
+            keys_end: None,
             place: Place::default(),
             out: Vec::new(),
             partial: Vec::new(),
@@ -111,6 +114,7 @@ impl Link {
         self.generation = self.generation.wrapping_add(1);
         self.announced = false;
         self.kept_up = false;
+        self.keys_end = None;
         self.silent = false;
         self.out.clear();
         self.partial.clear();

@@ -23,6 +23,8 @@ pub struct Registration {
     pub nonce_count: u32,
     /// What the server asked for last by NTLM, until it is answered.
     pub ntlm: Option<Offer>,
+    /// True when the next REGISTER begins a handshake for new keys.
+    pub renews_keys: bool,
     /// What the REGISTER under way is for.
     pub pending: Option<Pending>,
     /// True when the challenge was a 407, so that Proxy-Authorization answers it.
@@ -34,6 +36,8 @@ pub struct Registration {
     /// True when the REGISTER under way ends the registration.
     pub leaving: bool,
     attempts: u32,
+    /// True when the REGISTER under way has answered a challenge of NTLM.
+    proven: bool,
 }
 
 /// What the 200 said.
@@ -45,6 +49,8 @@ pub struct Granted {
     pub gruu: Option<Vec<u8>>,
     /// Idle time after which the server wants a sign of life.
     pub keep_alive: Option<Duration>,
+    /// True when new keys came with it.
+    pub new_keys: bool,
 }
 
 /// What an answer to REGISTER leads to.
@@ -67,6 +73,7 @@ impl Registration {
         self.leaving = leaving;
         self.serial = self.serial.wrapping_add(1);
         self.attempts = 0;
+        self.proven = false;
         self.cseq += 1;
     }
 
@@ -81,6 +88,7 @@ impl Registration {
         self.challenge = None;
         self.ntlm = None;
         self.nonce_count = 0;
+        self.renews_keys = false;
     }
 
     /// Reads an answer to REGISTER.
@@ -92,7 +100,7 @@ impl Registration {
             0..200 => Next::Nothing,
             200..300 => {
                 self.signed_in = !self.leaving;
-                Next::Done(granted(uuid, answer))
+                Next::Done(granted(uuid, answer, self.proven))
             }
             401 | 407 if settings.auth == Auth::Ntlm => self.challenged_by_ntlm(answer),
             status @ (401 | 407) => self.challenged(settings.dialect, status == 407, answer),
@@ -132,13 +140,14 @@ impl Registration {
             return Next::Failed(Cause::Auth);
         }
         self.attempts += 1;
+        self.proven = offer.challenge.is_some();
         self.ntlm = Some(offer);
         self.cseq += 1;
         Next::Authenticate
     }
 }
 
-fn granted(uuid: &str, answer: Message<'_>) -> Granted {
+fn granted(uuid: &str, answer: Message<'_>, new_keys: bool) -> Granted {
     let own = answer
         .elements(Name::Contact)
         .find(|contact| memchr::memmem::find(contact, uuid.as_bytes()).is_some());
@@ -151,6 +160,7 @@ fn granted(uuid: &str, answer: Message<'_>) -> Granted {
             .or_else(|| param("expires").and_then(seconds)),
         gruu: gruu.filter(|gruu| !gruu.is_empty()).map(<[u8]>::to_vec),
         keep_alive: param_of(alive, "timeout").and_then(seconds).filter(|t| !t.is_zero()),
+        new_keys,
     }
 }
 
@@ -241,6 +251,7 @@ mod tests {
             expires: Some(Duration::from_secs(7200)),
             gruu: Some(b"sip:b@x;gruu".to_vec()),
             keep_alive: Some(Duration::from_secs(300)),
+            new_keys: false,
         };
         assert_eq!(next, Next::Done(granted));
         assert!(registration.signed_in);

@@ -249,6 +249,9 @@ pub struct Settings {
     /// Idle time after which CRLF CRLF is sent, unless the server names another.
     #[serde(rename = "keep_alive_s", serialize_with = "seconds")]
     pub keep_alive: Duration,
+    /// How long keys of signatures last before new ones are made.
+    #[serde(rename = "keys_last_s", serialize_with = "seconds")]
+    pub keys_last: Duration,
     /// Connections that users share; users beyond theirs have one each.
     pub links: Option<Links>,
     /// How operations follow each other.
@@ -315,6 +318,7 @@ impl Settings {
             flow: Flow::Im { body: 100 },
             handshakes: 64,
             keep_alive: Duration::from_secs(60),
+            keys_last: Duration::from_secs(8 * 3600 - 300),
             links: None,
             load: Load::Rate(10.0),
             marks: Limits::default(),

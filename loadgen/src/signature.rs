@@ -40,7 +40,7 @@ impl fmt::Display for SignatureError {
 }
 
 /// The keys that a handshake left, and how many messages they have signed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Association {
     /// The credentials of every message, in front of what is its own.
     credentials: Vec<u8>,

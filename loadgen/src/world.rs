@@ -338,6 +338,9 @@ impl World {
     fn register(&mut self, slot: Slot, operation: Operation, intended: Moment, now: Moment) {
         let pending = Pending { operation, intended };
         let leaving = operation == Operation::SignOut;
+        if !leaving && self.links[slot].keys_end.is_some_and(|end| end <= now) {
+            self.endpoints[slot].renew_keys();
+        }
         let wait =
             self.endpoints[slot].register(&mut self.env, &mut self.links[slot], pending, leaving);
         self.sent(slot, wait, now);
@@ -400,6 +403,9 @@ impl World {
                 Event::Finished { pending, result } => self.finished(*pending, *result, now),
                 Event::Granted(granted) => {
                     let settings = &self.env.settings;
+                    if granted.new_keys {
+                        self.links[slot].keys_end = Some(now.after(settings.keys_last));
+                    }
                     let every = granted.keep_alive.unwrap_or(settings.keep_alive);
                     let renewal = renewal(granted.expires, settings.dialect, settings.expires);
                     self.keep_up(slot, every, renewal, now);

@@ -115,6 +115,7 @@ impl Endpoint {
         lines.clear();
         let signed_along = match self.registration.ntlm.take() {
             Some(offer) => self.write_ntlm(env, &offer, &mut lines),
+            None if std::mem::take(&mut self.registration.renews_keys) => None,
             None => {
                 self.write_credentials(env, &mut lines);
                 Some(Vec::new())

@@ -88,6 +88,7 @@ impl Endpoint {
             }
             Next::Failed(cause) => Err(cause),
         };
+        self.settle_keys(env, link, result.is_ok());
         if let Some(pending) = self.registration.finish() {
             events.push(Event::Finished { pending, result });
         }

@@ -7,6 +7,16 @@ use crate::population::mix;
 use crate::scan::{Index, Message, Scanner, Step};
 use crate::signature::{Association, SignatureError};
 
+/// New keys that the server has not confirmed yet. It may take the ones or the others for what comes
+/// now, so what is to be signed waits: no longer than an answer may take.
+#[derive(Debug)]
+pub(super) struct Proving {
+    /// The keys before them, which stay when the new ones are refused.
+    old: Option<Box<Association>>,
+    /// Messages, one behind the other, not signed.
+    held: Vec<u8>,
+}
+
 /// Buffers for one signature.
 #[derive(Debug, Default)]
 pub(super) struct Buffers {
@@ -16,9 +26,13 @@ pub(super) struct Buffers {
 }
 
 impl Endpoint {
-    /// Signs the message that was written last, from octet `from` on, if there are keys.
+    /// Signs the message that was written last, from octet `from` on, if there are keys, or holds it
+    /// back until the server has confirmed them.
     pub(super) fn sign(&mut self, env: &mut Env, link: &mut Link, from: usize) {
-        self.sign_with(env, link, from, &[]);
+        match &mut self.proving {
+            Some(proving) => proving.held.extend(link.out.drain(from.min(link.out.len())..)),
+            None => self.sign_with(env, link, from, &[]),
+        }
     }
 
     /// The same with more parameters in front of the signature.
@@ -60,8 +74,36 @@ impl Endpoint {
         }
     }
 
-    /// Answers a challenge: the new keys are in force from here on. Returns what stands in the
-    /// credentials beside the signature.
+    /// The server has confirmed the new keys, or refused them: with those in force now, what was held
+    /// back is signed.
+    pub(super) fn settle_keys(&mut self, env: &mut Env, link: &mut Link, confirmed: bool) {
+        let Some(Proving { old, held }) = self.proving.take().map(|proving| *proving) else {
+            return;
+        };
+        if !confirmed {
+            self.association = old;
+        }
+        let mut rest = held.as_slice();
+        while let Ok(Step::Message(length)) = Scanner::default().next(rest, &mut env.signing.index)
+            && let Some((message, more)) = rest.split_at_checked(length)
+        {
+            let from = link.out.len();
+            link.out.extend_from_slice(message);
+            self.sign_with(env, link, from, &[]);
+            rest = more;
+        }
+    }
+
+    /// Nobody says whether the server has the new keys: those before them stay, and what was held
+    /// back is not sent any more.
+    pub(super) fn abandon_keys(&mut self) {
+        if let Some(proving) = self.proving.take() {
+            self.association = proving.old;
+        }
+    }
+
+    /// Answers a challenge: the new keys are in force from here on, as the Lync client has it. Returns
+    /// what stands in the credentials beside the signature.
     pub(super) fn prove(&mut self, env: &Env, offer: &Offer) -> Option<Vec<u8>> {
         let challenge = offer.challenge.as_ref()?;
         let seed = env.run ^ mix(u64::from(self.registration.cseq));
@@ -81,7 +123,8 @@ impl Endpoint {
         let Offer { realm, target, .. } = offer;
         let seed = u64::from_le_bytes(next());
         let association = Association::new(&session_key, &challenge.opaque, realm, target, seed);
-        self.association = Some(Box::new(association));
+        let old = self.association.replace(Box::new(association));
+        self.proving.get_or_insert_with(|| Box::new(Proving { old, held: Vec::new() }));
         let mut more = [b", gssapi-data=\"", token.as_bytes(), b"\""].concat();
         offer.push_version(&mut more);
         Some(more)
@@ -95,8 +138,6 @@ impl Endpoint {
         offer: &Offer,
         lines: &mut Vec<u8>,
     ) -> Option<Vec<u8>> {
-        // The Lync client forgets the old keys at once.
-        self.association = None;
         let proof = self.prove(env, offer);
         if proof.is_some() && offer.version >= SIGNS_REGISTER {
             return proof;

@@ -32,7 +32,8 @@ impl World {
     /// Keeps the registration and the connection alive from now on.
     pub(super) fn keep_up(&mut self, slot: Slot, every: Duration, renewal: Duration, now: Moment) {
         let link = &mut self.links[slot];
-        link.renew_at = now.after(renewal);
+        let renew_at = now.after(renewal);
+        link.renew_at = link.keys_end.map_or(renew_at, |end| end.min(renew_at));
         link.keep_alive = every.max(Duration::from_secs(1));
         if !link.kept_up {
             link.kept_up = true;

@@ -124,6 +124,83 @@ fn a_server_without_ntlm_or_with_an_unknown_password_ends_the_sign_in() {
     }
 }
 
+#[test]
+fn new_keys_are_made_on_the_connection_and_no_message_is_lost() {
+    let pending = Pending { operation: Operation::Refresh, intended: Moment(0) };
+    for (version, confirmed) in [(3, true), (3, false), (4, true), (4, false)] {
+        let mut client = client();
+        client.endpoint.association = Some(Box::new(association()));
+        let mut server = association().mirrored();
+        let Client { env, link, endpoint, .. } = &mut client;
+        endpoint.renew_keys();
+        endpoint.register(env, link, pending, false);
+        let first = client.written();
+        assert!(!first.contains("Authorization"), "{first}");
+        let offer = OFFER.replace("version=4", &format!("version={version}"));
+        client.take(&answer_to(&first, "401 Unauthorized", &offer));
+        let second = client.written();
+        assert!(second.contains("gssapi-data=\"\"") && !second.contains("crand"), "{second}");
+        // The old keys serve until there is a challenge.
+        let early = page(&mut client);
+        assert_eq!(holds(&mut server, &early), Ok(()));
+        let more = format!(", opaque=\"F288E6FC\", gssapi-data=\"{TOKEN}\"\n");
+        let challenge = answer_to(&second, "401 Unauthorized", &offer.replace('\n', &more));
+        client.take(&challenge);
+        let third = client.written();
+        assert_eq!(third.contains(", crand=\""), version == 4, "{third}");
+        let new = client.endpoint.association.as_deref().unwrap().clone().mirrored();
+        // Then nobody knows which keys the server has.
+        assert_eq!(page(&mut client) + &page(&mut client), "");
+        let answer = if confirmed {
+            server = new;
+            signed(&mut server, &answer_to(&third, "200 OK", ""))
+        } else {
+            answer_to(&third, "403 Forbidden", "")
+        };
+        let events = client.take(&answer);
+        let result = if confirmed { Ok(()) } else { Err(Cause::Auth) };
+        assert_eq!(events.last(), Some(&Event::Finished { pending, result }));
+        let keys = Event::Granted(Granted { new_keys: true, ..Granted::default() });
+        assert_eq!(events.contains(&keys), confirmed, "{events:?}");
+        let held = client.written();
+        let second = held.rfind("MESSAGE sip:").unwrap();
+        let (one, two) = held.split_at(second);
+        assert_eq!(holds(&mut server, one), Ok(()));
+        assert_eq!(holds(&mut server, two), Ok(()));
+        assert_eq!(holds(&mut server, &page(&mut client)), Ok(()));
+    }
+}
+
+#[test]
+fn an_answer_about_new_keys_that_does_not_come_leaves_the_old_ones() {
+    let mut client = client();
+    client.endpoint.association = Some(Box::new(association()));
+    let mut server = association().mirrored();
+    let pending = Pending { operation: Operation::Refresh, intended: Moment(0) };
+    let Client { env, link, endpoint, .. } = &mut client;
+    endpoint.renew_keys();
+    let wait = endpoint.register(env, link, pending, false);
+    let first = client.written();
+    client.take(&answer_to(&first, "401 Unauthorized", OFFER));
+    let second = client.written();
+    let more = format!(", opaque=\"F288E6FC\", gssapi-data=\"{TOKEN}\"\n");
+    client.take(&answer_to(&second, "401 Unauthorized", &OFFER.replace('\n', &more)));
+    client.written();
+    assert_eq!(page(&mut client), "");
+    let mut events = Vec::new();
+    client.endpoint.expire(wait, &mut events);
+    assert_eq!(events, [Event::Finished { pending, result: Err(Cause::Timeout) }]);
+    assert_eq!(holds(&mut server, &page(&mut client)), Ok(()));
+}
+
+/// What goes out when the client sends a message outside dialogs.
+fn page(client: &mut Client) -> String {
+    let Client { env, link, endpoint, .. } = client;
+    let stamp = Stamp { run: 7, pair: 0, number: 1, intended: Moment(0) };
+    endpoint.message_to(env, link, "bob@example.test", &stamp, 100).unwrap();
+    client.written()
+}
+
 fn answer_to(text: &str, status: &str, more: &str) -> String {
     let line = |name: &str| text.lines().find(|line| line.starts_with(name)).unwrap();
     format!(
