@@ -8,7 +8,8 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::{AsFd, FromRawFd, IntoRawFd, OwnedFd};
+use std::mem;
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -73,7 +74,8 @@ impl Ready {
 pub struct Readiness {
     epoll: OwnedFd,
     events: Vec<Event>,
-    /// Armed while the core sleeps.
+    /// Armed while the core sleeps: has a descriptor of the epoll instance of its own, which glommio
+    /// takes for a socket.
     bell: Option<TcpStream>,
 }
 
@@ -109,32 +111,53 @@ impl Readiness {
         ready.extend(self.events.iter().map(Ready::of));
     }
 
-    /// Ready once there is something to take.
-    #[allow(unsafe_code)]
+    /// Has the task woken once there is something to take; ready when it must look again by itself.
+    /// The bell looks at how the descriptor is, so it rings for all that came after the last
+    /// [`take`](Self::take).
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.bell.is_none() {
-            let Ok(epoll) = self.epoll.try_clone() else {
-                // No descriptor left: the tick of the core looks again.
-                return Poll::Pending;
-            };
-            // SAFETY: `into_raw_fd` gives up the descriptor, so the stream is its only owner.
-            self.bell = Some(unsafe { TcpStream::from_raw_fd(epoll.into_raw_fd()) });
-        }
-        let Some(bell) = &mut self.bell else { return Poll::Pending };
         // Glommio polls the descriptor, and then finds that it is no socket.
-        let polled = Pin::new(bell).poll_read(cx, &mut []);
-        if polled.is_ready() {
-            self.bell = None;
+        let mut ring = |bell: &mut TcpStream| Pin::new(bell).poll_read(cx, &mut []).map(|_| ());
+        if self.bell.as_mut().is_some_and(|bell| ring(bell).is_pending()) {
+            return Poll::Pending;
         }
-        polled.map(|_| ())
+        self.arm();
+        // Without a descriptor the tick of the core looks again.
+        self.bell.as_mut().map_or(Poll::Pending, ring)
+    }
+
+    /// Makes a bell that has not rung. Glommio polls for a stream before it is first read and no more
+    /// after an error, so each ring needs a new one; the descriptor stays.
+    #[allow(unsafe_code)]
+    fn arm(&mut self) {
+        let descriptor = match self.bell.take() {
+            Some(rung) => {
+                let descriptor = rung.as_raw_fd();
+                // It has no poll any more: nothing of it is left but the descriptor and a count of
+                // weak references to the reactor.
+                mem::forget(rung);
+                descriptor
+            }
+            None => match self.epoll.try_clone() {
+                Ok(own) => own.into_raw_fd(),
+                Err(_) => return,
+            },
+        };
+        // SAFETY: the descriptor is open, and its owner, clone or forgotten stream, has given it up.
+        self.bell = Some(unsafe { TcpStream::from_raw_fd(descriptor) });
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::future::poll_fn;
     use std::io::Write;
     use std::net::{TcpListener, TcpStream};
+    use std::time::Duration;
+
+    use futures_lite::future::or;
+    use glommio::{LocalExecutorBuilder, Placement};
+
+    use super::*;
 
     fn pair() -> (TcpStream, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -164,6 +187,38 @@ mod tests {
         assert_eq!(taken(&mut readiness), [Ready { source, hangup: true }]);
         drop(server);
         assert_eq!(taken(&mut readiness), []);
+    }
+
+    /// Each time nothing has come, then the bell is armed, then something comes.
+    #[test]
+    fn the_bell_rings_every_time() {
+        let (mut client, server) = pair();
+        let executor = LocalExecutorBuilder::new(Placement::Unbound).io_memory(64 * 1024).make();
+        executor.unwrap().run(async move {
+            let mut readiness = Readiness::new().unwrap();
+            let source = Source::Connection(Slot { index: 0, generation: 0 });
+            readiness.add(&server, source).unwrap();
+            assert_eq!(taken(&mut readiness).len(), 1);
+            for _ in 0..100 {
+                let mut armed = false;
+                let taken = poll_fn(|cx| {
+                    if !taken(&mut readiness).is_empty() {
+                        return Poll::Ready(true);
+                    }
+                    assert!(readiness.poll(cx).is_pending());
+                    if !mem::replace(&mut armed, true) {
+                        client.write_all(b"x").unwrap();
+                    }
+                    Poll::Pending
+                });
+                let patience = async {
+                    glommio::timer::sleep(Duration::from_secs(30)).await;
+                    false
+                };
+                assert!(or(taken, patience).await);
+                assert!(armed);
+            }
+        });
     }
 
     #[test]
