@@ -108,6 +108,12 @@ fn figures(first: &Report, second: &Report) -> Vec<Figure> {
     figure("server memory a user, KiB".into(), false, &|report| {
         server(report, |s| Some(s.resident_per_user? / 1024.0))
     });
+    figure("server processing a message, us".into(), false, &|report| {
+        server(report, |s| Some(s.processing_s? * 1e6))
+    });
+    figure("server holding a message, ms".into(), false, &|report| {
+        server(report, |s| Some(s.holding_s? * 1e3))
+    });
     figure("generator busy, %".into(), false, &|report| Some(report.generator.busy * 100.0));
     let names: BTreeSet<&String> =
         first.operations.keys().chain(second.operations.keys()).collect();

@@ -60,6 +60,10 @@ pub struct Counters {
     pub auth_failures: Option<f64>,
     /// Time of all commits of the store, in seconds, and their number.
     pub commits: Option<[f64; 2]>,
+    /// Time that the server spent on messages that came in, in seconds, and their number.
+    pub processing: Option<[f64; 2]>,
+    /// Time for which it held them until what they caused had left, in seconds, and their number.
+    pub holding: Option<[f64; 2]>,
     /// 1 when the server calls itself healthy.
     pub healthy: Option<f64>,
     /// When the process began, in seconds since 1970.
@@ -74,6 +78,7 @@ impl Counters {
     /// Of a page.
     pub fn of(page: &Page) -> Counters {
         let pair = |one: &str, two: &str| Some([page.sum(one)?, page.sum(two)?]);
+        let durations = |name: &str| pair(&format!("{name}_sum"), &format!("{name}_count"));
         let dropped = ["mynah_mesh_frames_dropped_total", "mynah_responses_stray_total"];
         let dropped = dropped.map(|name| page.sum(name));
         let mynah = page.sum("mynah_build_info").is_some();
@@ -87,7 +92,9 @@ impl Counters {
             dropped: dropped.iter().flatten().copied().reduce(|sum, value| sum + value),
             timed_out: page.sum("mynah_relay_timeouts_total"),
             auth_failures: page.sum("mynah_auth_failures_total"),
-            commits: pair("mynah_store_commit_seconds_sum", "mynah_store_commit_seconds_count"),
+            commits: durations("mynah_store_commit_seconds"),
+            processing: durations("mynah_message_processing_seconds"),
+            holding: durations("mynah_message_holding_seconds"),
             healthy: page.sum("mynah_healthy"),
             start_unix_s: page.sum("process_start_time_seconds"),
             shards: page.sum("mynah_shards_current"),
@@ -197,7 +204,11 @@ mod tests {
              mynah_sip_responses_total{status=\"200\"} 9\n\
              mynah_responses_stray_total{shard=\"0\"} 2\n\
              mynah_mesh_frames_dropped_total{kind=\"relay\"} 1\n\
-             mynah_store_commit_seconds_sum 0.5\nmynah_store_commit_seconds_count 10\n",
+             mynah_store_commit_seconds_sum 0.5\nmynah_store_commit_seconds_count 10\n\
+             mynah_message_processing_seconds_sum 2e-5\n\
+             mynah_message_processing_seconds_count 4\n\
+             mynah_message_holding_seconds_bucket{le=\"0.001\"} 3\n\
+             mynah_message_holding_seconds_sum 0.25\nmynah_message_holding_seconds_count 4\n",
         );
         let counters = Counters::of(&page);
         assert_eq!(counters.version.as_deref(), Some("0.1.0"));
@@ -205,6 +216,8 @@ mod tests {
         assert_eq!(counters.throttled, Some(4.0));
         assert_eq!(counters.dropped, Some(3.0));
         assert_eq!(counters.commits, Some([0.5, 10.0]));
+        assert_eq!(counters.processing, Some([0.00002, 4.0]));
+        assert_eq!(counters.holding, Some([0.25, 4.0]));
         assert_eq!((counters.shards, counters.cpu_s), (Some(2.0), Some(1.5)));
         assert_eq!((counters.wire, counters.timed_out), (None, None));
     }

@@ -1,15 +1,18 @@
 //! The metrics page: Prometheus text format 0.0.4. Plain series carry the label `shard`; families
-//! with a label of their own are summed over the shards, so that their number does not grow with
-//! the machine.
+//! with a label of their own, and durations, are summed over the shards, so that their number does
+//! not grow with the machine.
 
 use std::fmt::{self, Write};
+use std::time::Duration;
 
 use super::process::Process;
 use crate::base::ids::ShardId;
 use crate::base::limits::Limit;
 use crate::metrics::counters::{AuthFailure, CloseReason, Counters, FrameKind, STATUSES};
+use crate::metrics::histogram::Histogram;
 use crate::metrics::names::{self, Family, Series};
 use crate::metrics::store::{Alarm, StoreCounters};
+use crate::metrics::summary::Summary;
 
 /// The Content-Type of the page.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -68,15 +71,7 @@ impl Page {
         page.labelled(names::STORE_ALARM, "cause", Alarm::ALL, Alarm::name, |alarm| {
             u64::from(store.alarm == Some(alarm))
         });
-        let Family { name, .. } = names::STORE_COMMITS;
-        page.family(names::STORE_COMMITS);
-        for (bound, count) in store.commits.cumulated() {
-            let bound = bound.as_secs_f64();
-            page.sample(name, format_args!("_bucket{{le=\"{bound}\"}}"), count);
-        }
-        page.sample(name, format_args!("_bucket{{le=\"+Inf\"}}"), store.commits.count());
-        page.sample(name, format_args!("_sum"), store.commits.sum().as_secs_f64());
-        page.sample(name, format_args!("_count"), store.commits.count());
+        page.histogram(names::STORE_COMMITS, &store.commits);
     }
 
     fn series(&self, page: &mut Text) {
@@ -94,6 +89,8 @@ impl Page {
         for (_, counters) in &self.shards {
             total.merge(counters);
         }
+        page.summary(names::MESSAGE_PROCESSING, total.processing);
+        page.histogram(names::MESSAGE_HOLDING, &total.holding);
         let methods = 0..names::METHODS.len();
         let method = |index: usize| names::METHODS.get(index).copied().unwrap_or_default();
         page.labelled(names::REQUESTS, "method", methods, method, |index| {
@@ -161,6 +158,28 @@ impl Text {
             let text = text(key);
             self.sample(family.name, format_args!("{{{label}=\"{text}\"}}"), value(key));
         }
+    }
+
+    /// A family of durations in buckets.
+    fn histogram(&mut self, family: Family, histogram: &Histogram) {
+        self.family(family);
+        for (bound, count) in histogram.cumulated() {
+            let bound = bound.as_secs_f64();
+            self.sample(family.name, format_args!("_bucket{{le=\"{bound}\"}}"), count);
+        }
+        self.sample(family.name, format_args!("_bucket{{le=\"+Inf\"}}"), histogram.count());
+        self.totals(family, histogram.sum(), histogram.count());
+    }
+
+    /// A family of durations that are only added up.
+    fn summary(&mut self, family: Family, summary: Summary) {
+        self.family(family);
+        self.totals(family, summary.sum(), summary.count());
+    }
+
+    fn totals(&mut self, family: Family, sum: Duration, count: u64) {
+        self.sample(family.name, format_args!("_sum"), sum.as_secs_f64());
+        self.sample(family.name, format_args!("_count"), count);
     }
 
     fn sample(&mut self, name: &str, rest: fmt::Arguments<'_>, value: impl fmt::Display) {

@@ -70,6 +70,8 @@ fn two_shards() -> Vec<(ShardId, Counters)> {
         counters.close(CloseReason::Tls);
         counters.auth_failure(AuthFailure::WrongPassword);
         counters.hit(Limit::Endpoints);
+        counters.processing.observe(Duration::from_micros(30), 2);
+        counters.holding.observe_times(Duration::from_micros(200), 2);
         (ShardId(number), counters)
     };
     vec![shard(0), shard(1)]
@@ -104,7 +106,7 @@ fn read(page: &str) -> BTreeMap<String, f64> {
             assert!(!help.is_empty(), "{line}");
         } else if let Some(rest) = line.strip_prefix("# TYPE ") {
             let (name, kind) = rest.split_once(' ').expect(line);
-            assert!(matches!(kind, "counter" | "gauge" | "histogram"), "{line}");
+            assert!(matches!(kind, "counter" | "gauge" | "histogram" | "summary"), "{line}");
             assert!(families.insert(name, kind).is_none(), "second TYPE: {line}");
             assert!(helped.contains(name), "TYPE before HELP: {line}");
             current = name;
@@ -113,6 +115,10 @@ fn read(page: &str) -> BTreeMap<String, f64> {
             let name = sample.split('{').next().unwrap();
             let family = match families.get(current) {
                 Some(&"histogram") => ["_bucket", "_sum", "_count"]
+                    .iter()
+                    .find_map(|suffix| name.strip_suffix(suffix))
+                    .expect(line),
+                Some(&"summary") => ["_sum", "_count"]
                     .iter()
                     .find_map(|suffix| name.strip_suffix(suffix))
                     .expect(line),
@@ -182,6 +188,17 @@ fn the_store_shows_its_alarm_and_its_commits() {
     assert_eq!(samples["mynah_store_commit_seconds_bucket{le=\"+Inf\"}"], 3.0);
     assert_eq!(samples["mynah_store_commit_seconds_count"], 3.0);
     assert_eq!(samples["mynah_store_commit_seconds_sum"], 60.041);
+}
+
+#[test]
+fn durations_of_messages_are_summed_over_the_shards() {
+    let samples = read(&page().render());
+    assert_eq!(samples["mynah_message_processing_seconds_sum"], 0.000_06);
+    assert_eq!(samples["mynah_message_processing_seconds_count"], 4.0);
+    assert_eq!(samples["mynah_message_holding_seconds_bucket{le=\"0.0001\"}"], 0.0);
+    assert_eq!(samples["mynah_message_holding_seconds_bucket{le=\"0.00025\"}"], 4.0);
+    assert_eq!(samples["mynah_message_holding_seconds_sum"], 0.000_8);
+    assert_eq!(samples["mynah_message_holding_seconds_count"], 4.0);
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! One shard's counters: arrays of plain integers, indexed by closed enums.
 
+use super::histogram::Histogram;
 use super::names::Series;
+use super::summary::Summary;
 use crate::base::limits::Limit;
 
 /// Declares a closed label set.
@@ -194,6 +196,10 @@ pub struct Counters {
     /// Requests received, indexed by `wire::sip::method::Method as usize`.
     pub requests: [u64; METHODS],
     statuses: Vec<u64>,
+    /// Time spent on messages that came in, and their number.
+    pub processing: Summary,
+    /// For how long messages that came in were held.
+    pub holding: Histogram,
 }
 
 impl Default for Counters {
@@ -206,6 +212,8 @@ impl Default for Counters {
             frames_dropped: [0; FrameKind::COUNT],
             requests: [0; METHODS],
             statuses: vec![0; STATUSES],
+            processing: Summary::default(),
+            holding: Histogram::default(),
         }
     }
 }
@@ -297,5 +305,7 @@ impl Counters {
         sum(&mut self.frames_dropped, &other.frames_dropped);
         sum(&mut self.requests, &other.requests);
         sum(&mut self.statuses, &other.statuses);
+        self.processing.merge(&other.processing);
+        self.holding.merge(&other.holding);
     }
 }

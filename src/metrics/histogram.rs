@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
-/// Upper bounds of the buckets: from a commit to memory up to a disk that hangs.
-pub const BOUNDS: [Duration; 12] = [
+/// Upper bounds of the buckets: from a message of a core that has nothing else to do, and a commit
+/// to memory, up to a disk that hangs.
+pub const BOUNDS: [Duration; 15] = [
+    Duration::from_micros(100),
+    Duration::from_micros(250),
+    Duration::from_micros(500),
     Duration::from_millis(1),
     Duration::from_micros(2500),
     Duration::from_millis(5),
@@ -29,12 +33,26 @@ pub struct Histogram {
 impl Histogram {
     /// Counts one duration.
     pub fn observe(&mut self, took: Duration) {
+        self.observe_times(took, 1);
+    }
+
+    /// Counts `times` durations that are the same.
+    pub fn observe_times(&mut self, took: Duration, times: u32) {
         let index = BOUNDS.partition_point(|bound| *bound < took);
         if let Some(bucket) = self.buckets.get_mut(index) {
-            *bucket += 1;
+            *bucket += u64::from(times);
         }
-        self.count += 1;
-        self.sum = self.sum.saturating_add(took);
+        self.count += u64::from(times);
+        self.sum = self.sum.saturating_add(took.saturating_mul(times));
+    }
+
+    /// Adds what another has counted.
+    pub fn merge(&mut self, other: &Histogram) {
+        for (into, from) in self.buckets.iter_mut().zip(&other.buckets) {
+            *into += from;
+        }
+        self.count += other.count;
+        self.sum = self.sum.saturating_add(other.sum);
     }
 
     /// Each bound and how many durations did not exceed it, as Prometheus counts.
@@ -68,8 +86,20 @@ mod tests {
             histogram.observe(Duration::from_millis(millis));
         }
         let cumulated: Vec<u64> = histogram.cumulated().map(|(_, count)| count).collect();
-        assert_eq!(cumulated, [1, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3]);
+        assert_eq!(cumulated, [0, 0, 0, 1, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3]);
         assert_eq!((histogram.count(), histogram.sum()), (4, Duration::from_millis(60_033)));
+    }
+
+    #[test]
+    fn the_same_counted_at_once_or_apart_is_the_same() {
+        let (short, long) = (Duration::from_micros(80), Duration::from_secs(9));
+        let [mut at_once, mut one, mut other] = [Histogram::default(); 3];
+        at_once.observe_times(short, 3);
+        at_once.observe_times(long, 2);
+        (0..3).for_each(|_| one.observe(short));
+        (0..2).for_each(|_| other.observe(long));
+        one.merge(&other);
+        assert_eq!(one, at_once);
     }
 
     #[test]

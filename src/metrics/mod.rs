@@ -4,3 +4,4 @@ pub mod counters;
 pub mod histogram;
 pub mod names;
 pub mod store;
+pub mod summary;

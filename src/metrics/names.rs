@@ -17,6 +17,8 @@ macro_rules! series {
             Gauge,
             /// Durations counted into buckets.
             Histogram,
+            /// Durations added up.
+            Summary,
         }
 
         impl Kind {
@@ -26,6 +28,7 @@ macro_rules! series {
                     Kind::Counter => "counter",
                     Kind::Gauge => "gauge",
                     Kind::Histogram => "histogram",
+                    Kind::Summary => "summary",
                 }
             }
         }
@@ -151,6 +154,8 @@ families! {
     CLOSES Counter "mynah_connections_closed_total" "Connections closed, by reason.";
     FRAMES_DROPPED Counter "mynah_mesh_frames_dropped_total" "Frames dropped because the overflow beside a full queue of the mesh was full, by kind.";
     AUTH_FAILURES Counter "mynah_auth_failures_total" "Refused sign-ins, by cause.";
+    MESSAGE_PROCESSING Summary "mynah_message_processing_seconds" "Time that cores spent on messages which came in, from the read to what is to be written, and on frames of other cores; the count is of messages.";
+    MESSAGE_HOLDING Histogram "mynah_message_holding_seconds" "Time from when a core learned that a socket had a message to the end of the flush in which what it caused left this core.";
 
     BUILD_INFO Gauge "mynah_build_info" "1; the version is a label.";
     SHARDS_CURRENT Gauge "mynah_shards_current" "Shards whose counters are on this page; one that is stuck is not.";

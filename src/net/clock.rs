@@ -18,7 +18,13 @@ impl Clock {
 
     /// The time, on both scales.
     pub fn now(&self) -> Now {
+        self.at(Instant::now())
+    }
+
+    /// The time on both scales at a moment that has just been read.
+    pub fn at(&self, moment: Instant) -> Now {
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Now { mono_ms: self.start.elapsed().as_millis() as u64, unix_ms: unix.as_millis() as u64 }
+        let mono = moment.saturating_duration_since(self.start);
+        Now { mono_ms: mono.as_millis() as u64, unix_ms: unix.as_millis() as u64 }
     }
 }

@@ -1,6 +1,7 @@
 //! What a core holds of one connection.
 
 use std::net::{SocketAddr, TcpStream};
+use std::time::Instant;
 
 use super::door::Door;
 use super::link::Link;
@@ -43,6 +44,8 @@ pub(super) struct Connection {
     pub since_ms: u64,
     /// When the last octet came.
     pub heard_ms: u64,
+    /// When the core learned of the octets that it reads or handles next.
+    pub learned: Instant,
     /// When the message in progress began.
     pub message_ms: Option<u64>,
     /// The earliest near timer armed in the wheel; at most one or two are.
@@ -90,6 +93,7 @@ impl Connection {
             peer,
             since_ms: now,
             heard_ms: now,
+            learned: Instant::now(),
             message_ms: None,
             near: None,
             requests_open: 0,

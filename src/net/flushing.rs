@@ -45,10 +45,12 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
         self.flush_asked = Instant::now();
     }
 
-    /// True when the flush that was asked for should not wait for the end of the wake-up.
-    pub fn flush_is_due(&self) -> bool {
+    /// True when, at this moment, the flush that was asked for should not wait for the end of the
+    /// wake-up.
+    pub fn flush_is_due(&self, at: Instant) -> bool {
         self.flush_coming
-            && (self.dirty.len() >= DIRTY_MAX || self.flush_asked.elapsed() > FLUSH_WAIT)
+            && (self.dirty.len() >= DIRTY_MAX
+                || at.saturating_duration_since(self.flush_asked) > FLUSH_WAIT)
     }
 
     /// Ends a wake-up: every connection with something to send is flushed once, then whoever got
@@ -66,6 +68,9 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
         }
         self.carrier.flush(self.machine.counters());
         self.flush_coming = false;
+        if !self.holding.is_empty() {
+            self.holding.release(Instant::now(), &mut self.machine.counters().holding);
+        }
         if !self.carrier.congested() {
             while let Some(slot) = self.paused.pop() {
                 if let Some(connection) = self.connections.get_mut(slot) {

@@ -145,9 +145,11 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
         self.mark_dirty(slot);
     }
 
-    /// Keeps the time at which the message in progress began, and its timer.
+    /// Holds the messages that are handled until the flush, and keeps the time at which the message
+    /// in progress began, and its timer.
     fn note_progress(&mut self, slot: Slot, messages: u32, now: Now) {
         let Some(connection) = self.connections.get_mut(slot) else { return };
+        self.holding.hold(messages, connection.learned);
         if !connection.framer.mid_message() {
             connection.message_ms = None;
         } else if messages > 0 || connection.message_ms.is_none() {

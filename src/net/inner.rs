@@ -19,6 +19,7 @@ use super::clock::Clock;
 use super::connection::Phase;
 use super::connections::Connections;
 use super::deadlines::{Drain, GRANULARITY_MS, Timer};
+use super::holding::Holding;
 use super::lane;
 use super::link::LANE_REFUSED;
 use super::log_limit::LogLimit;
@@ -52,6 +53,10 @@ pub(super) struct Inner<M, C> {
     pub listeners: Vec<Listener>,
     /// Sockets that are ready and wait for their visit.
     pub ready: VecDeque<Ready>,
+    /// When the core learned of them.
+    pub learned: Instant,
+    /// Messages whose effects wait for the flush.
+    pub holding: Holding,
     /// Connections to visit, whatever their sockets say.
     pub expected: VecDeque<Slot>,
     /// The task that visits, woken for them.
@@ -82,7 +87,7 @@ pub(super) struct Inner<M, C> {
     pub flush_coming: bool,
     pub flush_asked: Instant,
     /// When frames of other shards were last looked for.
-    pulled: Instant,
+    pub pulled: Instant,
     pub settling: bool,
     /// Set when the server goes down.
     pub drain: Option<Drain>,
@@ -110,6 +115,8 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
             sockets: Readiness::new()?,
             listeners: Vec::new(),
             ready: VecDeque::new(),
+            learned: Instant::now(),
+            holding: Holding::new(),
             expected: VecDeque::new(),
             visitor: None,
             buffers: Buffers::default(),
@@ -182,8 +189,9 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
     }
 
     /// Handles at most `max` frames of other shards, and as many answers of the store. Returns how
-    /// many there were, of what there were more of.
-    pub fn pull(&mut self, max: usize, now: Now) -> usize {
+    /// many there were, of what there were more of. Their time, from `began` on, is part of the
+    /// processing of messages: most of them follow from one.
+    pub fn pull(&mut self, max: usize, began: Instant, now: Now) -> usize {
         let mut written = 0;
         while written < max
             && let Some((ticket, result)) = self.carrier.next_written(self.machine.counters())
@@ -199,15 +207,19 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
             handled += 1;
             self.caught(|inner| inner.handle(now, Input::Frame(frame)));
         }
-        self.machine.counters().add(Series::FramesReceived, handled as u64);
         self.pulled = Instant::now();
+        let counters = self.machine.counters();
+        counters.add(Series::FramesReceived, handled as u64);
+        if handled + written > 0 {
+            counters.processing.observe(self.pulled.saturating_duration_since(began), 0);
+        }
         handled.max(written)
     }
 
-    /// True when frames should not wait for the task of the inbox: while connections keep the
-    /// core busy, it may not come for milliseconds.
-    pub fn pull_is_due(&self) -> bool {
-        self.pulled.elapsed() > PULL_WAIT
+    /// True when, at this moment, frames should not wait for the task of the inbox: while
+    /// connections keep the core busy, it may not come for milliseconds.
+    pub fn pull_is_due(&self, at: Instant) -> bool {
+        at.saturating_duration_since(self.pulled) > PULL_WAIT
     }
 
     /// Tells the machine of a connection that is ready for SIP.

@@ -27,6 +27,7 @@ mod deadlines;
 pub mod door;
 mod flushing;
 mod framing;
+mod holding;
 mod inner;
 mod lane;
 mod link;

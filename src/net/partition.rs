@@ -5,6 +5,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use rustls::pki_types::ServerName;
 
@@ -88,9 +89,10 @@ impl<M: Machine, C: Carrier> Partition<M, C> {
     /// Handles at most `max` frames of other shards, then flushes. Returns how many there were.
     pub fn frames(&self, max: usize) -> usize {
         let mut inner = self.0.borrow_mut();
-        let now = inner.clock.now();
+        let began = Instant::now();
+        let now = inner.clock.at(began);
         inner.flush_coming = true;
-        let handled = inner.pull(max, now);
+        let handled = inner.pull(max, began, now);
         inner.flush(now);
         handled
     }

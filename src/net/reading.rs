@@ -56,7 +56,17 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
                 Read::End => return self.remove(slot),
             }
         }
+        self.caught_up(slot);
         self.revisit(slot);
+    }
+
+    /// Once all that was read is handled, what is read next is what the core has learned of last.
+    fn caught_up(&mut self, slot: Slot) {
+        if let Some(connection) = self.connections.get_mut(slot)
+            && !connection.unfinished
+        {
+            connection.learned = self.learned;
+        }
     }
 
     fn read(&mut self, slot: Slot, now: Now) -> Read {
@@ -77,6 +87,7 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
         }
         if std::mem::take(&mut connection.unfinished) {
             self.frame_carry(slot, now);
+            self.caught_up(slot);
             self.end_if_closed(slot, now);
             return Read::Again;
         }

@@ -2,6 +2,7 @@
 //! other shards between them, and then everything that waits leaves.
 
 use std::task::Context;
+use std::time::Instant;
 
 use super::carrier::Carrier;
 use super::inner::Inner;
@@ -33,9 +34,11 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
         if self.visitor.is_none() {
             self.visitor = Some(cx.waker().clone());
         }
-        let began = self.clock.now();
+        let asked = Instant::now();
+        let began = self.clock.at(asked);
         if self.ready.is_empty() {
             self.sockets.take(&mut self.ready);
+            self.learned = asked;
         }
         let expected = self.expected.len();
         let idle = self.ready.is_empty() && expected == 0 && !self.has_knocks(began);
@@ -48,6 +51,10 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
                 Source::Connection(slot) => {
                     if let Some(connection) = self.connections.get_mut(slot) {
                         connection.hangup |= hangup;
+                        // What an earlier visit left is older.
+                        if !connection.expected && !connection.paused {
+                            connection.learned = self.learned;
+                        }
                         now = self.visit(slot);
                     }
                 }
@@ -68,14 +75,23 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
         !idle || !self.expected.is_empty() || self.sockets.poll(cx).is_ready()
     }
 
-    /// One visit, and what may not wait for the others; when it was.
+    /// One visit, and what may not wait for the others; when it was. The time of a visit in which
+    /// a message came in is that of the processing of its messages, and the one look at the clock
+    /// at its end serves all questions.
     fn visit(&mut self, slot: Slot) -> Now {
-        let now = self.clock.now();
+        let began = Instant::now();
+        let now = self.clock.at(began);
         self.guarded(slot, now, |inner| inner.step(slot, now));
-        if self.pull_is_due() {
-            self.pull(PULLED, now);
+        let done = Instant::now();
+        let messages = self.holding.end_visit();
+        if messages > 0 {
+            let took = done.saturating_duration_since(began);
+            self.machine.counters().processing.observe(took, messages);
         }
-        if self.flush_is_due() {
+        if self.pull_is_due(done) {
+            self.pull(PULLED, done, now);
+        }
+        if self.flush_is_due(done.max(self.pulled)) {
             self.flush(now);
         }
         now

@@ -6,6 +6,7 @@ mod stand_in;
 
 mod basics;
 mod cores;
+mod durations;
 mod faults;
 mod limits;
 mod links;

@@ -1,13 +1,15 @@
 //! Numbers as people read them.
 
-/// With three significant digits, and thousands apart.
+/// With three significant digits or fewer, and thousands apart.
 pub fn short(value: f64) -> String {
     let size = value.abs();
     let decimals = match size {
         _ if size == 0.0 || size >= 100.0 => 0,
         _ if size >= 10.0 => 1,
         _ if size >= 1.0 => 2,
-        _ => 3,
+        _ if size >= 0.01 => 3,
+        _ if size >= 0.001 => 4,
+        _ => 6,
     };
     let text = format!("{value:.decimals$}");
     match text.split_once('.') {
@@ -70,8 +72,8 @@ mod tests {
 
     #[test]
     fn numbers_have_three_digits_that_count() {
-        let texts = [0.0, 0.01234, 1.5, 12.34, 123.4, 1_234_567.0, -2500.0].map(short);
-        assert_eq!(texts, ["0", "0.012", "1.5", "12.3", "123", "1,234,567", "-2,500"]);
+        let texts = [0.0, 0.000_012_3, 0.01234, 1.5, 12.34, 123.4, 1_234_567.0, -2500.0].map(short);
+        assert_eq!(texts, ["0", "0.000012", "0.012", "1.5", "12.3", "123", "1,234,567", "-2,500"]);
         assert_eq!(count(1000), "1,000");
         assert_eq!(octets(10_240.0), "10 KiB");
         assert_eq!(octets(0.0), "0 B");

@@ -98,6 +98,12 @@ impl Report {
                     @if let Some(rate) = server.wire_sent_per_s.or(server.sent_per_s) {
                         (tile(&bits(rate), "from the server"))
                     }
+                    @if let Some(mean) = server.processing_s {
+                        (tile(&format!("{} µs", short(mean * 1e6)), "server's mean processing of a message"))
+                    }
+                    @if let Some(mean) = server.holding_s {
+                        (tile(&format!("{} ms", short(mean * 1e3)), "server's mean holding of a message"))
+                    }
                 }
                 (tile(&format!("{} %", short(self.generator.busy * 100.0)), "generator busy"))
             }
@@ -218,6 +224,10 @@ impl Report {
                     self.line("resident", |second| {
                         second.server.map(|server| server.resident as f64 / 1_048_576.0)
                     }),
+                ]))
+                (plot("Server, mean for a message", "ms", true, vec![
+                    self.line("processing", |second| Some(second.server?.processing_s? * 1e3)),
+                    self.line("holding", |second| Some(second.server?.holding_s? * 1e3)),
                 ]))
                 (plot("Server network", "Mbit/s", false, vec![
                     self.line("received", |second| Some(second.server?.received_per_s? * 8e-6)),

@@ -2,6 +2,7 @@
 //! apply to instant messaging and presence, and latencies.
 
 use super::Ending;
+use super::server::mean_s;
 use crate::figure::{Bound, Counts, Figure};
 use crate::meter::{Counters, Sample};
 use crate::settings::{Load, MaxFailures, Settings};
@@ -42,8 +43,8 @@ const KHI: &str = "health indicator";
 /// Where the limits of latencies are from.
 const OURS: &str = "default";
 /// Most that the 99th percentile of a latency may be, in milliseconds: the product asks one second
-/// of the mean processing time, which a client cannot see; here it is asked of what a client sees,
-/// and of nearly all.
+/// of the means of processing and holding, which are marks of their own; here it is asked of what a
+/// client sees, and of nearly all.
 const P99_MS: f64 = 1000.0;
 /// Where the limits of the command line are from.
 const ASKED: &str = "--mark";
@@ -51,6 +52,8 @@ const ASKED: &str = "--mark";
 const MAX_FAILURES: &str = "--max-failures";
 
 const NO_PAGE: &str = "needs --metrics";
+const NO_FIGURE: &str = "the metrics page has no such figure; the latencies stand for it";
+const NO_MESSAGE: &str = "no message came in within the window";
 const NO_SERVER: &str = "needs --pid or --metrics";
 const CLOSED_LOOP: &str = "a closed loop (--window) saturates on purpose";
 
@@ -81,8 +84,10 @@ enum Look {
     Healthy,
     /// How often the server began anew.
     Restarts,
-    /// What no server tells.
-    Untold,
+    /// Mean time that the server spent on a message that came in.
+    Processing,
+    /// Mean time for which the server held a message that came in.
+    Holding,
     /// 99th percentile of an operation.
     P99(Operation),
 }
@@ -119,8 +124,8 @@ const USUAL: &[Usual] = &[
     usual("store_commit_ms", Bound::Below(100.0), Look::StoreCommit, KHI),
     usual("healthy", Bound::AtLeast(1.0), Look::Healthy, KHI),
     usual("restarts", Bound::AtMost(0.0), Look::Restarts, OURS),
-    usual("processing_time_s", Bound::Below(1.0), Look::Untold, KHI),
-    usual("holding_time_s", Bound::Below(1.0), Look::Untold, KHI),
+    usual("processing_time_s", Bound::Below(1.0), Look::Processing, KHI),
+    usual("holding_time_s", Bound::Below(1.0), Look::Holding, KHI),
     p99("p99_im_ms", Operation::Message),
     p99("p99_delivery_ms", Operation::Delivery),
     p99("p99_notify_ms", Operation::Notify),
@@ -258,13 +263,17 @@ impl Evidence<'_> {
                 Ok((errors / self.window_s.max(1.0), from))
             }
             Look::StoreCommit => {
-                let time = self.rise(|counters| counters.commits.map(|[time, _]| time));
-                let count = self.rise(|counters| counters.commits.map(|[_, count]| count));
-                let (time, count) = time.zip(count).ok_or(NO_PAGE)?;
-                if count == 0.0 {
-                    return Err("nothing was committed in the window");
-                }
-                Ok((1000.0 * time / count, "mean commit on the metrics page, in the window"))
+                let none = "nothing was committed in the window";
+                let mean_s = self.mean_s(|counters| counters.commits, none)?;
+                Ok((1000.0 * mean_s, "mean commit on the metrics page, in the window"))
+            }
+            Look::Processing => {
+                let mean_s = self.mean_s(|counters| counters.processing, NO_MESSAGE)?;
+                Ok((mean_s, "mean for a message on the metrics page, in the window"))
+            }
+            Look::Holding => {
+                let mean_s = self.mean_s(|counters| counters.holding, NO_MESSAGE)?;
+                Ok((mean_s, "mean for a message on the metrics page, in the window"))
             }
             Look::Healthy => {
                 let told = self.during.iter().chain(self.ends.into_iter().flatten());
@@ -276,7 +285,6 @@ impl Evidence<'_> {
                 // The page and the clock it was taken from may differ in the last digits.
                 Ok((f64::from(u8::from(later.abs() > 0.5)), "start time on the metrics page"))
             }
-            Look::Untold => Err("the server has no such figure; the latencies stand for it"),
             Look::P99(operation) => self.figure(Figure::latency_ms(0.99, operation)),
         }
     }
@@ -291,6 +299,19 @@ impl Evidence<'_> {
     fn rise(&self, counter: impl Fn(&Counters) -> Option<f64>) -> Option<f64> {
         let [first, last] = self.ends?.map(|sample| sample.counters.as_ref().and_then(&counter));
         Some(last? - first?)
+    }
+
+    /// The mean of durations that the server counted in the window, in seconds, or why there is
+    /// none: `none` when it counted none.
+    fn mean_s(
+        &self,
+        durations: impl Fn(&Counters) -> Option<[f64; 2]>,
+        none: &'static str,
+    ) -> Result<f64, &'static str> {
+        let [first, last] = self.ends.ok_or(NO_PAGE)?;
+        let read =
+            |sample: &Sample| durations(sample.counters.as_ref().ok_or(NO_PAGE)?).ok_or(NO_FIGURE);
+        mean_s(read(first)?, read(last)?).ok_or(none)
     }
 
     fn failures(&self, cause: Cause) -> f64 {
@@ -361,6 +382,8 @@ mod tests {
             timed_out: Some(count),
             auth_failures: Some(count),
             commits: Some([count, count]),
+            processing: Some([count, count]),
+            holding: Some([2.0 * count, count]),
             healthy: Some(1.0),
             start_unix_s: Some(7.0),
             ..Counters::default()
@@ -377,10 +400,47 @@ mod tests {
             "timed_out",
             "auth_errors_per_s",
             "store_commit_ms",
+            "processing_time_s",
+            "holding_time_s",
         ];
         assert_eq!(failed(&marks), wanted);
         let calm = judged(&settings(Load::Rate(1.0)), &stats, Some([&first, &first]));
         assert_eq!(failed(&calm), ["server_cpu_percent"]);
+    }
+
+    #[test]
+    fn means_are_of_what_was_counted_within_the_window() {
+        let counters = |processing: Option<[f64; 2]>, holding: Option<[f64; 2]>| Counters {
+            processing,
+            holding,
+            ..Counters::default()
+        };
+        let stats = Stats::default();
+        let settings = settings(Load::Window(1));
+        let of = |first: Counters, last: Counters| {
+            let (first, last) = (sample(first, 0.5), sample(last, 0.5));
+            let marks = judged(&settings, &stats, Some([&first, &last]));
+            ["processing_time_s", "holding_time_s"].map(|name| {
+                let mark = marks.iter().find(|mark| mark.name == name).unwrap();
+                (mark.measured, mark.verdict, mark.reason.clone())
+            })
+        };
+        // A slow start, and then a thousand messages in the window.
+        let [processing, holding] = of(
+            counters(Some([500.0, 10.0]), Some([900.0, 10.0])),
+            counters(Some([500.5, 1010.0]), Some([2900.0, 1010.0])),
+        );
+        assert_eq!((processing.0, processing.1), (Some(0.0005), Verdict::Pass));
+        assert_eq!((holding.0, holding.1), (Some(2.0), Verdict::Fail));
+        // No message; a server that does not tell; no page.
+        let same = || counters(Some([1.0, 10.0]), Some([1.0, 10.0]));
+        let unmeasured = |why: &str| (None, Verdict::NotMeasured, why.to_owned());
+        assert_eq!(of(same(), same()), [unmeasured(NO_MESSAGE), unmeasured(NO_MESSAGE)]);
+        let silent = || counters(None, None);
+        assert_eq!(of(silent(), silent()), [unmeasured(NO_FIGURE), unmeasured(NO_FIGURE)]);
+        let marks = judged(&settings, &stats, None);
+        let mark = marks.iter().find(|mark| mark.name == "holding_time_s").unwrap();
+        assert_eq!((mark.verdict, mark.reason.as_str()), (Verdict::NotMeasured, NO_PAGE));
     }
 
     #[test]

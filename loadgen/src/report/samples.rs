@@ -28,6 +28,8 @@ pub fn report(users: u32) -> Report {
         sent_per_s: Some(2000.0 + count * 900.0),
         written_per_s: Some(4096.0 + count * 10.0),
         stored_per_s: Some(count * 2.0),
+        processing_s: Some(0.000_012),
+        holding_s: Some(0.000_3),
         ..Server::default()
     };
     let mark = Mark {

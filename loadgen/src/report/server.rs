@@ -1,6 +1,6 @@
 //! What the server used, from its process and its metrics page.
 
-use crate::meter::Sample;
+use crate::meter::{Counters, Sample};
 use serde::{Deserialize, Serialize};
 
 /// What the server process used. What was not read is left out.
@@ -43,6 +43,11 @@ pub struct Server {
     pub written_per_s: Option<f64>,
     /// Octets a second by which its files grew; needs its process.
     pub stored_per_s: Option<f64>,
+    /// Mean time that it spent on a message that came in, in seconds.
+    pub processing_s: Option<f64>,
+    /// Mean time for which it held a message that came in, in seconds: from learning that there
+    /// was something to read until what the message caused had left.
+    pub holding_s: Option<f64>,
 }
 
 /// What the server had done when the window closed.
@@ -88,6 +93,8 @@ impl Server {
             wire_sent_per_s: rate(rise(|sample| Some(sample.counters.as_ref()?.wire?[1]))),
             written_per_s: rate(rise(written)),
             stored_per_s: rate(rise(stored)),
+            processing_s: mean_between(first, last, |counters| counters.processing),
+            holding_s: mean_between(first, last, |counters| counters.holding),
         })
     }
 }
@@ -105,6 +112,10 @@ pub struct ServerSecond {
     pub sent_per_s: Option<f64>,
     /// Octets written to disks a second.
     pub written_per_s: Option<f64>,
+    /// Mean time spent on a message that came in, in seconds.
+    pub processing_s: Option<f64>,
+    /// Mean time for which a message that came in was held, in seconds.
+    pub holding_s: Option<f64>,
 }
 
 impl ServerSecond {
@@ -123,6 +134,8 @@ impl ServerSecond {
             received_per_s: rate(0),
             sent_per_s: rate(1),
             written_per_s: written(first).zip(written(last)).map(|(a, b)| (b - a) / span),
+            processing_s: mean_between(first, last, |counters| counters.processing),
+            holding_s: mean_between(first, last, |counters| counters.holding),
         })
     }
 }
@@ -136,6 +149,22 @@ fn cpu(first: &Sample, last: &Sample) -> Option<(f64, Option<f64>, Option<f64>)>
     }
     let of = |sample: &Sample| sample.counters.as_ref()?.cpu_s;
     Some(((of(last)? - of(first)?).max(0.0), None, None))
+}
+
+/// The mean of the durations that were counted between two readings of their sum and their number;
+/// `None` when there were none. A server that began anew in between has fewer than before.
+pub(super) fn mean_s(first: [f64; 2], last: [f64; 2]) -> Option<f64> {
+    let [time, count] = [last[0] - first[0], last[1] - first[1]];
+    (count > 0.0).then(|| time / count)
+}
+
+fn mean_between(
+    first: &Sample,
+    last: &Sample,
+    durations: fn(&Counters) -> Option<[f64; 2]>,
+) -> Option<f64> {
+    let read = |sample: &Sample| sample.counters.as_ref().and_then(durations);
+    mean_s(read(first)?, read(last)?)
 }
 
 fn resident(sample: &Sample) -> Option<u64> {
@@ -156,7 +185,6 @@ fn stored(sample: &Sample) -> Option<f64> {
 mod tests {
     use super::*;
     use crate::clock::Moment;
-    use crate::meter::Counters;
     use crate::meter::process::Usage;
     use std::time::Duration;
 
@@ -172,6 +200,8 @@ mod tests {
             plain: Some([count * 10.0, count * 20.0]),
             wire: Some([count * 11.0, count * 22.0]),
             written: Some(count * 7.0),
+            processing: Some([count * 0.5, count * 100.0]),
+            holding: Some([count * 3.0, count * 100.0]),
             shards: Some(2.0),
             version: Some("1.0".into()),
             ..Counters::default()
@@ -191,6 +221,9 @@ mod tests {
         assert_eq!((server.received_per_s, server.sent_per_s), (Some(10.0), Some(20.0)));
         assert_eq!((server.wire_received_per_s, server.wire_sent_per_s), (Some(11.0), Some(22.0)));
         assert_eq!((server.written_per_s, server.stored_per_s), (Some(7.0), None));
+        assert_eq!((server.processing_s, server.holding_s), (Some(0.005), Some(0.03)));
+        let second = ServerSecond::between(&samples[0], &samples[1]).unwrap();
+        assert_eq!((second.processing_s, second.holding_s), (Some(0.005), Some(0.03)));
         assert_eq!((server.cores_max, server.version.as_deref()), (Some(2.0), Some("1.0")));
     }
 

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 
 const HEAD: &str = "at_s,operation,per_second,failed,p50_ms,p90_ms,p99_ms,generator_cores,\
                     server_cores,server_resident_bytes,server_received_per_s,\
-                    server_sent_per_s,server_written_per_s\n";
+                    server_sent_per_s,server_written_per_s,server_processing_s,\
+                    server_holding_s\n";
 
 impl Report {
     /// The timeline as CSV. Names and numbers only: nothing needs quotes.
@@ -33,6 +34,8 @@ fn used(second: &Second) -> String {
         server.and_then(|server| server.received_per_s),
         server.and_then(|server| server.sent_per_s),
         server.and_then(|server| server.written_per_s),
+        server.and_then(|server| server.processing_s),
+        server.and_then(|server| server.holding_s),
     ];
     cells.map(cell).join(",")
 }

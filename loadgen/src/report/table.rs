@@ -102,7 +102,16 @@ impl Report {
         if let Some(written) = server.written_per_s {
             write!(out, "; {:.1} KiB/s to disks", written / 1024.0)?;
         }
-        writeln!(out)
+        writeln!(out)?;
+        if let Some((processing, holding)) = server.processing_s.zip(server.holding_s) {
+            let (processing, holding) = (processing * 1e6, holding * 1e3);
+            writeln!(
+                out,
+                "server: {processing:.1} us on a message that came in, held {holding:.3} ms, on \
+                 average"
+            )?;
+        }
+        Ok(())
     }
 
     /// The marks that were not met.
