@@ -248,6 +248,10 @@ limits! {
     /// not hold up the messages of others.
     SearchCandidates, directory_search_candidates_max: usize = 10_000;
 
+    /// Entries of a directory service; beyond it no more is taken, for a filter that finds too much
+    /// would fill the database.
+    LdapEntries, ldap_entries_max: usize = 1_000_000;
+
     /// Conferences of one shard, the scheduled ones included.
     Conferences, conferences_per_shard_max: usize = 20_000;
     /// Conferences of one organiser on one shard: the product allows 1,000 scheduled ones.

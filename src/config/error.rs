@@ -55,6 +55,12 @@ pub enum Problem {
     /// `listen.links` without `links.names`.
     #[error("nobody may open a link: name a server, as in [links] names = [\"edge.example.test\"]")]
     NoLinkName,
+    /// `directory.ldap.urls` without `directory.ldap.base`.
+    #[error("say below which entry the users are, as in base = \"ou=people,dc=example,dc=test\"")]
+    NoLdapBase,
+    /// A group leads to a policy that is not there.
+    #[error("no policy is called `{0}`: add [policy.{0}], or name one that is there")]
+    UnknownPolicy(String),
     /// A limit of time given as a number.
     #[error(
         "`{0}` is a time: write a number with a unit, as in \"5ms\", \"10s\", \"15m\" or \"2h\""

@@ -6,6 +6,7 @@
 
 pub mod error;
 pub mod filter;
+pub mod ldap;
 mod limits;
 mod parse;
 pub mod policy;
@@ -20,6 +21,7 @@ pub use error::{Error, Problem};
 pub use filter::{
     ClientAction, ClientFilter, ClientRule, FileAction, FileFilter, ImFilter, LinkAction, Operator,
 };
+pub use ldap::Ldap;
 pub use parse::parse;
 pub use policy::{Availability, CustomState, Policies, Policy};
 pub use reload::{Setting, changes};

@@ -4,9 +4,9 @@ use toml::Spanned;
 
 use super::error::{Error, Problem};
 use super::limits::{self, Located};
-use super::policy;
 use super::schema::{self, File};
 use super::settings::{AuthMethod, Certificate, Links, Listen, Log, Settings};
+use super::{ldap, policy};
 
 /// Reads the text of a `mynah.toml`. Keys that are absent have their default.
 pub fn parse(text: &str) -> Result<Settings, Error> {
@@ -19,6 +19,7 @@ fn resolve(file: File) -> Result<Settings, Located> {
     let listen = listen(&file.listen)?;
     let (lync_auth, standard_auth) = methods(file.auth.lync, file.auth.standard)?;
     let limits = limits::resolve(&file.limits)?;
+    let policies = policy::resolve(file.policy, &limits)?;
     Ok(Settings {
         domains: match file.server.domains {
             Some(domains) => distinct(domains, Problem::NoDomain, |name| name.0.clone())?
@@ -54,7 +55,8 @@ fn resolve(file: File) -> Result<Settings, Located> {
             Some(folder) => folder.0,
             None => defaults.custom_state_url,
         },
-        policies: policy::resolve(file.policy, &limits)?,
+        ldap: ldap::resolve(file.directory.ldap, &policies)?,
+        policies,
         limits,
     })
 }

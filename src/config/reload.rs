@@ -12,6 +12,8 @@ pub enum Setting {
     AuthStandard,
     /// `auth.digest`
     Digest,
+    /// `directory.ldap`
+    DirectoryLdap,
     /// `limits.…`
     Limit(Limit),
     /// `listen.http`
@@ -50,10 +52,11 @@ pub enum Setting {
 
 impl Setting {
     /// All keys outside `[limits]`.
-    pub const PLAIN: [Setting; 19] = [
+    pub const PLAIN: [Setting; 20] = [
         Setting::AuthLync,
         Setting::AuthStandard,
         Setting::Digest,
+        Setting::DirectoryLdap,
         Setting::ListenHttp,
         Setting::LinksCa,
         Setting::LinksNames,
@@ -78,6 +81,7 @@ impl Setting {
             Setting::AuthLync | Setting::AuthStandard | Setting::Digest | Setting::NtlmVersion => {
                 "auth"
             }
+            Setting::DirectoryLdap => "directory",
             Setting::Limit(_) => "limits",
             Setting::LinksCa | Setting::LinksNames => "links",
             Setting::ListenHttp
@@ -98,6 +102,7 @@ impl Setting {
             Setting::AuthLync => "lync",
             Setting::AuthStandard => "standard",
             Setting::Digest => "digest",
+            Setting::DirectoryLdap => "ldap",
             Setting::Limit(limit) => limit.name(),
             Setting::ListenHttp => "http",
             Setting::LinksCa => "ca",
@@ -129,6 +134,7 @@ impl Setting {
             Setting::AuthLync => running.lync_auth != wanted.lync_auth,
             Setting::AuthStandard => running.standard_auth != wanted.standard_auth,
             Setting::Digest => running.digest != wanted.digest,
+            Setting::DirectoryLdap => running.ldap != wanted.ldap,
             Setting::Limit(limit) => running.limits.value(limit) != wanted.limits.value(limit),
             Setting::ListenHttp => running.listen.http != wanted.listen.http,
             Setting::LinksCa => running.links.ca != wanted.links.ca,
@@ -178,7 +184,8 @@ mod tests {
              [tls]\ncertificates = [{ chain = 'a', key = 'b' }]\n[auth]\nlync = ['digest']\nstandard = []\n\
              digest = ['MD5']\nntlm_version = 3\n\
              [log]\nfilter = 'debug'\nformat = 'json'\n[presence]\n\
-             custom_state_url = 'https://a.test'\n[policy.a]\n[limits]\nlockout_time = '1s'\n",
+             custom_state_url = 'https://a.test'\n\
+             [directory.ldap]\nurls = ['ldap://a.test']\nbase = 'dc=a'\n[policy.a]\n[limits]\nlockout_time = '1s'\n",
         )
         .unwrap();
         let changes = changes(&Settings::default(), &wanted);

@@ -12,6 +12,7 @@ use serde::de::{Deserializer, Error, Unexpected, Visitor};
 use toml::Spanned;
 
 use super::filter::{WrittenClientFilter, WrittenFileFilter, WrittenImFilter};
+use super::ldap::WrittenDirectory;
 use super::policy::{Availability, CUSTOM_STATE_TEXT_MAX};
 use super::settings::{AuthMethod, DigestAlgorithm, LogFormat, NtlmVersion};
 use crate::base::host_name::is_host_name;
@@ -34,6 +35,7 @@ pub struct File {
     pub auth: Auth,
     pub log: Log,
     pub presence: Presence,
+    pub directory: WrittenDirectory,
     pub policy: BTreeMap<PolicyName, Policy>,
     pub limits: BTreeMap<Spanned<String>, Spanned<Quantity>>,
 }

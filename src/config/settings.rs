@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use super::ldap::Ldap;
 use super::policy::Policies;
 use crate::base::limits::Limits;
 
@@ -41,6 +42,8 @@ pub struct Settings {
     /// Folder on the web where clients find `POLICY.xml`, the custom states of a policy; without a
     /// slash at the end. `None` keeps custom states from them.
     pub custom_state_url: Option<String>,
+    /// Where users come from besides the database.
+    pub ldap: Option<Ldap>,
     /// What is laid down for the users under each policy.
     pub policies: Policies,
 }
@@ -65,6 +68,7 @@ impl Default for Settings {
             limits: Limits::default(),
             log: Log::default(),
             custom_state_url: None,
+            ldap: None,
             policies: Policies::new(&Limits::default()),
         }
     }
@@ -74,7 +78,8 @@ impl Settings {
     /// Makes relative paths relative to `folder`, the one the configuration file lies in.
     pub fn resolve_paths(&mut self, folder: &Path) {
         let certificates = self.certificates.iter_mut().flat_map(|c| [&mut c.chain, &mut c.key]);
-        for path in certificates.chain([&mut self.data, &mut self.links.ca]) {
+        let ldap = self.ldap.iter_mut().flat_map(|l| [&mut l.ca, &mut l.password_file]);
+        for path in certificates.chain(ldap).chain([&mut self.data, &mut self.links.ca]) {
             *path = folder.join(&path);
         }
     }

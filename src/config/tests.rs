@@ -175,7 +175,7 @@ fn faults_of_form_name_the_place_and_what_is_expected() {
         ),
         (
             "[sever]\n",
-            "1:2: unknown field `sever`, expected one of `server`, `listen`, `tls`, `links`, `auth`, `log`, `presence`, `policy`, `limits`",
+            "1:2: unknown field `sever`, expected one of `server`, `listen`, `tls`, `links`, `auth`, `log`, `presence`, `directory`, `policy`, `limits`",
         ),
         (
             "[listen]\n  tls = 5061\n",
