@@ -76,12 +76,7 @@ impl User {
     ) -> Result<Self, UserError> {
         let address = Address::parse(aor)?;
         let login = login.unwrap_or(address.user());
-        if login.is_empty()
-            || login.len() > TEXT_LEN_MAX
-            || login.chars().any(|c| c.is_control() || c == ':' || c == '"')
-        {
-            return Err(UserError::Login);
-        }
+        check_login(login)?;
         check_display_name(display_name)?;
         let mut user = User {
             login: login.to_owned(),
@@ -141,7 +136,13 @@ impl User {
     }
 }
 
-fn check_display_name(text: &str) -> Result<(), UserError> {
+pub(super) fn check_login(text: &str) -> Result<(), UserError> {
+    let fits = (1..=TEXT_LEN_MAX).contains(&text.len())
+        && !text.chars().any(|c| c.is_control() || c == ':' || c == '"');
+    if fits { Ok(()) } else { Err(UserError::Login) }
+}
+
+pub(super) fn check_display_name(text: &str) -> Result<(), UserError> {
     match text.len() > TEXT_LEN_MAX || !is_plain_text(text) {
         true => Err(UserError::DisplayName),
         false => Ok(()),

@@ -159,7 +159,13 @@ impl StoreHandle {
 
     /// Asks for a change of a user; the answer comes after its commit.
     pub fn change_user(&self, change: UserChange) -> Result<Reply<()>, StoreError> {
-        self.ask(|answer| Request::Change(Box::new(change), answer))
+        self.change_users(vec![change])
+    }
+
+    /// Asks for changes of users, which are committed together and take one place in the queue. Each
+    /// is applied on its own; the answer is that of the first that is refused.
+    pub fn change_users(&self, changes: Vec<UserChange>) -> Result<Reply<()>, StoreError> {
+        self.ask(|answer| Request::Change(changes, answer))
     }
 
     /// Asks what changed in the directory after `version`, by any process; 0 asks for all users.

@@ -171,6 +171,18 @@ const STEPS: &[&str] = &[
     CREATE INDEX conference_visit_by_cdr ON conference_visit (cdr);
     CREATE INDEX conference_visit_by_member ON conference_visit (member, cdr);
     CREATE INDEX conference_visit_open ON conference_visit (id) WHERE parting IS NULL;",
+    // Users that come from a directory service, and when all of them were looked at last. The rest
+    // of them is as that of others: the server starts without the service.
+    "CREATE TABLE service_user (
+        aor TEXT PRIMARY KEY NOT NULL REFERENCES user (aor) ON DELETE CASCADE,
+        dn TEXT NOT NULL,
+        missing INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE service_look (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        unix_ms INTEGER NOT NULL
+    ) STRICT;",
 ];
 
 /// The schema version this program writes.

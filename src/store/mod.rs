@@ -29,6 +29,7 @@ mod migrations;
 mod presence;
 mod receipt;
 mod request;
+mod service;
 mod users;
 mod writer;
 

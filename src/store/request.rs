@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use super::cdr::CdrQuery;
 use super::error::StoreError;
 use super::users::UserChanges;
-use crate::directory::User;
+use crate::directory::{Entry, User};
 use crate::records::KeptRecord;
 use crate::shard::durable::{ConferenceWrite, Write};
 
@@ -22,6 +22,14 @@ pub enum UserChange {
     Disable(String),
     /// The user of this address can sign in again.
     Enable(String),
+    /// What a directory service says of a user, who is made if need be; refused when an operator
+    /// made one of that address. Changes nothing when he is so already.
+    Entry(Box<Entry>),
+    /// All users of the directory service were looked at, at this time in milliseconds.
+    Looked(u64),
+    /// A directory service has the user of this address no more: he is disabled until it has.
+    /// Changes nothing when he is none of it.
+    Missing(String),
     /// The user of this address is forgotten; its call detail records stay.
     Remove(String),
     /// All but the address of an existing user.
@@ -50,7 +58,8 @@ impl Keep {
 /// A request to the store's thread. Each carries the way back.
 #[derive(Debug)]
 pub enum Request {
-    Change(Box<UserChange>, Answer<()>),
+    /// Changes together; each is applied on its own, and the first that is refused is answered.
+    Change(Vec<UserChange>, Answer<()>),
     UsersSince(u64, Answer<Option<UserChanges>>),
     Cdrs(CdrQuery, Answer<Vec<KeptRecord>>),
     Flush(Answer<()>),

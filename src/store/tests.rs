@@ -6,6 +6,7 @@ mod durable;
 mod folders;
 mod kill;
 mod rows;
+mod service;
 mod writes;
 
 use std::path::Path;

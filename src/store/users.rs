@@ -5,9 +5,10 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::database::Database;
 use super::error::{Fault, StoreError};
 use super::request::UserChange;
+use super::service;
 use crate::directory::{Person, Secret, User};
 
-const COLUMNS: &str =
+pub(super) const COLUMNS: &str =
     "SELECT aor, login, display_name, ha1_md5, ha1_sha256, nt_hash, disabled, title, department,
      company, office, email, phone_work, phone_mobile, phone_home, photo_url, photo_hash, policy
      FROM user";
@@ -93,6 +94,9 @@ pub fn apply(
         UserChange::Add(user) => insert(connection, user),
         UserChange::Disable(aor) => set_disabled(connection, aor, true),
         UserChange::Enable(aor) => set_disabled(connection, aor, false),
+        UserChange::Entry(entry) => service::put(connection, entry),
+        UserChange::Looked(unix_ms) => service::looked(connection, *unix_ms),
+        UserChange::Missing(aor) => service::miss(connection, aor),
         UserChange::Remove(aor) => remove(connection, aor),
         UserChange::Update(user) => update(connection, user),
     }?;
@@ -101,14 +105,17 @@ pub fn apply(
     }
     Ok(Err(match change {
         UserChange::Add(user) => StoreError::UserExists(user.aor.clone()),
+        UserChange::Entry(entry) => StoreError::UserExists(entry.aor.clone()),
+        UserChange::Looked(_) => return Ok(Ok(())),
         UserChange::Update(user) => StoreError::NoSuchUser(user.aor.clone()),
-        UserChange::Disable(aor) | UserChange::Enable(aor) | UserChange::Remove(aor) => {
-            StoreError::NoSuchUser(aor.clone())
-        }
+        UserChange::Disable(aor)
+        | UserChange::Enable(aor)
+        | UserChange::Missing(aor)
+        | UserChange::Remove(aor) => StoreError::NoSuchUser(aor.clone()),
     }))
 }
 
-fn insert(connection: &Connection, user: &User) -> rusqlite::Result<usize> {
+pub(super) fn insert(connection: &Connection, user: &User) -> rusqlite::Result<usize> {
     let exists =
         connection.prepare_cached("SELECT 1 FROM user WHERE aor = ?1")?.exists([&user.aor])?;
     if exists {
@@ -125,7 +132,7 @@ fn insert(connection: &Connection, user: &User) -> rusqlite::Result<usize> {
     )
 }
 
-fn update(connection: &Connection, user: &User) -> rusqlite::Result<usize> {
+pub(super) fn update(connection: &Connection, user: &User) -> rusqlite::Result<usize> {
     write(
         connection,
         "UPDATE user SET login = ?2, display_name = ?3, ha1_md5 = ?4, ha1_sha256 = ?5,
@@ -161,7 +168,11 @@ fn write(connection: &Connection, sql: &str, user: &User) -> rusqlite::Result<us
     ])
 }
 
-fn set_disabled(connection: &Connection, aor: &str, disabled: bool) -> rusqlite::Result<usize> {
+pub(super) fn set_disabled(
+    connection: &Connection,
+    aor: &str,
+    disabled: bool,
+) -> rusqlite::Result<usize> {
     connection
         .prepare_cached("UPDATE user SET disabled = ?2, version = ?3 WHERE aor = ?1")?
         .execute(params![aor, disabled, next_version(connection)?])
@@ -201,7 +212,7 @@ fn users<const N: usize>(
         .collect()
 }
 
-fn user(row: &Row<'_>) -> rusqlite::Result<User> {
+pub(super) fn user(row: &Row<'_>) -> rusqlite::Result<User> {
     Ok(User {
         aor: row.get(0)?,
         login: row.get(1)?,

@@ -44,7 +44,7 @@ pub struct Writer {
     writes: Vec<(Keep, Receipt)>,
     /// Rows in them.
     rows_written: usize,
-    changes: Vec<(Box<UserChange>, Answer<()>)>,
+    changes: Vec<(Vec<UserChange>, Answer<()>)>,
     /// When the next commit, or the next try, is due.
     due: Option<Instant>,
     /// Why the last commit failed.
@@ -140,8 +140,8 @@ impl Writer {
             Request::Cdrs(query, answer) => {
                 answer.send(self.database.cdrs(&query));
             }
-            Request::Change(change, answer) => {
-                self.changes.push((change, answer));
+            Request::Change(changes, answer) => {
+                self.changes.push((changes, answer));
                 self.arm(self.commit_time_max);
             }
             Request::Flush(answer) => {
@@ -216,7 +216,8 @@ impl Writer {
         self.due = None;
         let changes = mem::take(&mut self.changes);
         let writes = mem::take(&mut self.writes);
-        let rows = self.pending.len() + changes.len() + mem::take(&mut self.rows_written);
+        let changed: usize = changes.iter().map(|(list, _)| list.len()).sum();
+        let rows = self.pending.len() + changed + mem::take(&mut self.rows_written);
         if rows + writes.len() == 0 && self.fault.is_none() {
             return;
         }
@@ -272,7 +273,8 @@ impl Writer {
     }
 
     fn rows_waiting(&self) -> usize {
-        self.pending.len() + self.changes.len() + self.rows_written
+        let changes: usize = self.changes.iter().map(|(list, _)| list.len()).sum();
+        self.pending.len() + changes + self.rows_written
     }
 }
 
@@ -290,7 +292,7 @@ struct Written {
 fn write(
     database: &mut Database,
     records: &[Record],
-    changes: &[(Box<UserChange>, Answer<()>)],
+    changes: &[(Vec<UserChange>, Answer<()>)],
     writes: &[(Keep, Receipt)],
 ) -> Result<Written, Fault> {
     let outcomes = Vec::with_capacity(changes.len());
@@ -305,8 +307,12 @@ fn write(
             written.strays += 1;
         }
     }
-    for (change, _) in changes {
-        written.outcomes.push(users::apply(&transaction, change)?);
+    for (list, _) in changes {
+        let mut outcome = Ok(());
+        for change in list {
+            outcome = outcome.and(users::apply(&transaction, change)?);
+        }
+        written.outcomes.push(outcome);
     }
     for (write, _) in writes {
         written.receipts.push(match write {

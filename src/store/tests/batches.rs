@@ -53,7 +53,7 @@ impl Bench {
 
     fn change(&self, change: UserChange) -> Reply<()> {
         let (answer, reply) = Reply::channel();
-        self.requests.send(Request::Change(Box::new(change), answer)).unwrap();
+        self.requests.send(Request::Change(vec![change], answer)).unwrap();
         reply
     }
 
