@@ -7,7 +7,8 @@
 //! ```text
 //! 7  main, cli        command line -> one command
 //! 6  runtime          executors, mesh, boot, control, signals, watchdog
-//! 5  net store admin  sockets and TLS; durable rows; HTTP
+//! 5  net store admin ldap
+//!                     sockets and TLS; durable rows; HTTP; a directory service
 //! 4  shard            the owner of users and sessions: Input -> Output
 //! 3  dialect          ms, simple: wire + sip <-> domain
 //! 2  sip auth directory registrar contacts presence immcu records
@@ -40,6 +41,7 @@ pub mod dialect;
 pub mod shard;
 
 pub mod admin;
+pub mod ldap;
 pub mod net;
 pub mod store;
 

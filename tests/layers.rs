@@ -22,6 +22,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("dialect", 3),
     ("shard", 4),
     ("admin", 5),
+    ("ldap", 5),
     ("net", 5),
     ("store", 5),
     ("runtime", 6),

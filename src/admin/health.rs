@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::base::ids::ShardId;
+use crate::metrics::ldap::LdapAlarm;
 use crate::metrics::store::Alarm;
 
 /// What keeps the server from its work; nothing, when it is well.
@@ -12,14 +13,16 @@ pub struct Health {
     pub stuck: Vec<ShardId>,
     /// The store cannot write: sign-in and messages go on, records wait.
     pub store: Option<Alarm>,
+    /// Users are not as the directory service has them now: all else goes on.
+    pub ldap: Option<LdapAlarm>,
     /// The server was told to go down and takes no new work.
     pub draining: bool,
 }
 
 impl Health {
-    /// True when `/healthz` answers 200.
+    /// True when `/healthz` answers 200: the server does its work, if with what it knew before.
     pub fn is_well(&self) -> bool {
-        *self == Health::default()
+        Health { ldap: None, ..self.clone() } == Health::default()
     }
 
     /// The body of `/healthz`.
@@ -31,12 +34,19 @@ impl Health {
         let store = self
             .store
             .map(|alarm| Reason { cause: "store_alarm", detail: alarm.advice().to_owned() });
+        let ldap = self
+            .ldap
+            .map(|alarm| Reason { cause: "ldap_alarm", detail: alarm.advice().to_owned() });
         let draining = self
             .draining
             .then(|| Reason { cause: "draining", detail: "the server is going down".to_owned() });
         let report = Report {
-            status: if self.is_well() { "ok" } else { "failing" },
-            reasons: cores.chain(store).chain(draining).collect(),
+            status: match (self.is_well(), self.ldap) {
+                (true, None) => "ok",
+                (true, Some(_)) => "degraded",
+                (false, _) => "failing",
+            },
+            reasons: cores.chain(store).chain(ldap).chain(draining).collect(),
         };
         serde_json::to_string(&report).unwrap_or_default()
     }
@@ -67,8 +77,12 @@ mod tests {
 
     #[test]
     fn every_reason_is_named() {
-        let health =
-            Health { stuck: vec![ShardId(3)], store: Some(Alarm::DiskFull), draining: true };
+        let health = Health {
+            stuck: vec![ShardId(3)],
+            store: Some(Alarm::DiskFull),
+            ldap: Some(LdapAlarm::Unreachable),
+            draining: true,
+        };
         assert!(!health.is_well());
         assert_eq!(
             health.to_json(),
@@ -76,6 +90,7 @@ mod tests {
                 r#"{"status":"failing","reasons":["#,
                 r#"{"cause":"core_stuck","detail":"core of shard 3 makes no progress: restart the server"},"#,
                 r#"{"cause":"store_alarm","detail":"the disk is full: free space on the file system of the data folder"},"#,
+                r#"{"cause":"ldap_alarm","detail":"the directory service cannot be reached: users stay as they were"},"#,
                 r#"{"cause":"draining","detail":"the server is going down"}]}"#,
             )
         );

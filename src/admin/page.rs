@@ -10,6 +10,7 @@ use crate::base::ids::ShardId;
 use crate::base::limits::Limit;
 use crate::metrics::counters::{AuthFailure, CloseReason, Counters, FrameKind, STATUSES};
 use crate::metrics::histogram::Histogram;
+use crate::metrics::ldap::{LdapAlarm, LdapCounters};
 use crate::metrics::names::{self, Family, Series};
 use crate::metrics::store::{Alarm, StoreCounters};
 use crate::metrics::summary::Summary;
@@ -24,6 +25,8 @@ pub struct Page {
     pub shards: Vec<(ShardId, Counters)>,
     /// The store.
     pub store: StoreCounters,
+    /// The directory service.
+    pub ldap: LdapCounters,
     /// The process.
     pub process: Process,
     /// Start of the process, in seconds since the Unix epoch.
@@ -40,6 +43,7 @@ impl Page {
         let mut page = Text(String::with_capacity(16 * 1024));
         self.process(&mut page);
         self.store(&mut page);
+        self.ldap(&mut page);
         self.series(&mut page);
         self.labelled(&mut page);
         page.0
@@ -72,6 +76,21 @@ impl Page {
             u64::from(store.alarm == Some(alarm))
         });
         page.histogram(names::STORE_COMMITS, &store.commits);
+    }
+
+    fn ldap(&self, page: &mut Text) {
+        let ldap = self.ldap;
+        page.single(names::LDAP_LOOKS, ldap.looks);
+        page.labelled(names::LDAP_FAILURES, "cause", LdapAlarm::ALL, LdapAlarm::name, |alarm| {
+            ldap.failures.get(alarm as usize).copied().unwrap_or_default()
+        });
+        page.labelled(names::LDAP_ALARM, "cause", LdapAlarm::ALL, LdapAlarm::name, |alarm| {
+            u64::from(ldap.alarm == Some(alarm))
+        });
+        page.single(names::LDAP_LOOKED, ldap.looked_unix_ms / 1000);
+        page.single(names::LDAP_CHANGES, ldap.changes);
+        page.single(names::LDAP_USERS, ldap.users);
+        page.single(names::LDAP_UNFIT, ldap.unfit);
     }
 
     fn series(&self, page: &mut Text) {
@@ -123,6 +142,7 @@ impl Page {
                     // Hit off the cores.
                     Limit::AdminConnections => self.connections_refused,
                     Limit::ControlQueue => self.store.refused,
+                    Limit::LdapEntries => self.ldap.entries_limit_hits,
                     _ => 0,
                 }
         });

@@ -24,6 +24,7 @@ use crate::base::ids::ShardId;
 use crate::config::Settings;
 use crate::dialect::ms::custom_states;
 use crate::metrics::counters::Counters;
+use crate::metrics::ldap::LdapCounters;
 use crate::metrics::store::StoreCounters;
 use crate::shard::question::{Answer, Question};
 
@@ -41,6 +42,9 @@ pub trait Sources: Send + Sync + 'static {
 
     /// The store's counters as they stand.
     fn store(&self) -> StoreCounters;
+
+    /// The counters of the directory service as they stand.
+    fn ldap(&self) -> LdapCounters;
 
     /// What keeps the server from its work as it stands; does not wait.
     fn health(&self) -> Health;
@@ -103,6 +107,7 @@ async fn metrics<S: Sources>(State(admin): State<Arc<Admin<S>>>) -> Response {
     let page = Page {
         shards: counters.await.unwrap_or_default(),
         store: admin.sources.store(),
+        ldap: admin.sources.ldap(),
         process: Process::read(),
         start_unix_s: admin.start_unix_s,
         healthy: admin.sources.health().is_well(),

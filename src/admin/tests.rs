@@ -19,6 +19,7 @@ use crate::base::ids::ShardId;
 use crate::base::limits::{Limit, Limits};
 use crate::config::{Settings, parse};
 use crate::metrics::counters::{AuthFailure, CloseReason, Counters};
+use crate::metrics::ldap::{LdapAlarm, LdapCounters};
 use crate::metrics::names::{FAMILIES, METHODS, Series};
 use crate::metrics::store::{Alarm, StoreCounters};
 use crate::shard::question::{Answer, Question};
@@ -56,6 +57,10 @@ impl Sources for Fake {
         StoreCounters { alarm: self.health().store, ..StoreCounters::default() }
     }
 
+    fn ldap(&self) -> LdapCounters {
+        LdapCounters { alarm: self.health().ldap, ..LdapCounters::default() }
+    }
+
     fn health(&self) -> Health {
         self.health.lock().unwrap().clone()
     }
@@ -85,6 +90,11 @@ fn page() -> Page {
     Page {
         shards: two_shards(),
         store,
+        ldap: LdapCounters {
+            entries_limit_hits: 5,
+            alarm: Some(LdapAlarm::Timeout),
+            ..LdapCounters::default()
+        },
         process: Process::read(),
         start_unix_s: 1_800_000_000.25,
         healthy: false,
@@ -172,6 +182,9 @@ fn plain_series_are_by_shard_and_labelled_ones_are_summed() {
     assert_eq!(samples["mynah_limit_hits_total{limit=\"endpoints_per_user_max\"}"], 2.0);
     assert_eq!(samples["mynah_limit_hits_total{limit=\"admin_connections_max\"}"], 9.0);
     assert_eq!(samples["mynah_limit_hits_total{limit=\"control_queue_max\"}"], 4.0);
+    assert_eq!(samples["mynah_limit_hits_total{limit=\"ldap_entries_max\"}"], 5.0);
+    assert_eq!(samples["mynah_ldap_alarm{cause=\"timeout\"}"], 1.0);
+    assert_eq!(samples["mynah_ldap_alarm{cause=\"bind\"}"], 0.0);
     assert_eq!(samples["mynah_shards_current"], 2.0);
     assert_eq!(samples["mynah_healthy"], 0.0);
     assert_eq!(samples["process_start_time_seconds"], 1_800_000_000.25);
@@ -260,6 +273,18 @@ async fn health_is_200_when_well_and_503_with_the_reasons_otherwise() {
     let (status, answer) = ask(start(fake, Limits::default()).await, "GET /healthz").await;
     assert_eq!(status, "HTTP/1.1 503 Service Unavailable");
     assert!(answer.contains("\"cause\":\"store_alarm\""), "{answer}");
+}
+
+#[tokio::test]
+async fn a_directory_service_that_cannot_be_reached_is_said_and_no_reason_to_turn_clients_away() {
+    let health = Health { ldap: Some(LdapAlarm::Unreachable), ..Health::default() };
+    let fake = Fake { health: Mutex::new(health), ..Fake::default() };
+    let (status, answer) = ask(start(fake, Limits::default()).await, "GET /healthz").await;
+    assert_eq!(status, "HTTP/1.1 200 OK");
+    assert!(
+        answer.contains(r#"{"status":"degraded","reasons":[{"cause":"ldap_alarm","#),
+        "{answer}"
+    );
 }
 
 #[tokio::test]

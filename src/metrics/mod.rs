@@ -2,6 +2,7 @@
 
 pub mod counters;
 pub mod histogram;
+pub mod ldap;
 pub mod names;
 pub mod store;
 pub mod summary;

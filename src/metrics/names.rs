@@ -170,6 +170,14 @@ families! {
     STORE_COMMITS Histogram "mynah_store_commit_seconds" "Duration of the commits that succeeded.";
     STORE_ALARM Gauge "mynah_store_alarm" "1 for the cause that keeps the store from writing, otherwise 0.";
 
+    LDAP_LOOKS Counter "mynah_ldap_looks_total" "Times all users of the directory service were looked at to the end.";
+    LDAP_FAILURES Counter "mynah_ldap_failures_total" "Times the directory service was no help, by cause.";
+    LDAP_ALARM Gauge "mynah_ldap_alarm" "1 for the cause that keeps the users as they were at an earlier look, otherwise 0.";
+    LDAP_LOOKED Gauge "mynah_ldap_looked_timestamp_seconds" "When all users of the directory service were looked at last, in seconds since the Unix epoch; 0 for never.";
+    LDAP_CHANGES Counter "mynah_ldap_changes_total" "Users made, changed or disabled as the directory service has them.";
+    LDAP_USERS Gauge "mynah_ldap_users_current" "Users of the directory service at the last look.";
+    LDAP_UNFIT Gauge "mynah_ldap_unfit_entries_current" "Entries of the directory service at the last look that are no users.";
+
     PROCESS_START Gauge "process_start_time_seconds" "Start of the process, in seconds since the Unix epoch.";
     PROCESS_CPU Counter "process_cpu_seconds_total" "User and system CPU time of the process.";
     PROCESS_RESIDENT Gauge "process_resident_memory_bytes" "Resident memory of the process.";

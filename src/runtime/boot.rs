@@ -23,6 +23,7 @@ use super::ready::Ready;
 use super::watchdog::{Pulses, Watchdog};
 use crate::base::ids::ShardId;
 use crate::config::Settings;
+use crate::ldap::Board;
 use crate::net::certs::{CertificateError, Certificates, Offers};
 use crate::net::clock::Clock;
 use crate::net::door::Door;
@@ -45,6 +46,8 @@ pub struct Plan {
     pub settings: Settings,
     /// Where records go. The caller closes it after the server has ended.
     pub ledger: Arc<dyn Ledger>,
+    /// Where it stands how the users of the directory service are.
+    pub ldap: Board,
     /// Written once all listeners are up.
     pub ready_file: Option<PathBuf>,
     /// Time a core looks for work before it sleeps; 0 but on machines that do nothing else.
@@ -127,7 +130,8 @@ where
     M: Machine + 'static,
     F: Fn(Seat) -> Result<M, String> + Send + Sync + 'static,
 {
-    let Plan { settings, ledger, ready_file, spin, certificate_look, mut services, reread } = plan;
+    let Plan { settings, ledger, ldap, ready_file, spin, certificate_look, mut services, reread } =
+        plan;
     let cpus = choose_cpus(checks::cpus()?, settings.cores);
     checks::check(cpus.len())?;
     let shards = u16::try_from(cpus.len()).map_err(|_| StartError::Cores(cpus.len()))?;
@@ -219,6 +223,7 @@ where
         watchdog,
         http: http.sockets.into_iter().next(),
         ledger,
+        ldap,
         services,
         reread,
     };

@@ -12,7 +12,9 @@ use super::watchdog::Pulses;
 use crate::admin::{Health, Sources};
 use crate::base::ids::ShardId;
 use crate::base::limits::Limits;
+use crate::ldap::Board;
 use crate::metrics::counters::Counters;
+use crate::metrics::ldap::LdapCounters;
 use crate::metrics::names::Series;
 use crate::metrics::store::StoreCounters;
 use crate::shard::conference_standing::ConferenceList;
@@ -27,6 +29,7 @@ pub struct Census {
     cores: Cores,
     pulses: Arc<Pulses>,
     ledger: Arc<dyn Ledger>,
+    ldap: Board,
     draining: watch::Receiver<bool>,
     /// Conferences in one list.
     listed_max: usize,
@@ -38,11 +41,12 @@ impl Census {
         cores: Cores,
         pulses: Arc<Pulses>,
         ledger: Arc<dyn Ledger>,
+        ldap: Board,
         draining: watch::Receiver<bool>,
         limits: &Limits,
     ) -> Self {
         let listed_max = limits.conferences_listed_max;
-        Census { cores, pulses, ledger, draining, listed_max }
+        Census { cores, pulses, ledger, ldap, draining, listed_max }
     }
 
     fn ask_shard(&self, shard: ShardId, question: Question) -> Option<oneshot::Receiver<Answer>> {
@@ -98,10 +102,15 @@ impl Sources for Census {
         self.ledger.counters()
     }
 
+    fn ldap(&self) -> LdapCounters {
+        self.ldap.counters()
+    }
+
     fn health(&self) -> Health {
         Health {
             stuck: self.pulses.late(),
             store: self.ledger.counters().alarm,
+            ldap: self.ldap.counters().alarm,
             draining: *self.draining.borrow(),
         }
     }

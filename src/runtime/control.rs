@@ -24,6 +24,7 @@ use super::watchdog::{Pulses, Watchdog};
 use crate::admin;
 use crate::base::ids::ShardId;
 use crate::config::{Setting, Settings, changes};
+use crate::ldap::Board;
 use crate::net::certs::Certificates;
 
 /// Between two looks at the dates of the certificates.
@@ -70,6 +71,7 @@ pub struct Control {
     pub(super) watchdog: Watchdog,
     pub(super) http: Option<TcpListener>,
     pub(super) ledger: Arc<dyn Ledger>,
+    pub(super) ldap: Board,
     pub(super) services: Vec<Service>,
     pub(super) reread: Option<Reread>,
 }
@@ -108,6 +110,7 @@ impl Control {
                 self.cores.clone(),
                 self.pulses.clone(),
                 self.ledger.clone(),
+                self.ldap.clone(),
                 is_draining.clone(),
                 &self.settings.limits,
             ),

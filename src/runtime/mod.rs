@@ -8,6 +8,8 @@ pub mod control;
 pub mod core_loop;
 pub mod courier;
 pub mod inquiries;
+pub mod ldap_look;
+mod ldap_users;
 pub mod ledger;
 mod links;
 pub mod logging;

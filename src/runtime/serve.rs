@@ -10,6 +10,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use super::boot::{self, Plan, Reread, StartError};
 use super::control::{Desk, ServeError, Service};
 use super::core_loop::Seat;
+use super::ldap_users;
 use super::logging::{self, LogError};
 use super::orders::{Cores, Deaf};
 use crate::base::aor::Aor;
@@ -18,6 +19,7 @@ use crate::base::seed::Seed;
 use crate::base::time::Now;
 use crate::config::Settings;
 use crate::directory::User;
+use crate::ldap::Board;
 use crate::shard::input::{Control, Input};
 use crate::shard::{Keys, Machine, Options, Shard};
 use crate::store::{Database, Store, StoreError, StoreHandle, UserChanges};
@@ -41,6 +43,9 @@ pub enum Error {
     /// It cannot start.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// The system refuses a thread.
+    #[error("cannot start the thread of the directory service: {0}")]
+    Thread(std::io::Error),
     /// It failed while it ran.
     #[error(transparent)]
     Serve(#[from] ServeError),
@@ -68,6 +73,10 @@ fn serve_from(
     let version = users.version;
     let users: Arc<[Arc<User>]> = users.changed.into_iter().map(Arc::new).collect();
     let shared = Arc::new(settings.clone());
+    let ldap = Board::default();
+    // Ends before the store does.
+    let _follower =
+        ldap_users::follow(&settings, store.handle(), ldap.clone()).map_err(Error::Thread)?;
     let keys = keys();
     let make = move |seat: Seat| {
         let now = seat.now;
@@ -90,6 +99,7 @@ fn serve_from(
     let plan = Plan {
         settings,
         ledger: Arc::new(store.handle()),
+        ldap,
         ready_file: Some(ready_file),
         spin: Duration::ZERO,
         certificate_look: boot::CERTIFICATE_LOOK,

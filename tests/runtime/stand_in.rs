@@ -16,6 +16,7 @@ use mynah::base::limits::Limit;
 use mynah::base::time::Now;
 use mynah::config::{Certificate, Settings};
 use mynah::immcu::conference::Admission;
+use mynah::ldap::Board;
 use mynah::metrics::counters::{CloseReason, Counters};
 use mynah::metrics::names::Series;
 use mynah::metrics::store::StoreCounters;
@@ -374,6 +375,7 @@ impl Running {
         let plan = Plan {
             settings,
             ledger: ledger.clone(),
+            ldap: Board::default(),
             ready_file: Some(folder.path().join("ready")),
             spin: Duration::ZERO,
             certificate_look: Duration::from_millis(20),
