@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 
 use super::config_file;
 use super::text::one_line;
+use crate::ldap;
 use crate::net::certs::Certificates;
 
 /// Days before its end at which a certificate is worth a warning.
@@ -50,6 +51,9 @@ impl Check {
             for warning in certificates.warnings(EXPIRY_WARNING_DAYS) {
                 eprintln!("mynah: warning: {}", one_line(&warning));
             }
+        }
+        if let Some(ldap) = &settings.ldap {
+            ldap::check_files(ldap)?;
         }
         println!("{}: good", path.display());
         Ok(())

@@ -8,6 +8,8 @@ mod config;
 mod config_file;
 mod contacts;
 mod demo;
+mod directory;
+mod directory_report;
 mod http;
 mod inquiry;
 mod password;
@@ -50,6 +52,9 @@ enum Command {
     Contacts(contacts::Contacts),
     /// Serve on loopback with three users and a certificate made for it
     Demo(demo::Demo),
+    /// Look at the users of a directory service, and take them
+    #[command(subcommand)]
+    Directory(directory::Directory),
     /// Show a user's presence, and what others see of it
     Presence(presence::Presence),
     /// Serve as mynah.toml says
@@ -71,6 +76,7 @@ pub fn run() -> ExitCode {
         Command::Config(command) => command.run(),
         Command::Contacts(command) => command.run(),
         Command::Demo(command) => command.run(),
+        Command::Directory(command) => command.run(),
         Command::Presence(command) => command.run(),
         Command::Serve(command) => command.run(),
         Command::Status(command) => command.run(),

@@ -27,6 +27,21 @@ pub fn read_new(aor: &str, from_stdin: bool) -> Result<Zeroizing<String>> {
     Ok(password)
 }
 
+/// Reads the password somebody has: the first line of standard input when `from_stdin`, else once
+/// from the terminal without echo.
+pub fn read_known(aor: &str, from_stdin: bool) -> Result<Zeroizing<String>> {
+    if from_stdin {
+        return first_line(BufReader::new(io::stdin().lock()));
+    }
+    if !io::stdin().is_terminal() {
+        bail!(
+            "no terminal to ask for the password: give it on standard input with --password-stdin"
+        );
+    }
+    let prompt = format!("Password of {aor} in the directory service: ");
+    rpassword::prompt_password(prompt).map(Zeroizing::new).context("reading the password")
+}
+
 fn first_line(input: impl BufRead) -> Result<Zeroizing<String>> {
     let mut line = Zeroizing::new(String::new());
     // Longer than any password, so that one that is too long is still seen to be.

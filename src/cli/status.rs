@@ -135,6 +135,17 @@ fn table(health: &str, samples: &Samples, now: Timestamp) -> String {
             ),
         ),
         (
+            "directory",
+            match samples.number(names::LDAP_LOOKED.name) {
+                0.0 => "no users of a directory service".to_owned(),
+                looked => format!(
+                    "{} users, read {}",
+                    samples.number(names::LDAP_USERS.name),
+                    Timestamp::from_second(looked as i64).unwrap_or(now),
+                ),
+            },
+        ),
+        (
             "memory",
             format!("{:.0} MiB", samples.number(names::PROCESS_RESIDENT.name) / f64::from(1 << 20)),
         ),
@@ -156,7 +167,12 @@ struct Reason {
 
 fn state(health: &str) -> String {
     let status = serde_json::from_str::<Health>(health).unwrap_or_default().status;
-    if status.is_empty() { "unknown".to_owned() } else { one_line(&status) }
+    match status.as_str() {
+        "" => "unknown".to_owned(),
+        // What fails is said as an error.
+        "degraded" => one_line(&format!("degraded: {}", reasons(health))),
+        status => one_line(status),
+    }
 }
 
 fn reasons(health: &str) -> String {
@@ -183,6 +199,8 @@ mynah_auth_failures_total{cause=\"wrong_password\"} 1
 mynah_auth_failures_total{cause=\"replay\"} 2
 mynah_store_queue_current 3
 mynah_store_pending_current 4
+mynah_ldap_users_current 2
+mynah_ldap_looked_timestamp_seconds 1795248000
 process_resident_memory_bytes 47185920
 process_start_time_seconds 1795248000.5
 not a sample
@@ -203,6 +221,7 @@ sessions      0 now, 0 established
 messages      0 in sessions, 0 in pager mode, 0 bridged
 conferences   0 now with 0 members, 0 messages
 store         0 rows written, 7 records waiting
+directory     2 users, read 2026-11-21T08:00:00Z
 memory        45 MiB
 "
         );

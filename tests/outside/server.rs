@@ -118,6 +118,21 @@ impl Server {
         self.place.add_user(user, password);
     }
 
+    /// Its configuration file; only one that was started by `serve` has one.
+    pub fn config(&self) -> PathBuf {
+        self.place.config.clone().unwrap()
+    }
+
+    /// Runs a command of the binary on its data with `input` on standard input.
+    pub fn command_with(&self, arguments: &[&str], input: &str) -> Output {
+        let mut command = Command::new(BINARY);
+        command.args(arguments).arg("--data").arg(self.data()).stdin(Stdio::piped());
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        // A command that does not read leaves its pipe closed.
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        child.wait_with_output().unwrap()
+    }
+
     /// Runs a command of the binary on its data.
     pub fn command(&self, arguments: &[&str]) -> Output {
         self.place.command(arguments)
