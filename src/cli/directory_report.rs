@@ -85,7 +85,7 @@ pub fn changes(step: &Step) -> String {
         Step::Put { before: Some(before), after, .. } => {
             let differences = differences(before, after);
             let what = if differences.is_empty() {
-                "its name there".to_owned()
+                "its entry there".to_owned()
             } else {
                 differences.join(", ")
             };

@@ -103,6 +103,8 @@ pub struct Attributes {
     pub ha1_md5: Option<String>,
     /// SHA-256 of the same.
     pub ha1_sha256: Option<String>,
+    /// When the password was changed, in whatever form: another value is another password.
+    pub password_changed: Option<String>,
 }
 
 /// A group whose members are under a policy.
@@ -170,6 +172,7 @@ struct WrittenAttributes {
     nt_hash: Option<Attribute>,
     ha1_md5: Option<Attribute>,
     ha1_sha256: Option<Attribute>,
+    password_changed: Option<Attribute>,
 }
 
 #[derive(Clone, Debug)]
@@ -295,6 +298,7 @@ impl Default for Attributes {
             nt_hash: None,
             ha1_md5: None,
             ha1_sha256: None,
+            password_changed: None,
         }
     }
 }
@@ -374,6 +378,7 @@ fn attributes(written: WrittenAttributes) -> Attributes {
         nt_hash: or(written.nt_hash, defaults.nt_hash),
         ha1_md5: or(written.ha1_md5, defaults.ha1_md5),
         ha1_sha256: or(written.ha1_sha256, defaults.ha1_sha256),
+        password_changed: or(written.password_changed, defaults.password_changed),
     }
 }
 
@@ -440,7 +445,7 @@ mod tests {
              page_size = 1000\nrefresh = '1m'\ntimeout = '2s'\nmissing_percent_max = 100\n\
              members = 'member'\ngroups = [{ dn = 'cn=s,dc=a', policy = 'sales' }]\n\
              [directory.ldap.attributes]\naddress = 'userPrincipalName'\nlogin = 'none'\n\
-             nt_hash = 'sambaNTPassword'\n[policy.sales]",
+             nt_hash = 'sambaNTPassword'\npassword_changed = 'pwdLastSet'\n[policy.sales]",
         );
         let read = read.unwrap().unwrap();
         let urls = ["ldap://dc1.a.test", "ldaps://[::1]:1636/", "ldap://127.0.0.1:3890"];
@@ -457,6 +462,7 @@ mod tests {
             address: "userPrincipalName".to_owned(),
             login: None,
             nt_hash: Some("sambaNTPassword".to_owned()),
+            password_changed: Some("pwdLastSet".to_owned()),
             ..Attributes::default()
         };
         assert_eq!(read.attributes, expected);

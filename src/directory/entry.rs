@@ -36,6 +36,8 @@ pub struct Entry {
     pub ha1_sha256: Option<Secret<32>>,
     /// The same.
     pub nt_hash: Option<Secret<16>>,
+    /// When the password was changed, as the service says it; `None` when it does not.
+    pub password_changed: Option<String>,
     /// In the place of hashes that nobody gives. Random octets, of which no password is known: a
     /// constant could be proved by everybody.
     pub spare: Proofs,
@@ -62,6 +64,8 @@ pub enum Origin {
         /// It was not there any more when all were looked at last, and the user was disabled for
         /// it.
         missing: bool,
+        /// When the password was changed, as it was read last; `None` when it never was.
+        password_changed: Option<String>,
     },
 }
 
@@ -77,25 +81,33 @@ pub enum Merged {
 }
 
 /// Puts what `entry` says over what is `known`. What the service does not say stays: the hashes of a
-/// password set here, a policy, and that an operator disabled him.
+/// password set here, unless the one there was changed since; a policy; and that an operator disabled
+/// him.
 pub fn merge(entry: &Entry, known: Option<&Known>) -> Merged {
-    let Some(known) = known else { return Merged::Changed(Box::new(over(entry, None))) };
-    let Origin::Service { dn, missing } = &known.origin else { return Merged::Operators };
-    let mut user = over(entry, Some(&known.user));
+    let Some(known) = known else { return Merged::Changed(Box::new(over(entry, None, None))) };
+    let Origin::Service { dn, missing, password_changed } = &known.origin else {
+        return Merged::Operators;
+    };
+    let stamp = entry.password_changed.as_ref().or(password_changed.as_ref());
+    let stale = password_changed.is_some() && stamp != password_changed.as_ref();
+    let mut user = over(entry, Some(&known.user), Some(&known.user).filter(|_| !stale));
     if *missing {
         user.disabled = false;
     }
-    match user == known.user && *dn == entry.dn && !missing {
+    let same = user == known.user && *dn == entry.dn && stamp == password_changed.as_ref();
+    match same && !missing {
         true => Merged::Same,
         false => Merged::Changed(Box::new(user)),
     }
 }
 
-fn over(entry: &Entry, known: Option<&User>) -> User {
+/// The user of `entry` over one who is `known`; hashes the service does not give are those of
+/// `proved`.
+fn over(entry: &Entry, known: Option<&User>, proved: Option<&User>) -> User {
     let Entry { ha1_md5, ha1_sha256, nt_hash, spare, .. } = entry;
-    let first = [ha1_md5.as_ref(), known.map(|user| &user.ha1_md5)];
-    let second = [ha1_sha256.as_ref(), known.map(|user| &user.ha1_sha256)];
-    let third = [nt_hash.as_ref(), known.map(|user| &user.nt_hash)];
+    let first = [ha1_md5.as_ref(), proved.map(|user| &user.ha1_md5)];
+    let second = [ha1_sha256.as_ref(), proved.map(|user| &user.ha1_sha256)];
+    let third = [nt_hash.as_ref(), proved.map(|user| &user.nt_hash)];
     let policy = entry.policy.as_ref().or(known.map(|user| &user.policy));
     User {
         aor: entry.aor.clone(),
@@ -133,6 +145,7 @@ mod tests {
             ha1_md5: None,
             ha1_sha256: None,
             nt_hash: None,
+            password_changed: None,
             spare: proofs(7),
         }
     }
@@ -143,7 +156,12 @@ mod tests {
     }
 
     fn known(user: User, missing: bool) -> Known {
-        Known { user, origin: Origin::Service { dn: entry().dn, missing } }
+        stamped(user, missing, None)
+    }
+
+    fn stamped(user: User, missing: bool, stamp: Option<&str>) -> Known {
+        let password_changed = stamp.map(str::to_owned);
+        Known { user, origin: Origin::Service { dn: entry().dn, missing, password_changed } }
     }
 
     #[test]
@@ -169,6 +187,25 @@ mod tests {
         let after = changed(&renamed, Some(&known));
         assert_eq!((after.display_name.as_str(), after.policy.as_str()), ("B", ""));
         assert_eq!((after.disabled, &after.nt_hash), (true, &user.nt_hash));
+    }
+
+    #[test]
+    fn a_password_that_was_changed_there_is_no_more_good_here() {
+        let mut user = changed(&entry(), None);
+        user.set_password("b.test", "secret").unwrap();
+        let at = |time: &str| Entry { password_changed: Some(time.to_owned()), ..entry() };
+        // Read for the first time: nothing is known of when it was changed.
+        let known = known(user.clone(), false);
+        assert_eq!(changed(&at("1"), Some(&known)), user);
+        let known = stamped(user.clone(), false, Some("1"));
+        assert_eq!(merge(&at("1"), Some(&known)), Merged::Same);
+        assert_eq!(merge(&entry(), Some(&known)), Merged::Same, "it is not told any more");
+        let after = changed(&at("2"), Some(&known));
+        assert_eq!((&after.nt_hash, &after.ha1_md5), (&proofs(7).nt_hash, &proofs(7).ha1_md5));
+        assert_eq!(after.ha1_sha256, proofs(7).ha1_sha256);
+        // One the service gives is the new one.
+        let given = Entry { nt_hash: Some(Secret::new([1; 16])), ..at("2") };
+        assert_eq!(changed(&given, Some(&known)).nt_hash, Secret::new([1; 16]));
     }
 
     #[test]

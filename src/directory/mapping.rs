@@ -125,8 +125,15 @@ impl<'a> Mapping<'a> {
     pub fn attributes(&self) -> Vec<String> {
         let a = &self.ldap.attributes;
         let texts = self.texts().into_iter().flat_map(|(attribute, _)| attribute);
-        let others =
-            [&a.login, &a.display_name, &a.photo_url, &a.nt_hash, &a.ha1_md5, &a.ha1_sha256];
+        let others = [
+            &a.login,
+            &a.display_name,
+            &a.photo_url,
+            &a.nt_hash,
+            &a.ha1_md5,
+            &a.ha1_sha256,
+            &a.password_changed,
+        ];
         let groups = a.groups.iter().filter(|_| !self.ldap.groups.is_empty());
         let names: BTreeSet<&String> = std::iter::once(&a.address)
             .chain(texts)
@@ -162,6 +169,8 @@ impl<'a> Mapping<'a> {
         let nt_hash = reader.hash(attributes.nt_hash.as_ref());
         let ha1_md5 = reader.hash(attributes.ha1_md5.as_ref());
         let ha1_sha256 = reader.hash(attributes.ha1_sha256.as_ref());
+        let password_changed = reader.text(attributes.password_changed.as_ref(), plain);
+        let password_changed = Some(password_changed).filter(|time| !time.is_empty());
         let entry = Entry {
             dn: raw.dn.clone(),
             login: if login.is_empty() { address.user().to_owned() } else { login },
@@ -172,6 +181,7 @@ impl<'a> Mapping<'a> {
             ha1_md5,
             ha1_sha256,
             nt_hash,
+            password_changed,
             spare,
         };
         Ok(Mapped { entry, misfits: reader.misfits })

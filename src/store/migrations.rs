@@ -183,6 +183,8 @@ const STEPS: &[&str] = &[
         one INTEGER PRIMARY KEY CHECK (one = 1),
         unix_ms INTEGER NOT NULL
     ) STRICT;",
+    // When the password of such a user was changed there, as the service says it.
+    "ALTER TABLE service_user ADD COLUMN password_changed TEXT;",
 ];
 
 /// The schema version this program writes.

@@ -60,8 +60,12 @@ pub fn put(connection: &Connection, entry: &Entry) -> rusqlite::Result<usize> {
         None => users::insert(connection, &user)?,
     };
     connection
-        .prepare_cached("INSERT OR REPLACE INTO service_user VALUES (?1, ?2, 0)")?
-        .execute([&entry.aor, &entry.dn])
+        .prepare_cached(
+            "INSERT INTO service_user VALUES (?1, ?2, 0, ?3)
+             ON CONFLICT DO UPDATE SET dn = ?2, missing = 0,
+             password_changed = coalesce(?3, password_changed)",
+        )?
+        .execute(params![entry.aor, entry.dn, entry.password_changed])
 }
 
 /// Disables a user who is not there any more; one whom an operator had disabled before stays so when
@@ -88,8 +92,11 @@ fn known(connection: &Connection, aor: &str) -> rusqlite::Result<Option<Known>> 
     let user = connection.prepare_cached(&sql)?.query_row([aor], users::user).optional()?;
     let Some(user) = user else { return Ok(None) };
     let origin = connection
-        .prepare_cached("SELECT dn, missing FROM service_user WHERE aor = ?1")?
-        .query_row([aor], |row| Ok(Origin::Service { dn: row.get(0)?, missing: row.get(1)? }))
+        .prepare_cached("SELECT dn, missing, password_changed FROM service_user WHERE aor = ?1")?
+        .query_row([aor], |row| {
+            let (dn, missing) = (row.get(0)?, row.get(1)?);
+            Ok(Origin::Service { dn, missing, password_changed: row.get(2)? })
+        })
         .optional()?;
     Ok(Some(Known { user, origin: origin.unwrap_or(Origin::Operator) }))
 }

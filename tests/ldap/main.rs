@@ -6,12 +6,12 @@ mod slapd;
 
 use std::fs;
 use std::net::TcpListener;
-use std::process::Output;
+use std::process::{Command, Output};
 use std::time::Instant;
 
 use outside::endpoint::Endpoint;
 use outside::metrics::{fetch, hits};
-use outside::server::Server;
+use outside::server::{BINARY, Server};
 use outside::stream::Stream;
 use outside::{PATIENCE, eventually};
 use slapd::{BASE, PASSWORD, READER, Slapd, entry};
@@ -211,6 +211,9 @@ fn what_keeps_the_users_from_being_read_is_named() {
     }
     config(&good.replace(right.to_str().unwrap(), "nowhere"));
     assert!(sync().contains("nowhere"), "{}", sync());
+    let mut check = Command::new(BINARY);
+    let check = check.args(["config", "check", "--config"]).arg(server.config()).output().unwrap();
+    assert!(failed(&check).contains("nowhere"), "{check:?}");
     config(&good.replace(BASE, "ou=nowhere,dc=example,dc=test"));
     assert!(sync().contains("noSuchObject"), "{}", sync());
     config(&format!("{good}\n[limits]\nldap_entries_max = 1\n"));
@@ -277,7 +280,8 @@ fn a_user_is_explained_and_takes_his_password_over() {
     ));
     let groups = "refresh = \"1h\"\nmembers = \"member\"\n\
                   groups = [{ dn = \"cn=lab,dc=example,dc=test\", policy = \"lab\" }]\n[policy.lab]";
-    let lines = section(&slapd, &slapd.ldaps(), groups).replacen("refresh = \"1s\"\n", "", 1);
+    let lines = section(&slapd, &slapd.ldaps(), groups).replacen("refresh = \"1s\"\n", "", 1)
+        + "password_changed = \"employeeNumber\"\n";
     let mut server = Server::serve(&lines);
     server.wait_metric("mynah_users_current", |users| users == 4.0);
     let out = said(&directory(&server, &["check", "dave"]));
@@ -314,4 +318,17 @@ fn a_user_is_explained_and_takes_his_password_over() {
     server.process().wait_for_text("users told");
     server.process().wait_for_text("users told");
     assert_eq!(tries(&server, "dave"), 200);
+
+    // Changed there, it is no more good here. The first time it is only read when that was.
+    for (change, time, known) in [("add", "1", true), ("replace", "2", false)] {
+        slapd.modify(&format!(
+            "dn: uid=dave,{BASE}\nchangetype: modify\n{change}: employeeNumber\n\
+             employeeNumber: {time}\n"
+        ));
+        let out = said(&directory(&server, &["sync"]));
+        let what = if known { "its entry there" } else { "password" };
+        assert!(out.contains(&format!("~  dave@example.test  {what}\n")), "{out}");
+        server.process().wait_for_text("users told");
+        assert_eq!(tries(&server, "dave") == 200, known, "{time}");
+    }
 }

@@ -15,6 +15,7 @@ fn entry(name: &str, title: &str) -> Entry {
         ha1_md5: None,
         ha1_sha256: None,
         nt_hash: None,
+        password_changed: None,
         spare: Proofs {
             ha1_md5: Secret::new([1; 16]),
             ha1_sha256: Secret::new([2; 32]),
@@ -39,7 +40,8 @@ fn an_entry_makes_a_user_changes_him_and_is_no_change_twice() {
     let known = database.known_user("al@example.test").unwrap().unwrap();
     assert_eq!(&*known.user.person.title, "B");
     let dn = "uid=al,dc=test".to_owned();
-    assert_eq!(known.origin, Origin::Service { dn, missing: false });
+    let password_changed = None;
+    assert_eq!(known.origin, Origin::Service { dn, missing: false, password_changed });
     let changes = database.users_since(version).unwrap().unwrap();
     assert_eq!((changes.changed.len(), changes.removed.len()), (1, 0));
 }
@@ -66,6 +68,24 @@ fn who_is_missing_is_disabled_until_he_is_back_unless_an_operator_did_it() {
     }
     assert!(!database.user(&aor("al")).unwrap().unwrap().disabled);
     assert!(database.user(&aor("bo")).unwrap().unwrap().disabled);
+}
+
+#[test]
+fn when_the_password_was_changed_is_kept_and_what_was_proved_before_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut database = open(folder.path());
+    let mut entry = entry("al", "A");
+    let aor = entry.aor.clone();
+    for (time, stays) in [(Some("1"), true), (None, true), (Some("1"), true), (Some("2"), false)] {
+        database.change_user(&UserChange::Entry(Box::new(entry.clone()))).unwrap();
+        let mut user = database.user(&aor).unwrap().unwrap();
+        user.set_password("example.test", "secret").unwrap();
+        database.change_user(&UserChange::Update(user.clone())).unwrap();
+        entry.password_changed = time.map(str::to_owned);
+        database.change_user(&UserChange::Entry(Box::new(entry.clone()))).unwrap();
+        let now = database.user(&aor).unwrap().unwrap();
+        assert_eq!(now.nt_hash == user.nt_hash, stays, "{time:?}");
+    }
 }
 
 #[test]
