@@ -24,7 +24,7 @@ pub fn router<S: Sources>() -> Router<Arc<Admin<S>>> {
 
 /// Lets orders of commands pass, but none of a page in a browser, which could give them although it
 /// cannot read the answer: a browser says which page it is.
-struct FromCommand;
+pub struct FromCommand;
 
 impl<S: Send + Sync> FromRequestParts<S> for FromCommand {
     type Rejection = Response;

@@ -3,15 +3,15 @@
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep};
 
 /// Accepts at most a fixed number of connections at a time; the next one is closed at once, for a
 /// health check must not wait.
@@ -49,7 +49,8 @@ impl axum::serve::Listener for Listener {
                 continue;
             };
             let end = Box::pin(tokio::time::sleep(self.connection_time_max));
-            return (Connection { stream, end, _place: place }, peer);
+            let life = Life::default();
+            return (Connection { stream, end, life, _place: place }, peer);
         }
     }
 
@@ -58,11 +59,27 @@ impl axum::serve::Listener for Listener {
     }
 }
 
+/// Lets a connection live longer than others may.
+#[derive(Clone, Debug, Default)]
+pub struct Life(Arc<Mutex<Option<Instant>>>);
+
+impl Life {
+    /// The connection may live for `time` from now on.
+    pub fn prolong(&self, time: Duration) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + time);
+    }
+
+    fn take(&self) -> Option<Instant> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
 /// A connection with an end: idle, slow or busy, it fails when its time is over.
 #[derive(Debug)]
 pub struct Connection {
     stream: TcpStream,
     end: Pin<Box<Sleep>>,
+    life: Life,
     _place: OwnedSemaphorePermit,
 }
 
@@ -72,7 +89,15 @@ impl Connection {
         self.stream.local_addr()
     }
 
+    /// What lets it live longer.
+    pub fn life(&self) -> Life {
+        self.life.clone()
+    }
+
     fn poll_end(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        if let Some(until) = self.life.take() {
+            self.end.as_mut().reset(until);
+        }
         match self.end.as_mut().poll(context) {
             Poll::Ready(()) => Err(io::ErrorKind::TimedOut.into()),
             Poll::Pending => Ok(()),

@@ -1,6 +1,6 @@
 //! Layer 5: HTTP for operators: `/metrics` for Prometheus, `/healthz` for load balancers,
 //! `/presence`, `/contacts` and `/watchers` of a user and `/conferences` for the command line, and
-//! `/custom-states/` for clients, through a proxy that has a certificate. There is no
+//! `/trace` of what a user's clients say, `/doctor` and `/refusals` of what was refused, `/custom-states/` for clients, through a proxy that has a certificate. There is no
 //! authentication; the address belongs on loopback or a closed network. Questions about a user or a
 //! conference are answered to the machine of the server alone, and so is the one order there is: to
 //! end a conference.
@@ -8,8 +8,10 @@
 //! What the answers are made of comes from the runtime through [`Sources`], for the counters live
 //! on the cores.
 
+mod advice;
 pub mod conference_report;
 mod conferences;
+pub mod diagnosis;
 mod health;
 mod listener;
 mod page;
@@ -19,7 +21,9 @@ pub mod report;
 mod server;
 #[cfg(test)]
 mod tests;
+pub mod trace;
 mod wording;
 
 pub use health::Health;
 pub use server::{Sources, serve};
+pub use trace::Trace;

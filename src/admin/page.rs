@@ -8,7 +8,9 @@ use std::time::Duration;
 use super::process::Process;
 use crate::base::ids::ShardId;
 use crate::base::limits::Limit;
-use crate::metrics::counters::{AuthFailure, CloseReason, Counters, FrameKind, STATUSES};
+use crate::metrics::counters::{
+    AuthFailure, CLASSES, CloseReason, Counters, FrameKind, STATUSES, TlsCipher,
+};
 use crate::metrics::histogram::Histogram;
 use crate::metrics::ldap::{LdapAlarm, LdapCounters};
 use crate::metrics::names::{self, Family, Series};
@@ -125,6 +127,19 @@ impl Page {
             |status| status,
             |status| total.responses(status),
         );
+        page.family(names::ANSWERS);
+        for (index, name) in names::METHODS.iter().enumerate() {
+            for class in (0..CLASSES).filter(|class| total.answers(index, *class) > 0) {
+                let labels = format_args!("{{method=\"{name}\",class=\"{}xx\"}}", class + 1);
+                page.sample(names::ANSWERS.name, labels, total.answers(index, class));
+            }
+        }
+        page.family(names::TLS_SESSIONS);
+        for cipher in TlsCipher::ALL {
+            let (version, name) = (cipher.version(), cipher.name());
+            let labels = format_args!("{{version=\"{version}\",cipher=\"{name}\"}}");
+            page.sample(names::TLS_SESSIONS.name, labels, total.handshakes(*cipher));
+        }
         let reasons = CloseReason::ALL.iter().copied();
         page.labelled(names::CLOSES, "reason", reasons, CloseReason::name, |r| total.closes(r));
         let causes = AuthFailure::ALL.iter().copied();

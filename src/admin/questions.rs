@@ -3,6 +3,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::connect_info::Connected;
@@ -15,7 +16,7 @@ use axum::serve::IncomingStream;
 use serde::Serialize;
 
 use super::conference_report::{ConferenceReport, ConferencesReport, EndedReport};
-use super::listener::Listener;
+use super::listener::{Life, Listener};
 use super::report::{ContactsReport, PresenceReport, WatchersReport};
 use super::server::{Admin, Sources};
 use crate::base::aor::Aor;
@@ -32,16 +33,25 @@ pub fn router<S: Sources>() -> Router<Arc<Admin<S>>> {
 }
 
 /// Both ends of a connection.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Ends {
     own: Option<IpAddr>,
     peer: IpAddr,
+    life: Life,
+}
+
+impl Ends {
+    /// Lets the connection live for `time` from now on, for an answer that takes that long.
+    pub fn prolong(&self, time: Duration) {
+        self.life.prolong(time);
+    }
 }
 
 impl Connected<IncomingStream<'_, Listener>> for Ends {
     fn connect_info(stream: IncomingStream<'_, Listener>) -> Self {
         let own = stream.io().local_addr().ok();
-        Ends { own: own.map(|own| own.ip()), peer: stream.remote_addr().ip() }
+        let life = stream.io().life();
+        Ends { own: own.map(|own| own.ip()), peer: stream.remote_addr().ip(), life }
     }
 }
 
@@ -138,8 +148,11 @@ pub async fn ask<S: Sources>(admin: &Admin<S>, question: Question) -> Response {
         Some(Answer::Presence(presence)) => good(&PresenceReport::from(&*presence)),
         Some(Answer::Watchers(watchers)) => good(&WatchersReport::from(&*watchers)),
         Some(Answer::NoSuchConference) => refused(StatusCode::NOT_FOUND, "no such conference"),
+        // Asked for on pages of their own.
+        Some(Answer::Refusals(_) | Answer::Standing(_)) | None => {
+            refused(StatusCode::SERVICE_UNAVAILABLE, "a core that was asked does not answer")
+        }
         Some(Answer::NoSuchUser) => refused(StatusCode::NOT_FOUND, "no such user"),
-        None => refused(StatusCode::SERVICE_UNAVAILABLE, "a core that was asked does not answer"),
     }
 }
 
@@ -153,7 +166,8 @@ pub fn refused(status: StatusCode, error: &str) -> Response {
     json(status, &Refusal { error })
 }
 
-fn good(report: &impl Serialize) -> Response {
+/// An answer in JSON.
+pub fn good(report: &impl Serialize) -> Response {
     json(StatusCode::OK, report)
 }
 

@@ -13,19 +13,23 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 
 use super::conferences;
+use super::diagnosis;
 use super::health::Health;
 use super::listener::Listener;
 use super::page::{CONTENT_TYPE, Page};
 use super::process::Process;
 use super::questions::{self, Ends};
+use super::trace::{self, TRACES_MAX, Trace};
 use crate::base::ids::ShardId;
 use crate::config::Settings;
 use crate::dialect::ms::custom_states;
 use crate::metrics::counters::Counters;
 use crate::metrics::ldap::LdapCounters;
 use crate::metrics::store::StoreCounters;
+use crate::shard::overheard::Subject;
 use crate::shard::question::{Answer, Question};
 
 /// Where the pages get their facts; the runtime implements it.
@@ -39,6 +43,9 @@ pub trait Sources: Send + Sync + 'static {
     /// Waiting is bounded by
     /// `admin_answer_timeout`.
     fn ask(&self, question: Question) -> impl Future<Output = Option<Answer>> + Send;
+
+    /// Lets the cores tell what they hear of `subject`, until what tells it is dropped.
+    fn listen(&self, subject: Subject) -> Trace;
 
     /// The store's counters as they stand.
     fn store(&self) -> StoreCounters;
@@ -73,6 +80,8 @@ pub async fn serve<S: Sources>(
         answer_timeout: limits.admin_answer_timeout,
         start_unix_s: start.as_secs_f64(),
         connections_refused: refused,
+        traces: Arc::new(Semaphore::new(TRACES_MAX)),
+        domain: settings.domains.first().cloned().unwrap_or_default(),
         custom_states: settings
             .policies
             .iter()
@@ -87,6 +96,8 @@ pub async fn serve<S: Sources>(
         .route("/custom-states/{file}", get(states::<S>))
         .merge(questions::router())
         .merge(conferences::router())
+        .merge(trace::router())
+        .merge(diagnosis::router())
         .with_state(admin);
     let service = router.into_make_service_with_connect_info::<Ends>();
     axum::serve(listener, service).with_graceful_shutdown(end).await
@@ -98,8 +109,22 @@ pub struct Admin<S> {
     pub(super) answer_timeout: Duration,
     start_unix_s: f64,
     connections_refused: Arc<AtomicU64>,
+    /// Places for traces.
+    pub(super) traces: Arc<Semaphore>,
+    /// The first domain served.
+    domain: String,
     /// What there is below `/custom-states/`.
     custom_states: BTreeMap<String, String>,
+}
+
+impl<S> Admin<S> {
+    /// `user` with the first domain that is served here, if he is named without one.
+    pub(super) fn whole_address(&self, user: &str) -> String {
+        match user.contains('@') {
+            true => user.to_owned(),
+            false => format!("{user}@{}", self.domain),
+        }
+    }
 }
 
 async fn metrics<S: Sources>(State(admin): State<Arc<Admin<S>>>) -> Response {

@@ -2,19 +2,22 @@
 
 mod conferences;
 mod questions;
+mod trace;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::pending;
 use std::net::SocketAddr;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
 
 use super::page::Page;
 use super::process::Process;
-use super::{Health, Sources, serve};
+use super::{Health, Sources, Trace, serve};
 use crate::base::ids::ShardId;
 use crate::base::limits::{Limit, Limits};
 use crate::config::{Settings, parse};
@@ -22,8 +25,12 @@ use crate::metrics::counters::{AuthFailure, CloseReason, Counters};
 use crate::metrics::ldap::{LdapAlarm, LdapCounters};
 use crate::metrics::names::{FAMILIES, METHODS, Series};
 use crate::metrics::store::{Alarm, StoreCounters};
+use crate::shard::overheard::{Overheard, Subject};
 use crate::shard::question::{Answer, Question};
 use crate::wire::sip::Method;
+
+/// Who is listened to, and the way to each listener.
+type Listened = Arc<Mutex<Vec<(Subject, mpsc::Sender<Overheard>)>>>;
 
 /// A server whose facts a test writes.
 #[derive(Default)]
@@ -35,6 +42,8 @@ struct Fake {
     /// What every question is answered.
     answer: Option<Answer>,
     asked: Arc<Mutex<Vec<Question>>>,
+    listened: Listened,
+    lost: Arc<AtomicU64>,
 }
 
 impl Sources for Fake {
@@ -51,6 +60,12 @@ impl Sources for Fake {
             true => pending().await,
             false => self.answer.clone(),
         }
+    }
+
+    fn listen(&self, subject: Subject) -> Trace {
+        let (speaker, heard) = tokio::sync::mpsc::channel(4);
+        self.listened.lock().unwrap().push((subject, speaker));
+        Trace { heard, lost: Arc::clone(&self.lost) }
     }
 
     fn store(&self) -> StoreCounters {
@@ -71,7 +86,7 @@ fn two_shards() -> Vec<(ShardId, Counters)> {
         let mut counters = Counters::default();
         counters.add(Series::SignIns, 10 + u64::from(number));
         counters.requests[6] += 3;
-        counters.response(401);
+        counters.answered(Method::Message as usize, 401);
         counters.close(CloseReason::Tls);
         counters.auth_failure(AuthFailure::WrongPassword);
         counters.hit(Limit::Endpoints);
@@ -143,16 +158,18 @@ fn read(page: &str) -> BTreeMap<String, f64> {
     samples
 }
 
-/// Nothing, or one label in the form `{name="value"}` without escapes.
+/// Nothing, or labels in the form `{name="value",…}` without escapes.
 fn check_labels(labels: &str, line: &str) {
     if labels.is_empty() {
         return;
     }
     let inner = labels.strip_prefix('{').and_then(|l| l.strip_suffix('}')).expect(line);
-    let (name, value) = inner.split_once('=').expect(line);
-    assert!(name.bytes().all(|b| b.is_ascii_lowercase()), "{line}");
-    let value = value.strip_prefix('"').and_then(|v| v.strip_suffix('"')).expect(line);
-    assert!(!value.is_empty() && !value.contains(['"', '\\', '\n']), "{line}");
+    for label in inner.split(',') {
+        let (name, value) = label.split_once('=').expect(line);
+        assert!(name.bytes().all(|b| b.is_ascii_lowercase()), "{line}");
+        let value = value.strip_prefix('"').and_then(|v| v.strip_suffix('"')).expect(line);
+        assert!(!value.is_empty() && !value.contains(['"', '\\', '\n']), "{line}");
+    }
 }
 
 #[test]

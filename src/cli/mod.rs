@@ -10,6 +10,8 @@ mod contacts;
 mod demo;
 mod directory;
 mod directory_report;
+mod doctor;
+mod host_port;
 mod http;
 mod inquiry;
 mod password;
@@ -20,7 +22,10 @@ mod server_address;
 mod server_options;
 mod start;
 mod status;
+mod synthetic;
 mod text;
+mod tls_client;
+mod trace;
 mod user;
 mod user_import;
 mod user_list;
@@ -55,12 +60,19 @@ enum Command {
     /// Look at the users of a directory service, and take them
     #[command(subcommand)]
     Directory(directory::Directory),
+    /// Say why a user cannot sign in, or what is wrong with a server's certificate and machine
+    Doctor(doctor::Doctor),
     /// Show a user's presence, and what others see of it
     Presence(presence::Presence),
     /// Serve as mynah.toml says
     Serve(serve::Serve),
     /// Show how the running server does
     Status(status::Status),
+    /// Do what users do, and say how it went: result, time of each step, diagnosis
+    #[command(subcommand)]
+    Test(Box<synthetic::Test>),
+    /// Listen to what a user's clients and the server say to each other
+    Trace(trace::Trace),
     /// Add, change and remove users, also while the server runs
     #[command(subcommand)]
     User(Box<user::User>),
@@ -77,9 +89,12 @@ pub fn run() -> ExitCode {
         Command::Contacts(command) => command.run(),
         Command::Demo(command) => command.run(),
         Command::Directory(command) => command.run(),
+        Command::Doctor(command) => command.run(),
         Command::Presence(command) => command.run(),
         Command::Serve(command) => command.run(),
         Command::Status(command) => command.run(),
+        Command::Test(command) => command.run(),
+        Command::Trace(command) => command.run(),
         Command::User(command) => command.run(),
         Command::Watchers(command) => command.run(),
     };

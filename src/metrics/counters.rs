@@ -180,8 +180,47 @@ label_set! {
     }
 }
 
+label_set! {
+    /// Cipher suites of TLS, by the names of IANA. Each is of one version.
+    TlsCipher {
+        /// TLS 1.3.
+        Aes128Gcm = "TLS_AES_128_GCM_SHA256",
+        /// TLS 1.3.
+        Aes256Gcm = "TLS_AES_256_GCM_SHA384",
+        /// TLS 1.3.
+        ChaCha20 = "TLS_CHACHA20_POLY1305_SHA256",
+        /// TLS 1.2.
+        EcdsaAes128Gcm = "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+        /// TLS 1.2.
+        EcdsaAes256Gcm = "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
+        /// TLS 1.2.
+        EcdsaChaCha20 = "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
+        /// TLS 1.2.
+        RsaAes128Gcm = "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+        /// TLS 1.2.
+        RsaAes256Gcm = "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
+        /// TLS 1.2.
+        RsaChaCha20 = "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
+        /// Any that is added to TLS later.
+        Other = "other",
+    }
+}
+
+impl TlsCipher {
+    /// The version it is of.
+    pub const fn version(self) -> &'static str {
+        match self {
+            TlsCipher::Aes128Gcm | TlsCipher::Aes256Gcm | TlsCipher::ChaCha20 => "1.3",
+            TlsCipher::Other => "other",
+            _ => "1.2",
+        }
+    }
+}
+
 /// Methods counted by name; everything else is `other`.
 pub const METHODS: usize = 16;
+/// Classes of statuses: 1xx to 6xx.
+pub const CLASSES: usize = 6;
 /// Statuses counted: 100 to 699.
 pub const STATUSES: usize = 600;
 
@@ -200,6 +239,8 @@ pub struct Counters {
     pub processing: Summary,
     /// For how long messages that came in were held.
     pub holding: Histogram,
+    answers: [[u64; CLASSES]; METHODS],
+    ciphers: [u64; TlsCipher::COUNT],
 }
 
 impl Default for Counters {
@@ -214,6 +255,8 @@ impl Default for Counters {
             statuses: vec![0; STATUSES],
             processing: Summary::default(),
             holding: Histogram::default(),
+            answers: [[0; CLASSES]; METHODS],
+            ciphers: [0; TlsCipher::COUNT],
         }
     }
 }
@@ -279,11 +322,33 @@ impl Counters {
         self.frames_dropped[kind as usize]
     }
 
-    /// Counts a response of our own.
-    pub fn response(&mut self, status: u16) {
+    /// Counts a response of our own to a request of `method`, which is
+    /// `wire::sip::method::Method as usize`.
+    pub fn answered(&mut self, method: usize, status: u16) {
         if let Some(count) = self.statuses.get_mut(usize::from(status).wrapping_sub(100)) {
             *count += 1;
         }
+        let class = usize::from(status / 100).wrapping_sub(1);
+        let of_method = self.answers.get_mut(method);
+        if let Some(count) = of_method.and_then(|classes| classes.get_mut(class)) {
+            *count += 1;
+        }
+    }
+
+    /// Responses of our own to requests of `method` in the class `100 * (class + 1)`.
+    pub fn answers(&self, method: usize, class: usize) -> u64 {
+        let of_method = self.answers.get(method);
+        of_method.and_then(|classes| classes.get(class)).copied().unwrap_or(0)
+    }
+
+    /// Counts a completed handshake.
+    pub fn handshake(&mut self, cipher: TlsCipher) {
+        self.ciphers[cipher as usize] += 1;
+    }
+
+    /// Handshakes that ended with `cipher`.
+    pub fn handshakes(&self, cipher: TlsCipher) -> u64 {
+        self.ciphers[cipher as usize]
     }
 
     /// Responses of our own with `status`.
@@ -307,5 +372,7 @@ impl Counters {
         sum(&mut self.statuses, &other.statuses);
         self.processing.merge(&other.processing);
         self.holding.merge(&other.holding);
+        sum(self.answers.as_flattened_mut(), other.answers.as_flattened());
+        sum(&mut self.ciphers, &other.ciphers);
     }
 }

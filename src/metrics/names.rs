@@ -66,6 +66,7 @@ series! {
     LanesRefused Counter "mynah_lanes_refused_total" "Users on a link who were told 503 because a bound was reached.";
     AcceptFailures Counter "mynah_accept_failures_total" "Times a listener could not accept, for want of descriptors or memory.";
     Handshakes Counter "mynah_tls_handshakes_total" "TLS handshakes completed.";
+    HandshakesCurrent Gauge "mynah_tls_handshakes_current" "TLS handshakes in progress.";
     HandshakeFailures Counter "mynah_tls_handshake_failures_total" "TLS handshakes that failed.";
     BytesReceived Counter "mynah_received_bytes_total" "Plaintext octets received.";
     BytesSent Counter "mynah_sent_bytes_total" "Plaintext octets sent.";
@@ -73,6 +74,9 @@ series! {
     WireBytesSent Counter "mynah_wire_sent_bytes_total" "Octets written to sockets of clients, TLS included.";
     Flushes Counter "mynah_flushes_total" "Flushes of a connection; each encrypts all that waited.";
     KeepAlives Counter "mynah_keep_alives_total" "Keep-alive pings received.";
+    PausedCurrent Gauge "mynah_connections_paused_current" "Connections that are not read because the core waits for another core or for the store.";
+    Overheard Counter "mynah_trace_messages_total" "Messages copied for those who listen.";
+    OverheardLost Counter "mynah_trace_messages_lost_total" "Messages that whoever listens was too slow for.";
     StepPanics Counter "mynah_step_panics_total" "Steps of a core outside a connection (frame, tick, control) that panicked.";
     ConnectionPanics Counter "mynah_connection_panics_total" "Connections closed because their step panicked.";
 
@@ -118,6 +122,8 @@ series! {
 
     FramesSent Counter "mynah_mesh_frames_sent_total" "Frames sent to another shard.";
     FramesReceived Counter "mynah_mesh_frames_received_total" "Frames received from another shard.";
+    FramesWaitingCurrent Gauge "mynah_mesh_queue_current" "Frames of other shards that wait for the core.";
+    OrdersWaitingCurrent Gauge "mynah_control_orders_current" "Orders of the control thread that wait for the core.";
     MeshWakes Counter "mynah_mesh_wakes_total" "Wakes sent to another core.";
     MeshStalls Counter "mynah_mesh_stalls_total" "Times a full queue made the core stop reading.";
     CoreNudges Counter "mynah_core_nudges_total" "Times a core was woken from outside because it had missed its ticks for a tenth of a second.";
@@ -150,6 +156,8 @@ macro_rules! families {
 families! {
     REQUESTS Counter "mynah_sip_requests_total" "Requests received, by method.";
     RESPONSES Counter "mynah_sip_responses_total" "Responses made by the server itself, by status.";
+    ANSWERS Counter "mynah_sip_answers_total" "Responses made by the server itself, by method of the request and class of the status.";
+    TLS_SESSIONS Counter "mynah_tls_sessions_total" "TLS handshakes completed, by version and cipher suite.";
     LIMIT_HITS Counter "mynah_limit_hits_total" "Times a bound was hit, by limit.";
     CLOSES Counter "mynah_connections_closed_total" "Connections closed, by reason.";
     FRAMES_DROPPED Counter "mynah_mesh_frames_dropped_total" "Frames dropped because the overflow beside a full queue of the mesh was full, by kind.";

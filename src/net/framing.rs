@@ -89,6 +89,9 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
                     connection.requests_open = connection.requests_open.saturating_add(1);
                     let message = Message::new(rest.get(..len).unwrap_or_default(), &head);
                     if let Some(conn) = self.party(slot, message, now) {
+                        if !self.taps.is_empty() {
+                            self.overhear_received(slot, conn, message, now);
+                        }
                         self.handle_of(slot, conn, now, Input::Malformed { conn, message, error });
                     }
                 }
@@ -110,6 +113,9 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
             connection.requests_open = connection.requests_open.saturating_add(1);
         }
         if let Some(conn) = self.party(slot, message, now) {
+            if !self.taps.is_empty() {
+                self.overhear_received(slot, conn, message, now);
+            }
             self.handle_of(slot, conn, now, Input::Message { conn, message });
         }
     }

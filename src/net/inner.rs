@@ -26,6 +26,7 @@ use super::log_limit::LogLimit;
 use super::outbound::Scratch;
 use super::partition::Parts;
 use super::readiness::{Readiness, Ready};
+use super::tap::Taps;
 use crate::base::ids::{ConnId, ShardId, Slot};
 use crate::base::limits::Limits;
 use crate::base::time::Now;
@@ -80,6 +81,8 @@ pub(super) struct Inner<M, C> {
     /// What is written here itself.
     pub written: BytesMut,
     pub addresses: Addresses,
+    /// Who listens to messages.
+    pub taps: Taps,
     pub wheel: Wheel<Timer>,
     pub due: Vec<Timer>,
     pub dirty: Vec<Slot>,
@@ -132,6 +135,7 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
             next_lane: 0,
             written: BytesMut::new(),
             addresses: Addresses::new(limits.connections_per_address_max, shards),
+            taps: Taps::default(),
             wheel: Wheel::new(GRANULARITY_MS, clock.now()),
             due: Vec::new(),
             dirty: Vec::new(),
@@ -251,6 +255,9 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
         }
         let lane = self.connections.lane_mut(conn.slot).map(|lane| lane.link);
         let slot = lane.unwrap_or(conn.slot);
+        if !self.taps.is_empty() {
+            self.overhear_sent(slot, conn, &bytes, now);
+        }
         let Some(connection) = self.connections.get_mut(slot) else { return };
         if !connection.is_writable() {
             return;

@@ -167,7 +167,7 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
             .line_fmt("Retry-After", format_args!("{retry}"))
             .finish();
         let bytes = self.written.split().freeze();
-        self.machine.counters().response(503);
+        self.machine.counters().answered(request.method() as usize, 503);
         self.send(ConnId::new(self.shard, link), bytes, now);
     }
 

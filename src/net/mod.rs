@@ -38,6 +38,7 @@ pub mod partition;
 mod quick_ack;
 pub mod readiness;
 mod reading;
+pub mod tap;
 pub mod tls;
 pub mod validity;
 mod visiting;

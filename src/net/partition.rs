@@ -15,6 +15,7 @@ use super::clock::Clock;
 use super::deadlines::Drain;
 use super::door::Door;
 use super::inner::Inner;
+use super::tap::Tap;
 use crate::base::ids::{ShardId, Slot};
 use crate::base::limits::Limits;
 use crate::metrics::counters::Counters;
@@ -120,6 +121,7 @@ impl<M: Machine, C: Carrier> Partition<M, C> {
         inner.caught(|inner| inner.handle(now, Input::Tick));
         inner.drain_some(now);
         inner.tend_lanes(now);
+        inner.taps.sweep();
         inner.flush(now);
         if inner.has_knocks(now)
             && let Some(visitor) = &inner.visitor
@@ -127,6 +129,11 @@ impl<M: Machine, C: Carrier> Partition<M, C> {
             visitor.wake_by_ref();
         }
         inner.machine.counters().count(Series::Ticks);
+    }
+
+    /// Lets one more listen to messages, until his end of the queue is gone.
+    pub fn tap(&self, tap: Tap) {
+        self.0.borrow_mut().taps.add(tap);
     }
 
     /// Offers this to connections accepted from now on; those that are open keep theirs.
@@ -168,6 +175,10 @@ impl<M: Machine, C: Carrier> Partition<M, C> {
 
     /// The counters of this core, as they are.
     pub fn counters(&self) -> Counters {
-        self.0.borrow_mut().machine.counters().clone()
+        let mut inner = self.0.borrow_mut();
+        let mut counters = inner.machine.counters().clone();
+        counters.set(Series::HandshakesCurrent, inner.handshaking as u64);
+        counters.set(Series::PausedCurrent, inner.paused.len() as u64);
+        counters
     }
 }

@@ -11,7 +11,7 @@ use super::quick_ack;
 use super::tls::{CARRY_MAX, TlsError};
 use crate::base::ids::Slot;
 use crate::base::time::Now;
-use crate::metrics::counters::CloseReason;
+use crate::metrics::counters::{CloseReason, TlsCipher};
 use crate::metrics::names::Series;
 use crate::shard::Machine;
 
@@ -251,7 +251,10 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
         connection.since_ms = now.mono_ms;
         let door = connection.door;
         self.handshaking = self.handshaking.saturating_sub(1);
-        self.machine.counters().count(Series::Handshakes);
+        let cipher = connection.tls.as_ref().map_or(TlsCipher::Other, |tls| tls.cipher());
+        let counters = self.machine.counters();
+        counters.count(Series::Handshakes);
+        counters.handshake(cipher);
         self.arm_near(slot);
         match door {
             Door::Links => self.link_up(slot, now),

@@ -15,6 +15,8 @@ use rustls::unbuffered::{
     WriteTraffic,
 };
 
+use crate::metrics::counters::TlsCipher;
+
 /// Largest part of a message or record that may wait for its rest: rustls refuses handshake
 /// messages beyond 64 KiB, a record holds 16 KiB, and each has its headers.
 pub const CARRY_MAX: usize = 96 * 1024;
@@ -64,6 +66,27 @@ impl Session {
     /// True until the handshake is done.
     pub fn is_handshaking(&self) -> bool {
         self.tls.is_handshaking()
+    }
+
+    /// What it is encrypted with, once the handshake is done.
+    pub fn cipher(&self) -> TlsCipher {
+        use rustls::CipherSuite;
+        match self.tls.negotiated_cipher_suite().map(|suite| suite.suite()) {
+            Some(CipherSuite::TLS13_AES_128_GCM_SHA256) => TlsCipher::Aes128Gcm,
+            Some(CipherSuite::TLS13_AES_256_GCM_SHA384) => TlsCipher::Aes256Gcm,
+            Some(CipherSuite::TLS13_CHACHA20_POLY1305_SHA256) => TlsCipher::ChaCha20,
+            Some(CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256) => TlsCipher::EcdsaAes128Gcm,
+            Some(CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384) => TlsCipher::EcdsaAes256Gcm,
+            Some(CipherSuite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256) => {
+                TlsCipher::EcdsaChaCha20
+            }
+            Some(CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256) => TlsCipher::RsaAes128Gcm,
+            Some(CipherSuite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384) => TlsCipher::RsaAes256Gcm,
+            Some(CipherSuite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256) => {
+                TlsCipher::RsaChaCha20
+            }
+            _ => TlsCipher::Other,
+        }
     }
 
     /// True when the peer's certificate, which was verified, is of one of these names.

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout_at};
 
 use super::ledger::Ledger;
 use super::orders::{Cores, Order};
 use super::watchdog::Pulses;
-use crate::admin::{Health, Sources};
+use crate::admin::{Health, Sources, Trace};
 use crate::base::ids::ShardId;
 use crate::base::limits::Limits;
 use crate::ldap::Board;
@@ -17,11 +17,16 @@ use crate::metrics::counters::Counters;
 use crate::metrics::ldap::LdapCounters;
 use crate::metrics::names::Series;
 use crate::metrics::store::StoreCounters;
+use crate::net::tap::Tap;
 use crate::shard::conference_standing::ConferenceList;
+use crate::shard::overheard::Subject;
 use crate::shard::question::{Answer, Question};
 
 /// How long cores may take to answer together. One that takes longer is left out.
 const ANSWER_TIME: Duration = Duration::from_secs(1);
+
+/// Messages that wait for one listener: of the longest there may be, 15 MiB.
+const HEARD_MAX: usize = 256;
 
 /// Asks the cores. Cheap to clone.
 #[derive(Clone)]
@@ -61,15 +66,20 @@ impl Census {
             .map(ShardId)
             .filter_map(|shard| {
                 let (reply, answer) = oneshot::channel();
-                self.cores.order(shard, Order::Counters(reply)).ok().map(|()| (shard, answer))
+                // Before the core is woken, which empties them.
+                let depths = self.cores.depths(shard);
+                let ordered = self.cores.order(shard, Order::Counters(reply)).ok();
+                ordered.map(|()| (shard, depths, answer))
             })
             .collect();
         let until = Instant::now() + ANSWER_TIME;
         let mut answers = Vec::with_capacity(replies.len());
-        for (shard, reply) in replies {
+        for (shard, (frames, orders), reply) in replies {
             if let Ok(Ok(mut counters)) = timeout_at(until, reply).await {
                 counters.set(Series::CoreNudges, self.pulses.nudges(shard));
                 counters.set(Series::CoreStalls, self.pulses.stalls(shard));
+                counters.set(Series::FramesWaitingCurrent, frames as u64);
+                counters.set(Series::OrdersWaitingCurrent, orders as u64);
                 answers.push((shard, counters));
             }
         }
@@ -87,15 +97,30 @@ impl Sources for Census {
         let replies: Option<Vec<_>> =
             (0..shards).map(|shard| self.ask_shard(ShardId(shard), question.clone())).collect();
         let mut list = ConferenceList::default();
+        let mut refusals = Vec::new();
         for reply in replies? {
-            let Answer::Conferences(part) = reply.await.ok()? else { return None };
-            list.merge(part, self.listed_max);
+            match reply.await.ok()? {
+                Answer::Conferences(part) => list.merge(part, self.listed_max),
+                Answer::Refusals(part) => refusals.extend(part),
+                _ => return None,
+            }
         }
-        Some(Answer::Conferences(list))
+        match question {
+            Question::Refusals(_) => Some(Answer::Refusals(refusals)),
+            _ => Some(Answer::Conferences(list)),
+        }
     }
 
     fn counters(&self) -> impl Future<Output = Vec<(ShardId, Counters)>> + Send {
         self.take()
+    }
+
+    fn listen(&self, subject: Subject) -> Trace {
+        let (listener, heard) = mpsc::channel(HEARD_MAX);
+        let lost = Arc::default();
+        let tap = Tap { subject, listener, lost: Arc::clone(&lost) };
+        self.cores.order_all(|| Order::Tap(tap.clone()));
+        Trace { heard, lost }
     }
 
     fn store(&self) -> StoreCounters {

@@ -259,6 +259,7 @@ impl<M: Machine> Core<M> {
             // Nobody waits any more if this fails.
             Order::Counters(reply) => drop(reply.send(self.partition.counters())),
             Order::Offer(offers) => self.partition.offer(offers),
+            Order::Tap(tap) => self.partition.tap(tap),
             Order::Link(stream, peer) => self.partition.take_link(stream, peer),
             Order::Drain => {
                 self.partition.control(Control::Drain);

@@ -79,6 +79,12 @@ impl Mesh {
         Inbox { mesh: self.clone(), to, from: 0, turn: 0 }
     }
 
+    /// Frames that wait for `to`.
+    pub fn waiting(&self, to: ShardId) -> usize {
+        let queues = (0..self.shards).filter_map(|from| self.queue(ShardId(from), to));
+        queues.map(|queue| queue.frames.len()).sum()
+    }
+
     /// The bell of `shard`.
     pub fn bell(&self, shard: ShardId) -> Option<&Bell> {
         self.bells.get(usize::from(shard.0)).map(|bell| &**bell)

@@ -10,6 +10,7 @@ use super::mesh::Mesh;
 use crate::base::ids::ShardId;
 use crate::metrics::counters::Counters;
 use crate::net::certs::Offers;
+use crate::net::tap::Tap;
 use crate::shard::input::Control;
 use crate::shard::question::{Answer, Question};
 
@@ -27,6 +28,8 @@ pub enum Order {
     Counters(oneshot::Sender<Counters>),
     /// Offer these certificates from now on.
     Offer(Offers),
+    /// Let one more listen to messages.
+    Tap(Tap),
     /// Take in a link that was accepted for it.
     Link(TcpStream, SocketAddr),
     /// Accept nothing more, end sessions, close connections.
@@ -86,6 +89,12 @@ impl Cores {
     /// The next order for `shard`. Called by its core alone.
     pub fn take(&self, shard: ShardId) -> Option<Order> {
         self.queues.get(usize::from(shard.0))?.pop()
+    }
+
+    /// Frames of other shards, and orders, that wait for `shard`.
+    pub fn depths(&self, shard: ShardId) -> (usize, usize) {
+        let orders = self.queues.get(usize::from(shard.0)).map_or(0, ArrayQueue::len);
+        (self.mesh.waiting(shard), orders)
     }
 
     /// True when an order waits for `shard`.

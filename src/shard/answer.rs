@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::Shard;
 use super::dispatch_subscribe::PACKAGES;
 use super::frame::Cargo;
+use super::refusals::Cause;
 use super::relay::Purpose;
 use crate::base::ids::{ConnId, Dialect, Slot};
 use crate::base::time::Now;
@@ -31,7 +32,7 @@ impl Shard {
             return;
         }
         let bytes = self.response_bytes(conn, request, status, fill);
-        self.counters.response(status);
+        self.counters.answered(request.method() as usize, status);
         self.deliver(conn, bytes, Cargo::Plain);
     }
 
@@ -51,8 +52,9 @@ impl Shard {
         if request.method() == Method::Ack {
             return;
         }
+        self.note_refusal(conn, request, Cause::Reject(reject));
         let bytes = self.refusal_bytes_saying(conn, request, reject, reason);
-        self.counters.response(reject.status());
+        self.counters.answered(request.method() as usize, reject.status());
         self.deliver(conn, bytes, Cargo::Plain);
     }
 
@@ -63,6 +65,7 @@ impl Shard {
         request: Message<'_>,
         reject: Reject,
     ) -> Bytes {
+        self.note_refusal(conn, request, Cause::Reject(reject));
         self.refusal_bytes_saying(conn, request, reject, reject.reason())
     }
 
@@ -74,8 +77,9 @@ impl Shard {
         reject: Reject,
         content: &Content,
     ) {
+        self.note_refusal(conn, request, Cause::Reject(reject));
         let bytes = self.refusal_bytes_with(conn, request, reject, reject.reason(), Some(content));
-        self.counters.response(reject.status());
+        self.counters.answered(request.method() as usize, reject.status());
         self.deliver(conn, bytes, Cargo::Plain);
     }
 

@@ -1,6 +1,7 @@
 //! What a sign-in that is not proven is answered with: a challenge, or the end of patience.
 
 use super::Shard;
+use super::refusals::Cause;
 use crate::auth::digest::{Algorithm, challenge};
 use crate::auth::gate::Refusal;
 use crate::auth::ntlm::offer;
@@ -41,7 +42,12 @@ impl Shard {
                 cause: Some(cause @ (AuthFailure::UnknownUser | AuthFailure::WrongPassword)),
                 ..
             } if scheme == Scheme::Ntlm => self.forbid(conn, message, cause),
-            Refusal::Challenge { stale, .. } => self.challenge(now, conn, message, aor, stale),
+            Refusal::Challenge { stale, cause } => {
+                if let Some(cause) = cause {
+                    self.note_refusal(conn, message, Cause::Auth(cause));
+                }
+                self.challenge(now, conn, message, aor, stale);
+            }
             Refusal::Forbid(cause) => self.forbid(conn, message, cause),
         }
     }
@@ -88,6 +94,7 @@ impl Shard {
             AuthFailure::Malformed => Reject::BadCredentials,
             _ => Reject::WrongPassword,
         };
+        self.note_refusal(conn, message, Cause::Auth(cause));
         let source = self.settings.name.clone();
         self.respond(conn, message, reject.status(), |writer| {
             let writer = simple::warning(writer, reject.reason(), &source);

@@ -356,7 +356,7 @@ impl Shard {
                 }
                 Err(reject) => (reject.status(), shard.refusal_bytes(conn, message, reject)),
             };
-            shard.counters.response(status);
+            shard.counters.answered(message.method() as usize, status);
             shard.deliver(conn, bytes, cargo);
         });
     }

@@ -280,7 +280,7 @@ impl Shard {
                 Ok(()) => (200, shard.response_bytes(conn, message, 200, |w| w.finish())),
                 Err(reject) => (reject.status(), shard.refusal_bytes(conn, message, reject)),
             };
-            shard.counters.response(status);
+            shard.counters.answered(message.method() as usize, status);
             shard.deliver(conn, bytes, Cargo::PagerAnswer);
         });
     }

@@ -12,6 +12,7 @@ use bytes::Bytes;
 
 use super::Shard;
 use super::frame::SignInError;
+use super::refusals::Cause;
 use crate::base::aor::Aor;
 use crate::base::ids::ConnId;
 use crate::base::limits::Limit;
@@ -153,6 +154,7 @@ impl Shard {
         let clients = self.clients_of(policy);
         let text = words_for(clients.as_deref(), message).unwrap_or(Reject::ClientBlocked.reason());
         let source = self.settings.name.clone();
+        self.note_refusal(conn, message, Cause::Reject(Reject::ClientBlocked));
         self.respond(conn, message, Reject::ClientBlocked.status(), |writer| {
             let writer = simple::warning(writer, text, &source);
             ms::public_diagnostics_saying(writer, Reject::ClientBlocked, text).finish();

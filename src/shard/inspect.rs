@@ -2,7 +2,7 @@
 
 use super::Shard;
 use super::conference_standing::{ConferenceList, ConferenceStanding};
-use super::question::{Answer, Contacts, Endpoint, Presence, Question, Seen, Watcher};
+use super::question::{Answer, Contacts, Endpoint, Presence, Question, Seen, Standing, Watcher};
 use crate::base::aor::Aor;
 use crate::base::limits::Limit;
 use crate::base::time::Now;
@@ -19,6 +19,15 @@ impl Shard {
 
     /// Answers a question about a user.
     pub(super) fn inspect(&mut self, now: Now, question: &Question) -> Answer {
+        match question {
+            Question::Standing(user) => {
+                return Answer::Standing(Box::new(self.standing(now, user)));
+            }
+            Question::Refusals(user) => {
+                return Answer::Refusals(self.refusals.of(user.as_ref()).cloned().collect());
+            }
+            _ => {}
+        }
         let Some(user) = question.user() else { return self.inspect_conferences(question) };
         let Some(slot) = self.users.slot(user) else { return Answer::NoSuchUser };
         if let Question::Presence { .. } = question {
@@ -31,6 +40,7 @@ impl Shard {
             Question::Conference(_) | Question::Conferences | Question::EndConference(_) => {
                 Answer::NoSuchConference
             }
+            Question::Refusals(_) | Question::Standing(_) => Answer::NoSuchUser,
             Question::Contacts(_) => Answer::Contacts(Contacts::from(&entry.contacts)),
             Question::Watchers(_) => {
                 let watches = presentity.into_iter().flat_map(|presentity| presentity.watches());
@@ -46,6 +56,23 @@ impl Shard {
                 });
                 Answer::Presence(Box::new(Presence::new(presentity, endpoints, seen)))
             }
+        }
+    }
+
+    /// Whether a user may sign in, and where he has. Who is not in the directory may be locked out
+    /// too.
+    fn standing(&self, now: Now, user: &Aor) -> Standing {
+        let locked = self.failed_users.locked(now, user.as_str());
+        let locked_s = locked.map(|until| until.0.saturating_sub(now.mono_ms).div_ceil(1000));
+        let entry = self.users.slot(user).and_then(|slot| self.users.get(slot));
+        let Some(entry) = entry else { return Standing { locked_s, ..Standing::default() } };
+        let bindings = entry.registrar.bindings(now);
+        Standing {
+            known: true,
+            disabled: entry.user.disabled,
+            locked_s,
+            policy: entry.user.policy.clone(),
+            endpoints: bindings.map(|binding| Endpoint::new(now, binding)).collect(),
         }
     }
 

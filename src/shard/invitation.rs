@@ -272,7 +272,7 @@ impl Shard {
                 .line_fmt("Contact", format_args!("<{target}>"))
                 .body("application/sdp", body.as_bytes());
             let bytes = shard.arena.split().freeze();
-            shard.counters.response(200);
+            shard.counters.answered(message.method() as usize, 200);
             shard.deliver(caller, bytes, Cargo::Plain);
         });
         let idle = self.settings.limits.pager_idle_timeout;

@@ -298,7 +298,7 @@ impl Shard {
                         .body("application/sdp", description.as_bytes()),
                 }
             });
-            shard.counters.response(200);
+            shard.counters.answered(message.method() as usize, 200);
             shard.deliver(conn, bytes, Cargo::Plain);
         });
     }

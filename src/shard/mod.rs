@@ -39,6 +39,7 @@
 //! | `edit`, `durable` | changes that must be durable before they are answered |
 //! | `search` | the directory |
 //! | `question`, `inspect` | what operators ask, and what they are answered |
+//! | `refusals` | the last requests that were refused, and why |
 
 mod answer;
 mod bridge;
@@ -74,8 +75,10 @@ mod notify;
 pub mod occupancy;
 mod operation;
 pub mod output;
+pub mod overheard;
 mod publish;
 pub mod question;
+pub mod refusals;
 mod relay;
 mod roaming;
 mod search;
@@ -96,6 +99,7 @@ use bytes::{Bytes, BytesMut};
 use crate::auth::digest::Algorithm;
 use crate::auth::lockout::Lockout;
 use crate::auth::nonce::NonceKey;
+use crate::base::aor::Aor;
 use crate::base::ids::{ConnId, RelayId, SessionId, ShardId, Slot};
 use crate::base::limits::{Limit, Limits};
 use crate::base::seed::Seed;
@@ -124,6 +128,7 @@ use invitation::Invitation;
 use leg::LegEntry;
 use output::Output;
 use question::Question;
+use refusals::Refusals;
 use relay::Relays;
 use search::SearchEntry;
 use session::SessionEntry;
@@ -141,6 +146,9 @@ pub trait Machine {
 
     /// The counters of this core; the layers above count theirs here too.
     fn counters(&mut self) -> &mut Counters;
+
+    /// Who signed in on a connection.
+    fn user(&self, conn: ConnId) -> Option<&Aor>;
 }
 
 /// Secrets that all shards of a process share, so that what one mints another can check.
@@ -219,6 +227,10 @@ pub struct Shard {
     locked_addresses: Lockout,
     wheel: Wheel<Timer>,
 
+    /// When the input in hand came, for what is remembered of it.
+    now: Now,
+    refusals: Refusals,
+
     counters: Counters,
     outputs: VecDeque<Output>,
     /// Frames to ourselves: they take the same door as those of others.
@@ -236,6 +248,7 @@ pub struct Shard {
 
 impl Machine for Shard {
     fn handle(&mut self, now: Now, input: Input<'_>) {
+        self.now = now;
         match input {
             Input::Opened { conn, peer, origin, transport, lane } => {
                 self.connections.insert(conn, Connection::new(peer, origin, transport, lane));
@@ -288,6 +301,10 @@ impl Machine for Shard {
     fn counters(&mut self) -> &mut Counters {
         &mut self.counters
     }
+
+    fn user(&self, conn: ConnId) -> Option<&Aor> {
+        self.connections.get(conn)?.user.as_ref()
+    }
 }
 
 impl Shard {
@@ -339,6 +356,8 @@ impl Shard {
             // One word of the shard that counts is enough.
             locked_addresses: lockout(1),
             wheel: Wheel::new(TICK_MS, now),
+            now,
+            refusals: Refusals::default(),
             counters: Counters::default(),
             outputs: VecDeque::new(),
             local: VecDeque::new(),

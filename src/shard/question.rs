@@ -1,6 +1,7 @@
 //! What operators ask the home of a user or of a conference, or every shard, and what they answer.
 
 use super::conference_standing::{ConferenceList, ConferenceStanding};
+use super::refusals::Refused;
 use crate::base::aor::Aor;
 use crate::base::ids::{ConferenceId, ConnId, Dialect, ShardId, SubscriptionId};
 use crate::base::time::Now;
@@ -36,6 +37,10 @@ pub enum Question {
         /// Who would watch.
         watcher: Option<Aor>,
     },
+    /// The last refusals of requests of his, or of all users'; every shard is asked.
+    Refusals(Option<Aor>),
+    /// Whether he may sign in, and where he has.
+    Standing(Aor),
     /// Who watches him.
     Watchers(Aor),
 }
@@ -45,9 +50,9 @@ impl Question {
     pub fn home(&self, shards: u16) -> Option<ShardId> {
         match self {
             Question::Conference(id) | Question::EndConference(id) => Some(id.home(shards)),
-            Question::Conferences => None,
+            Question::Conferences | Question::Refusals(_) => None,
             Question::Contacts(user) | Question::Presence { user, .. } => Some(user.home(shards)),
-            Question::Watchers(user) => Some(user.home(shards)),
+            Question::Standing(user) | Question::Watchers(user) => Some(user.home(shards)),
         }
     }
 
@@ -55,8 +60,11 @@ impl Question {
     pub fn user(&self) -> Option<&Aor> {
         match self {
             Question::Contacts(user) | Question::Presence { user, .. } => Some(user),
-            Question::Watchers(user) => Some(user),
-            Question::Conference(_) | Question::Conferences | Question::EndConference(_) => None,
+            Question::Standing(user) | Question::Watchers(user) => Some(user),
+            Question::Conference(_)
+            | Question::Conferences
+            | Question::EndConference(_)
+            | Question::Refusals(_) => None,
         }
     }
 }
@@ -81,8 +89,27 @@ pub enum Answer {
     NoSuchUser,
     /// To [`Question::Presence`].
     Presence(Box<Presence>),
+    /// To [`Question::Refusals`], in no order.
+    Refusals(Vec<Refused>),
+    /// To [`Question::Standing`].
+    Standing(Box<Standing>),
     /// To [`Question::Watchers`].
     Watchers(Vec<Watcher>),
+}
+
+/// Whether a user may sign in, and where he has.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// He is in the directory.
+    pub known: bool,
+    /// He is, and may not sign in.
+    pub disabled: bool,
+    /// Seconds for which he may not try again, after too many failures.
+    pub locked_s: Option<u64>,
+    /// The policy that governs him; empty for the default one.
+    pub policy: String,
+    /// Where he has signed in.
+    pub endpoints: Vec<Endpoint>,
 }
 
 /// A contact list.

@@ -236,7 +236,7 @@ impl Shard {
                     .line_fmt("Contact", format_args!("<{contact}>"));
                 rest(message, writer);
             });
-            shard.counters.response(200);
+            shard.counters.answered(message.method() as usize, 200);
             shard.deliver(conn, bytes, Cargo::Plain);
         });
     }

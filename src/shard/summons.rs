@@ -87,7 +87,7 @@ impl Shard {
                 .line_fmt("Contact", format_args!("<sip:{callee}>"))
                 .finish();
             let bytes = shard.arena.split().freeze();
-            shard.counters.response(200);
+            shard.counters.answered(message.method() as usize, 200);
             shard.deliver(caller, bytes, Cargo::Plain);
         });
     }

@@ -203,6 +203,10 @@ impl StandIn {
 }
 
 impl Machine for StandIn {
+    fn user(&self, _: ConnId) -> Option<&Aor> {
+        None
+    }
+
     fn handle(&mut self, _: Now, input: Input<'_>) {
         match input {
             Input::Opened { conn, .. } => assert!(self.open.insert(conn)),

@@ -15,6 +15,7 @@ pub mod fuzz;
 pub mod head;
 pub mod header;
 pub mod list;
+pub mod mask;
 pub mod message;
 pub mod method;
 pub mod name_addr;
