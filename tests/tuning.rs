@@ -367,6 +367,19 @@ fn systemd_takes_the_unit_and_finds_it_closed() {
 }
 
 #[test]
+fn systemd_takes_the_sockets_and_finds_their_service() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["mynah.service", "mynah.socket"] {
+        let text = fs::read_to_string(Path::new(TUNING).join(name)).unwrap();
+        let installed = text.replace("/usr/local/bin/mynah", env!("CARGO_BIN_EXE_mynah"));
+        fs::write(folder.path().join(name), installed).unwrap();
+    }
+    let socket = folder.path().join("mynah.socket");
+    let verified = run(Command::new("systemd-analyze").args(["verify", "--man=no"]).arg(&socket));
+    assert_eq!(verified, Outcome { code: 0, text: String::new() });
+}
+
+#[test]
 fn the_unit_allows_what_the_server_cannot_run_without() {
     let listed = run(Command::new("systemd-analyze").args(["syscall-filter", "@aio"]));
     for call in ["io_uring_setup", "io_uring_enter", "io_uring_register"] {

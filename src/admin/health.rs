@@ -17,6 +17,9 @@ pub struct Health {
     pub ldap: Option<LdapAlarm>,
     /// The server was told to go down and takes no new work.
     pub draining: bool,
+    /// Seconds until the last connection is closed, once the server takes no new work because of a
+    /// drain.
+    pub leaves_in_s: Option<u64>,
 }
 
 impl Health {
@@ -40,13 +43,22 @@ impl Health {
         let draining = self
             .draining
             .then(|| Reason { cause: "draining", detail: "the server is going down".to_owned() });
+        let leaving = self.leaves_in_s.filter(|_| !self.draining).map(|left_s| Reason {
+            cause: "draining",
+            detail: match left_s {
+                0 => "the server takes no new work: its connections were closed".to_owned(),
+                _ => format!(
+                    "the server takes no new work: its connections are closed within {left_s} s"
+                ),
+            },
+        });
         let report = Report {
             status: match (self.is_well(), self.ldap) {
                 (true, None) => "ok",
                 (true, Some(_)) => "degraded",
                 (false, _) => "failing",
             },
-            reasons: cores.chain(store).chain(ldap).chain(draining).collect(),
+            reasons: cores.chain(store).chain(ldap).chain(draining).chain(leaving).collect(),
         };
         serde_json::to_string(&report).unwrap_or_default()
     }
@@ -82,6 +94,7 @@ mod tests {
             store: Some(Alarm::DiskFull),
             ldap: Some(LdapAlarm::Unreachable),
             draining: true,
+            leaves_in_s: Some(7),
         };
         assert!(!health.is_well());
         assert_eq!(
@@ -94,5 +107,13 @@ mod tests {
                 r#"{"cause":"draining","detail":"the server is going down"}]}"#,
             )
         );
+    }
+
+    #[test]
+    fn a_drain_says_how_long_it_takes() {
+        let health = |left| Health { leaves_in_s: Some(left), ..Health::default() };
+        assert!(!health(7).is_well());
+        assert!(health(7).to_json().contains("connections are closed within 7 s"));
+        assert!(health(0).to_json().contains("its connections were closed"));
     }
 }

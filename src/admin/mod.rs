@@ -2,8 +2,8 @@
 //! `/presence`, `/contacts` and `/watchers` of a user and `/conferences` for the command line, and
 //! `/trace` of what a user's clients say, `/doctor` and `/refusals` of what was refused, `/custom-states/` for clients, through a proxy that has a certificate. There is no
 //! authentication; the address belongs on loopback or a closed network. Questions about a user or a
-//! conference are answered to the machine of the server alone, and so is the one order there is: to
-//! end a conference.
+//! conference are answered to the machine of the server alone, and so are orders: to end a
+//! conference, to reload and to drain.
 //!
 //! What the answers are made of comes from the runtime through [`Sources`], for the counters live
 //! on the cores.
@@ -14,6 +14,8 @@ mod conferences;
 pub mod diagnosis;
 mod health;
 mod listener;
+pub mod operation;
+mod operations;
 mod page;
 mod process;
 mod questions;
@@ -25,5 +27,6 @@ pub mod trace;
 mod wording;
 
 pub use health::Health;
+pub use operations::DRAIN_MS_MAX;
 pub use server::{Sources, serve};
 pub use trace::Trace;

@@ -35,6 +35,8 @@ pub struct Page {
     pub start_unix_s: f64,
     /// Whether `/healthz` would answer 200.
     pub healthy: bool,
+    /// Seconds until the last connection is closed, while a drain is under way.
+    pub drain_left_s: Option<u64>,
     /// Connections of the admin listener that found no place.
     pub connections_refused: u64,
 }
@@ -56,6 +58,8 @@ impl Page {
         let version = env!("CARGO_PKG_VERSION");
         page.sample(names::BUILD_INFO.name, format_args!("{{version=\"{version}\"}}"), 1);
         page.single(names::HEALTHY, u64::from(self.healthy));
+        page.single(names::DRAINING, u64::from(self.drain_left_s.is_some()));
+        page.single(names::DRAIN_LEFT, self.drain_left_s.unwrap_or_default());
         page.single(names::SHARDS_CURRENT, self.shards.len());
         page.single(names::PROCESS_START, self.start_unix_s);
         let process = self.process;

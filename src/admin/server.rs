@@ -1,6 +1,5 @@
 //! The pages and where they come from.
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
@@ -19,6 +18,8 @@ use super::conferences;
 use super::diagnosis;
 use super::health::Health;
 use super::listener::Listener;
+use super::operation::{Operated, Operation};
+use super::operations;
 use super::page::{CONTENT_TYPE, Page};
 use super::process::Process;
 use super::questions::{self, Ends};
@@ -55,6 +56,12 @@ pub trait Sources: Send + Sync + 'static {
 
     /// What keeps the server from its work as it stands; does not wait.
     fn health(&self) -> Health;
+
+    /// The settings in force; does not wait.
+    fn settings(&self) -> Arc<Settings>;
+
+    /// Has an operation carried out; `None` when it cannot be now.
+    fn operate(&self, operation: Operation) -> impl Future<Output = Option<Operated>> + Send;
 }
 
 /// Serves the pages on `socket` until `end` is ready; then connections in progress
@@ -82,13 +89,6 @@ pub async fn serve<S: Sources>(
         connections_refused: refused,
         traces: Arc::new(Semaphore::new(TRACES_MAX)),
         domain: settings.domains.first().cloned().unwrap_or_default(),
-        custom_states: settings
-            .policies
-            .iter()
-            .map(|(name, policy)| {
-                (format!("{name}.xml"), custom_states::document(&policy.custom_states))
-            })
-            .collect(),
     });
     let router = Router::new()
         .route("/metrics", get(metrics::<S>))
@@ -98,6 +98,7 @@ pub async fn serve<S: Sources>(
         .merge(conferences::router())
         .merge(trace::router())
         .merge(diagnosis::router())
+        .merge(operations::router())
         .with_state(admin);
     let service = router.into_make_service_with_connect_info::<Ends>();
     axum::serve(listener, service).with_graceful_shutdown(end).await
@@ -113,8 +114,6 @@ pub struct Admin<S> {
     pub(super) traces: Arc<Semaphore>,
     /// The first domain served.
     domain: String,
-    /// What there is below `/custom-states/`.
-    custom_states: BTreeMap<String, String>,
 }
 
 impl<S> Admin<S> {
@@ -129,13 +128,15 @@ impl<S> Admin<S> {
 
 async fn metrics<S: Sources>(State(admin): State<Arc<Admin<S>>>) -> Response {
     let counters = tokio::time::timeout(admin.answer_timeout, admin.sources.counters());
+    let health = admin.sources.health();
     let page = Page {
         shards: counters.await.unwrap_or_default(),
         store: admin.sources.store(),
         ldap: admin.sources.ldap(),
         process: Process::read(),
         start_unix_s: admin.start_unix_s,
-        healthy: admin.sources.health().is_well(),
+        healthy: health.is_well(),
+        drain_left_s: health.leaves_in_s,
         connections_refused: admin.connections_refused.load(Ordering::Relaxed),
     };
     ([(header::CONTENT_TYPE, CONTENT_TYPE)], page.render()).into_response()
@@ -148,9 +149,12 @@ async fn healthz<S: Sources>(State(admin): State<Arc<Admin<S>>>) -> Response {
 }
 
 async fn states<S: Sources>(State(admin): State<Arc<Admin<S>>>, file: Path<String>) -> Response {
-    match admin.custom_states.get(file.as_str()) {
-        Some(document) => ([(header::CONTENT_TYPE, custom_states::CONTENT_TYPE)], document.clone())
-            .into_response(),
+    let settings = admin.sources.settings();
+    let policy = file.strip_suffix(".xml").filter(|name| settings.policies.contains(name));
+    match policy.map(|name| custom_states::document(&settings.policies.of(name).custom_states)) {
+        Some(document) => {
+            ([(header::CONTENT_TYPE, custom_states::CONTENT_TYPE)], document).into_response()
+        }
         None => StatusCode::NOT_FOUND.into_response(),
     }
 }

@@ -1,6 +1,7 @@
 //! The pages over a real socket, and the metrics page read as Prometheus reads it.
 
 mod conferences;
+mod operations;
 mod questions;
 mod trace;
 
@@ -15,6 +16,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
+use super::operation::{Operated, Operation};
 use super::page::Page;
 use super::process::Process;
 use super::{Health, Sources, Trace, serve};
@@ -44,6 +46,10 @@ struct Fake {
     asked: Arc<Mutex<Vec<Question>>>,
     listened: Listened,
     lost: Arc<AtomicU64>,
+    settings: Settings,
+    /// What every operation leads to.
+    operated: Option<Operated>,
+    operations: Arc<Mutex<Vec<Operation>>>,
 }
 
 impl Sources for Fake {
@@ -79,6 +85,18 @@ impl Sources for Fake {
     fn health(&self) -> Health {
         self.health.lock().unwrap().clone()
     }
+
+    fn settings(&self) -> Arc<Settings> {
+        Arc::new(self.settings.clone())
+    }
+
+    async fn operate(&self, operation: Operation) -> Option<Operated> {
+        self.operations.lock().unwrap().push(operation);
+        match self.mute {
+            true => pending().await,
+            false => self.operated.clone(),
+        }
+    }
 }
 
 fn two_shards() -> Vec<(ShardId, Counters)> {
@@ -113,6 +131,7 @@ fn page() -> Page {
         process: Process::read(),
         start_unix_s: 1_800_000_000.25,
         healthy: false,
+        drain_left_s: Some(61),
         connections_refused: 9,
     }
 }
@@ -313,8 +332,9 @@ async fn the_custom_states_of_each_policy_are_served() {
     .unwrap();
     let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = socket.local_addr().unwrap();
+    let fake = Fake { settings, ..Fake::default() };
     tokio::spawn(
-        async move { serve(socket, Arc::new(Fake::default()), &settings, pending()).await },
+        async move { serve(socket, Arc::new(fake), &Settings::default(), pending()).await },
     );
     let (status, answer) = ask(address, "GET /custom-states/lab.xml").await;
     assert_eq!(status, "HTTP/1.1 200 OK");

@@ -69,6 +69,22 @@ impl Lockout {
         }
     }
 
+    /// Locks out at `failures_max` failures within `time`, for `time`, from now on; windows and
+    /// lock-outs that have begun end when they would have.
+    pub fn set_bounds(&mut self, failures_max: u32, time: Duration) {
+        self.time = time;
+        if std::mem::replace(&mut self.failures_max, failures_max) == failures_max {
+            return;
+        }
+        if failures_max == 0 {
+            self.entries.clear();
+            self.opened.clear();
+        }
+        for entry in self.entries.values_mut() {
+            entry.failures = entry.failures.min(failures_max);
+        }
+    }
+
     /// Counts a failure of `key`; says until when it is locked out, if it is. A failure during a
     /// lock-out does not prolong it.
     pub fn failure(&mut self, now: Now, key: impl Hash) -> Option<Deadline> {

@@ -144,6 +144,10 @@ limits! {
     AuthFailuresPerUser, auth_failures_per_user_max: u32 = 10;
     /// Failed sign-ins from one address in the lock-out window before it is locked out.
     AuthFailuresPerAddress, auth_failures_per_address_max: u32 = 100;
+    /// Sign-ins that begin in a second, of the whole server: after a restart all users come at once.
+    /// Who is one too many gets 503 with a `Retry-After` that gives him his turn; 0 means no bound.
+    /// A second's worth may come at once. A sign-in with its TLS handshake costs 0.2 ms of a core.
+    SignIns, sign_ins_per_second_max: u32 = 2_000;
     /// Window and length of a lock-out.
     LockoutTime, lockout_time: Duration = Duration::from_secs(900);
     /// Entries of each lock-out table of a shard; the oldest leaves.

@@ -29,6 +29,11 @@ impl<T> Slab<T> {
         Slab { entries: Vec::new(), free: None, len: 0, max: max.min(u32::MAX as usize) }
     }
 
+    /// Holds at most `max` values from now on; what is more than that stays until it is removed.
+    pub fn set_max(&mut self, max: usize) {
+        self.max = max.min(u32::MAX as usize);
+    }
+
     /// Stores `value`; gives it back when the slab is full.
     pub fn insert(&mut self, value: T) -> Result<Slot, T> {
         if self.len >= self.max {

@@ -95,7 +95,8 @@ struct Refusal {
     error: String,
 }
 
-fn reason(status: u16, body: &str) -> String {
+/// Why the server has refused, in its own words.
+pub fn reason(status: u16, body: &str) -> String {
     let refusal = serde_json::from_str::<Refusal>(body);
     refusal.map_or_else(|_| format!("it answers {status}"), |refusal| one_line(&refusal.error))
 }

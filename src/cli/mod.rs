@@ -11,12 +11,14 @@ mod demo;
 mod directory;
 mod directory_report;
 mod doctor;
+mod drain;
 mod host_port;
 mod http;
 mod inquiry;
 mod password;
 mod person;
 mod presence;
+mod reload;
 mod serve;
 mod server_address;
 mod server_options;
@@ -62,8 +64,12 @@ enum Command {
     Directory(directory::Directory),
     /// Say why a user cannot sign in, or what is wrong with a server's certificate and machine
     Doctor(doctor::Doctor),
+    /// Have the running server take no new work, close its connections one by one, and end
+    Drain(drain::Drain),
     /// Show a user's presence, and what others see of it
     Presence(presence::Presence),
+    /// Have the running server read its configuration, certificates and users again
+    Reload(reload::Reload),
     /// Serve as mynah.toml says
     Serve(serve::Serve),
     /// Show how the running server does
@@ -90,7 +96,9 @@ pub fn run() -> ExitCode {
         Command::Demo(command) => command.run(),
         Command::Directory(command) => command.run(),
         Command::Doctor(command) => command.run(),
+        Command::Drain(command) => command.run(),
         Command::Presence(command) => command.run(),
+        Command::Reload(command) => command.run(),
         Command::Serve(command) => command.run(),
         Command::Status(command) => command.run(),
         Command::Test(command) => command.run(),

@@ -1,6 +1,7 @@
 //! `mynah status`
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use anyhow::{Result, bail};
 use clap::Args;
@@ -10,6 +11,8 @@ use serde::Deserialize;
 use super::http;
 use super::server_address::ServerAddress;
 use super::text::one_line;
+use crate::config::quantity::write_time;
+use crate::metrics::counters::CloseReason;
 use crate::metrics::names::{self, Series};
 
 /// `mynah status`
@@ -33,7 +36,7 @@ impl Status {
     }
 }
 
-/// A page of metrics, summed over the labels.
+/// A page of metrics: each sample, and the sums over labels by name.
 struct Samples(BTreeMap<String, f64>);
 
 impl Samples {
@@ -41,8 +44,12 @@ impl Samples {
         let mut samples = BTreeMap::new();
         for line in page.lines().filter(|line| !line.starts_with('#')) {
             let Some((sample, value)) = line.rsplit_once(' ') else { continue };
+            let value: f64 = value.parse().unwrap_or(0.0);
             let name = sample.split_once('{').map_or(sample, |(name, _)| name);
-            *samples.entry(name.to_owned()).or_insert(0.0) += value.parse().unwrap_or(0.0);
+            if name != sample {
+                samples.insert(sample.to_owned(), value);
+            }
+            *samples.entry(name.to_owned()).or_insert(0.0) += value;
         }
         Samples(samples)
     }
@@ -150,7 +157,20 @@ fn table(health: &str, samples: &Samples, now: Timestamp) -> String {
             format!("{:.0} MiB", samples.number(names::PROCESS_RESIDENT.name) / f64::from(1 << 20)),
         ),
     ];
-    rows.iter().map(|(name, value)| format!("{name:12}  {value}\n")).collect()
+    let draining = samples.number(names::DRAINING.name) > 0.0;
+    let drain = draining.then(|| ("drain", drain(samples)));
+    rows.iter().chain(&drain).map(|(name, value)| format!("{name:12}  {value}\n")).collect()
+}
+
+/// How far a drain is.
+fn drain(samples: &Samples) -> String {
+    let closed = format!("{}{{reason=\"{}\"}}", names::CLOSES.name, CloseReason::Drain.name());
+    format!(
+        "{} connections to close within {}, {} closed",
+        samples.series(Series::ConnectionsToClose),
+        write_time(Duration::from_secs(samples.number(names::DRAIN_LEFT.name) as u64)),
+        samples.number(&closed),
+    )
 }
 
 /// The answer of `/healthz`.
@@ -225,6 +245,21 @@ directory     2 users, read 2026-11-21T08:00:00Z
 memory        45 MiB
 "
         );
+    }
+
+    #[test]
+    fn a_drain_shows_how_far_it_is() {
+        let page = "\
+mynah_draining 1
+mynah_drain_left_seconds 90
+mynah_drain_connections_current{shard=\"0\"} 4
+mynah_drain_connections_current{shard=\"1\"} 3
+mynah_connections_closed_total{reason=\"drain\"} 12
+mynah_connections_closed_total{reason=\"peer\"} 30
+";
+        let text = table("{}", &Samples::read(page), Timestamp::UNIX_EPOCH);
+        let line = "drain         7 connections to close within 90s, 12 closed\n";
+        assert!(text.ends_with(line), "{text}");
     }
 
     #[test]

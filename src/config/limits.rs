@@ -23,13 +23,13 @@ const COUNT_CEILING: u64 = u32::MAX as u64;
 const TIME_CEILING: Duration = Duration::from_secs(365 * 86_400);
 
 /// Pairs of which the first may not exceed the second.
-const ORDERED: &[(Limit, Limit)] = &[
+pub(super) const ORDERED: &[(Limit, Limit)] = &[
     (Limit::RegistrationTimeMin, Limit::RegistrationTime),
     (Limit::SipHeaderLineBytes, Limit::SipHeadBytes),
 ];
 /// Pairs of which the first must be below the second: a user of a link who refreshes his
 /// registration at the last moment is heard no sooner than that.
-const BELOW: &[(Limit, Limit)] = &[(Limit::RegistrationTime, Limit::LaneIdleTime)];
+pub(super) const BELOW: &[(Limit, Limit)] = &[(Limit::RegistrationTime, Limit::LaneIdleTime)];
 
 /// A problem and the octets of the file it is about.
 pub type Located = (Range<usize>, Problem);
@@ -109,7 +109,7 @@ fn range(limit: Limit, amount: Amount) -> (Amount, Amount) {
             (Amount::Time(Duration::from_millis(1)), Amount::Time(TIME_CEILING))
         }
         // Here 0 means no bound.
-        (Amount::Count(_), Limit::ConnectionsPerAddress) => {
+        (Amount::Count(_), Limit::ConnectionsPerAddress | Limit::SignIns) => {
             (Amount::Count(0), Amount::Count(COUNT_CEILING))
         }
         (Amount::Count(_), Limit::ContactBytes) => {
@@ -133,7 +133,8 @@ fn range_problem(limit: Limit, amount: Amount) -> Problem {
     Problem::LimitRange { name: limit.name(), least: write(least), most: write(most) }
 }
 
-fn write(amount: Amount) -> String {
+/// An amount as the file may say it.
+pub(super) fn write(amount: Amount) -> String {
     match amount {
         Amount::Count(count) => count.to_string(),
         Amount::Time(time) => write_time(time),

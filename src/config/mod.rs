@@ -4,6 +4,7 @@
 //! [`parse`] reads the text into `schema` (serde: types, unknown keys) and checks what holds
 //! between keys; `tuning/mynah.toml` shows every key with its default.
 
+mod change;
 pub mod error;
 pub mod filter;
 pub mod ldap;
@@ -17,6 +18,7 @@ pub mod settings;
 #[cfg(test)]
 mod tests;
 
+pub use change::{Change, differences};
 pub use error::{Error, Problem};
 pub use filter::{
     ClientAction, ClientFilter, ClientRule, FileAction, FileFilter, ImFilter, LinkAction, Operator,
@@ -24,7 +26,7 @@ pub use filter::{
 pub use ldap::Ldap;
 pub use parse::parse;
 pub use policy::{Availability, CustomState, Policies, Policy};
-pub use reload::{Setting, changes};
+pub use reload::{Setting, changes, reloaded};
 pub use settings::{
     AuthMethod, Certificate, DigestAlgorithm, Listen, Log, LogFormat, NtlmVersion, Settings,
 };

@@ -124,9 +124,65 @@ impl Setting {
     }
 
     /// True when a reload applies it. Everything else is laid out at start (sockets, executors,
-    /// tables and their bounds) and waits for the next one.
-    pub const fn reloads(self) -> bool {
-        matches!(self, Setting::Certificates | Setting::LogFilter)
+    /// queues), or was promised to clients for as long as they stay, and waits for the next one.
+    pub fn reloads(self) -> bool {
+        match self {
+            Setting::AuthLync
+            | Setting::AuthStandard
+            | Setting::Certificates
+            | Setting::CustomStateUrl
+            | Setting::Digest
+            | Setting::LinksCa
+            | Setting::LinksNames
+            | Setting::LogFilter
+            | Setting::Policies => true,
+            Setting::Limit(limit) => !AT_START.contains(&limit),
+            // Who is in the middle of a sign-in by NTLM has been told the version, and who the
+            // server is.
+            Setting::Cores
+            | Setting::Data
+            | Setting::DirectoryLdap
+            | Setting::Domains
+            | Setting::ListenHttp
+            | Setting::ListenLinks
+            | Setting::ListenTcp
+            | Setting::ListenTls
+            | Setting::LogFormat
+            | Setting::Name
+            | Setting::NtlmVersion => false,
+        }
+    }
+
+    /// Gives `settings` the value that `running` has.
+    fn keep(self, settings: &mut Settings, running: &Settings) {
+        match self {
+            Setting::AuthLync => settings.lync_auth.clone_from(&running.lync_auth),
+            Setting::AuthStandard => settings.standard_auth.clone_from(&running.standard_auth),
+            Setting::Certificates => settings.certificates.clone_from(&running.certificates),
+            Setting::Cores => settings.cores = running.cores,
+            Setting::CustomStateUrl => {
+                settings.custom_state_url.clone_from(&running.custom_state_url);
+            }
+            Setting::Data => settings.data.clone_from(&running.data),
+            Setting::Digest => settings.digest.clone_from(&running.digest),
+            Setting::DirectoryLdap => settings.ldap.clone_from(&running.ldap),
+            Setting::Domains => settings.domains.clone_from(&running.domains),
+            Setting::Limit(limit) => {
+                let fits = settings.limits.set(limit, running.limits.value(limit));
+                debug_assert!(fits, "a value of the same limit");
+            }
+            Setting::LinksCa => settings.links.ca.clone_from(&running.links.ca),
+            Setting::LinksNames => settings.links.names.clone_from(&running.links.names),
+            Setting::ListenHttp => settings.listen.http = running.listen.http,
+            Setting::ListenLinks => settings.listen.links = running.listen.links,
+            Setting::ListenTcp => settings.listen.tcp = running.listen.tcp,
+            Setting::ListenTls => settings.listen.tls = running.listen.tls,
+            Setting::LogFilter => settings.log.filter.clone_from(&running.log.filter),
+            Setting::LogFormat => settings.log.format = running.log.format,
+            Setting::Name => settings.name.clone_from(&running.name),
+            Setting::NtlmVersion => settings.ntlm_version = running.ntlm_version,
+            Setting::Policies => settings.policies.clone_from(&running.policies),
+        }
     }
 
     fn differs(self, running: &Settings, wanted: &Settings) -> bool {
@@ -156,28 +212,65 @@ impl Setting {
     }
 }
 
-/// The keys in which `wanted` differs from `running`. The caller applies those that
-/// [reload](Setting::reloads) and reports the others as waiting for a restart. Certificate files
-/// whose content changed under the same name are not seen here.
+/// Bounds that are read once: those of queues and tables between threads, of the store and of the
+/// pages; times that clients were told, and so may count on; and what a conference's roster or a
+/// conversation in progress was begun with.
+const AT_START: &[Limit] = &[
+    Limit::AdminAnswerTime,
+    Limit::AdminConnections,
+    Limit::AdminConnectionTime,
+    Limit::CdrQueryRows,
+    Limit::CommitRows,
+    Limit::CommitTime,
+    Limit::ConferenceRoster,
+    Limit::ConferencesListed,
+    Limit::ControlQueue,
+    Limit::IdleTime,
+    Limit::LaneIdleTime,
+    Limit::LdapEntries,
+    Limit::LockoutEntries,
+    Limit::MeshFrames,
+    Limit::MeshOverflow,
+    Limit::PagerConversations,
+    Limit::PagerIdleTime,
+    Limit::RegistrationTime,
+    Limit::RegistrationTimeMin,
+    Limit::StoreBusyTime,
+    Limit::StoreRequests,
+    Limit::StoreRetryTime,
+    Limit::StoreWrites,
+    Limit::WritesInFlight,
+];
+
+/// The keys in which `wanted` differs from `running`. Certificate files whose content changed under
+/// the same name are not seen here.
 pub fn changes(running: &Settings, wanted: &Settings) -> Vec<Setting> {
     let limits = Limit::ALL.iter().copied().map(Setting::Limit);
     let all = Setting::PLAIN.into_iter().chain(limits);
     all.filter(|setting| setting.differs(running, wanted)).collect()
 }
 
+/// The settings after a reload: `wanted`, but for the keys that wait for the next start.
+pub fn reloaded(running: &Settings, wanted: &Settings) -> Settings {
+    let mut settings = wanted.clone();
+    let waiting = changes(running, wanted).into_iter().filter(|setting| !setting.reloads());
+    waiting.for_each(|setting| setting.keep(&mut settings, running));
+    settings
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::parse;
+    use crate::config::{limits, parse};
 
     #[test]
     fn equal_settings_differ_in_nothing() {
         assert_eq!(changes(&Settings::default(), &Settings::default()), []);
     }
 
-    #[test]
-    fn every_key_that_differs_is_named_once() {
-        let wanted = parse(
+    /// Settings in which every key outside `[limits]` and two bounds differ from the default.
+    fn other() -> Settings {
+        parse(
             "[server]\ndomains = ['a.test']\nname = 'a.test'\ndata = '/d'\ncores = 1\n\
              [listen]\ntls = '0.0.0.0:1'\ntcp = '0.0.0.0:2'\nhttp = '0.0.0.0:3'\n\
              links = '0.0.0.0:4'\n[links]\nca = 'c'\nnames = ['edge.a.test']\n\
@@ -185,19 +278,39 @@ mod tests {
              digest = ['MD5']\nntlm_version = 3\n\
              [log]\nfilter = 'debug'\nformat = 'json'\n[presence]\n\
              custom_state_url = 'https://a.test'\n\
-             [directory.ldap]\nurls = ['ldap://a.test']\nbase = 'dc=a'\n[policy.a]\n[limits]\nlockout_time = '1s'\n",
+             [directory.ldap]\nurls = ['ldap://a.test']\nbase = 'dc=a'\n[policy.a]\n[limits]\n\
+             lockout_time = '1s'\nmesh_queue_frames_max = 7\n",
         )
-        .unwrap();
-        let changes = changes(&Settings::default(), &wanted);
+        .unwrap()
+    }
+
+    #[test]
+    fn every_key_that_differs_is_named_once() {
+        let changes = changes(&Settings::default(), &other());
         let mut expected = Setting::PLAIN.to_vec();
-        expected.push(Setting::Limit(Limit::LockoutTime));
+        expected.extend([Limit::MeshFrames, Limit::LockoutTime].map(Setting::Limit));
         assert_eq!(changes, expected);
     }
 
     #[test]
-    fn a_reload_applies_certificates_and_the_log_filter() {
-        let applied: Vec<_> = Setting::PLAIN.into_iter().filter(|s| s.reloads()).collect();
-        assert_eq!(applied, [Setting::LogFilter, Setting::Certificates]);
-        assert!(!Setting::Limit(Limit::Users).reloads());
+    fn a_reload_changes_what_it_may_and_leaves_the_rest() {
+        let (running, wanted) = (Settings::default(), other());
+        let settings = reloaded(&running, &wanted);
+        let changed = changes(&running, &settings);
+        let waiting = changes(&settings, &wanted);
+        assert!(changed.iter().all(|setting| setting.reloads()), "{changed:?}");
+        assert!(waiting.iter().all(|setting| !setting.reloads()), "{waiting:?}");
+        assert_eq!(changed.len() + waiting.len(), Setting::PLAIN.len() + 2);
+        assert!(changed.contains(&Setting::Limit(Limit::LockoutTime)));
+        assert!(waiting.contains(&Setting::Limit(Limit::MeshFrames)));
+    }
+
+    #[test]
+    fn bounds_that_must_be_in_order_wait_or_change_together() {
+        // Else a reload could leave the lower above the upper.
+        for (low, high) in limits::ORDERED.iter().chain(limits::BELOW) {
+            let (low, high) = (Setting::Limit(*low), Setting::Limit(*high));
+            assert_eq!(low.reloads(), high.reloads(), "{low:?} {high:?}");
+        }
     }
 }

@@ -127,6 +127,8 @@ rejects! {
     Overloaded 503 52042 "The server is busy: try again later";
     /// A bound of the connection is reached.
     TooManyRequests 503 52043 "Too many requests are waiting for an answer";
+    /// More users sign in than the server lets in at once.
+    TooManySignIns 503 52108 "Many users sign in at once: try again later";
     /// The server goes down.
     GoingDown 503 52044 "The server is going down";
 

@@ -60,6 +60,7 @@ macro_rules! series {
 series! {
     ConnectionsOpened Counter "mynah_connections_opened_total" "Connections accepted.";
     ConnectionsCurrent Gauge "mynah_connections_current" "Connections open now.";
+    ConnectionsToClose Gauge "mynah_drain_connections_current" "Connections that a drain has still to close.";
     LinksCurrent Gauge "mynah_links_current" "Links open now: connections of other servers that carry many users.";
     LanesOpened Counter "mynah_lanes_opened_total" "Users who began to speak on a link.";
     LanesCurrent Gauge "mynah_lanes_current" "Users who speak on links now.";
@@ -168,6 +169,8 @@ families! {
     BUILD_INFO Gauge "mynah_build_info" "1; the version is a label.";
     SHARDS_CURRENT Gauge "mynah_shards_current" "Shards whose counters are on this page; one that is stuck is not.";
     HEALTHY Gauge "mynah_healthy" "1 when /healthz answers 200, otherwise 0.";
+    DRAINING Gauge "mynah_draining" "1 once the server takes no new work because of a drain, otherwise 0.";
+    DRAIN_LEFT Gauge "mynah_drain_left_seconds" "Seconds until a drain has closed the last connection.";
 
     STORE_QUEUED Gauge "mynah_store_queue_current" "Records that wait in the queue to the store.";
     STORE_PENDING Gauge "mynah_store_pending_current" "Records taken by the store and not committed yet.";

@@ -132,9 +132,12 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
         self.accept_failed(&error.to_string());
     }
 
-    /// Accepts no more: whoever waits in a backlog is refused by the system.
+    /// Accepts no more: whoever waits in a backlog is refused by the system, unless the socket is
+    /// open elsewhere too, and then waits for whoever accepts from it next.
     pub fn stop_listening(&mut self) {
-        self.listeners.clear();
+        for listener in self.listeners.drain(..) {
+            self.sockets.remove(&listener.socket);
+        }
     }
 }
 

@@ -14,8 +14,12 @@ pub struct Addresses {
 impl Addresses {
     /// Counts against this core's share of `max` connections from one address; 0 means no bound.
     pub fn new(max: usize, cores: u16) -> Self {
-        let share = u32::try_from(max.div_ceil(usize::from(cores.max(1)))).unwrap_or(u32::MAX);
-        Addresses { share, counts: HashMap::default() }
+        Addresses { share: share(max, cores), counts: HashMap::default() }
+    }
+
+    /// Counts against a share of another `max` from now on; who is in stays in.
+    pub fn set_max(&mut self, max: usize, cores: u16) {
+        self.share = share(max, cores);
     }
 
     /// Counts a connection from `address`; false, and not counted, if that is one too many.
@@ -48,6 +52,10 @@ impl Addresses {
     pub fn is_empty(&self) -> bool {
         self.counts.is_empty()
     }
+}
+
+fn share(max: usize, cores: u16) -> u32 {
+    u32::try_from(max.div_ceil(usize::from(cores.max(1)))).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

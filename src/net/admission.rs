@@ -28,7 +28,9 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
         door: Door,
         now: Now,
     ) -> Option<Slot> {
-        let refused = if self.drain.is_some() {
+        // Another server goes elsewhere when it is refused; a client wants to be told.
+        let leaves = self.leaving.is_some() && door == Door::Links;
+        let refused = if self.drain.is_some() || leaves {
             Some((None, CloseReason::Drain))
         } else if !self.addresses.enter(peer.ip()) {
             Some((Some(Limit::ConnectionsPerAddress), CloseReason::Refused))

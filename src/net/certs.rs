@@ -72,8 +72,8 @@ pub struct Offers {
     pub links: Option<Arc<ServerConfig>>,
 }
 
-/// The certificates of the configuration and what was last read of them.
-#[derive(Debug)]
+/// The certificates of the configuration and what was last read of them. A copy has the same tickets.
+#[derive(Clone, Debug)]
 pub struct Certificates {
     files: Vec<Certificate>,
     /// The authority that signs the certificates of servers that open links.
@@ -157,12 +157,20 @@ impl Certificates {
         Ok(config)
     }
 
-    /// Takes other files from the next [`load`](Self::load) on.
-    pub fn replace(&mut self, files: &[Certificate]) -> Result<(), CertificateError> {
+    /// Takes other files from the next [`load`](Self::load) on. There is an authority of links
+    /// afterwards if there was one before.
+    pub fn replace(
+        &mut self,
+        files: &[Certificate],
+        links_ca: &Path,
+    ) -> Result<(), CertificateError> {
         if files.is_empty() {
             return Err(CertificateError::None);
         }
         self.files = files.to_vec();
+        if let Some(path) = &mut self.links_ca {
+            *path = links_ca.to_owned();
+        }
         Ok(())
     }
 

@@ -25,6 +25,11 @@ impl Connections {
         Connections { tenants: Slab::new(max), lanes: 0 }
     }
 
+    /// Room for `max` from now on; who is in stays in.
+    pub fn set_max(&mut self, max: usize) {
+        self.tenants.set_max(max);
+    }
+
     /// Takes a stream in; gives it back when there is no room.
     pub fn insert(&mut self, connection: Box<Connection>) -> Result<Slot, Box<Connection>> {
         self.tenants.insert(Tenant::Stream(connection)).map_err(|tenant| match tenant {

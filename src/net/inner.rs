@@ -21,6 +21,7 @@ use super::connections::Connections;
 use super::deadlines::{Drain, GRANULARITY_MS, Timer};
 use super::holding::Holding;
 use super::lane;
+use super::leaving::Leaving;
 use super::link::LANE_REFUSED;
 use super::log_limit::LogLimit;
 use super::outbound::Scratch;
@@ -45,6 +46,8 @@ const LOCAL_FRAMES: usize = 1024;
 
 pub(super) struct Inner<M, C> {
     pub shard: ShardId,
+    /// All shards.
+    pub shards: u16,
     pub limits: Arc<Limits>,
     pub clock: Clock,
     pub machine: M,
@@ -94,6 +97,8 @@ pub(super) struct Inner<M, C> {
     pub settling: bool,
     /// Set when the server goes down.
     pub drain: Option<Drain>,
+    /// Set when it closes its connections one by one.
+    pub leaving: Option<Leaving>,
     pub ended_for_good: bool,
 }
 
@@ -145,6 +150,8 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
             pulled: Instant::now(),
             settling: false,
             drain: None,
+            leaving: None,
+            shards,
             ended_for_good: false,
             limits,
         })

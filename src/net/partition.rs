@@ -5,7 +5,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustls::pki_types::ServerName;
 
@@ -120,6 +120,7 @@ impl<M: Machine, C: Carrier> Partition<M, C> {
         inner.caught(|inner| inner.fire(now));
         inner.caught(|inner| inner.handle(now, Input::Tick));
         inner.drain_some(now);
+        inner.leave_on(now);
         inner.tend_lanes(now);
         inner.taps.sweep();
         inner.flush(now);
@@ -139,6 +140,35 @@ impl<M: Machine, C: Carrier> Partition<M, C> {
     /// Offers this to connections accepted from now on; those that are open keep theirs.
     pub fn offer(&self, offers: Offers) {
         self.0.borrow_mut().offers = offers;
+    }
+
+    /// Other bounds, certificates and servers that may open links, from now on. Connections keep
+    /// their certificate, and links stay.
+    pub fn configure(
+        &self,
+        limits: Arc<Limits>,
+        offers: Offers,
+        link_names: Arc<[ServerName<'static>]>,
+    ) {
+        let mut inner = self.0.borrow_mut();
+        let shards = inner.shards;
+        inner.connections.set_max(limits.connections_per_shard_max);
+        inner.addresses.set_max(limits.connections_per_address_max, shards);
+        inner.offers = offers;
+        inner.link_names = link_names;
+        inner.limits = limits;
+    }
+
+    /// Closes the connections there are evenly over a time. New ones are accepted, but for links.
+    pub fn leave(&self, over: Duration) {
+        let mut inner = self.0.borrow_mut();
+        let now = inner.clock.now();
+        inner.leave(over, now);
+    }
+
+    /// True when all connections that [`leave`](Self::leave) found have been closed.
+    pub fn has_left(&self) -> bool {
+        self.0.borrow().has_left()
     }
 
     /// The server goes down: nothing is accepted any more, and the connections that the machine

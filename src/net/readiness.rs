@@ -102,6 +102,12 @@ impl Readiness {
         Ok(epoll::add(&self.epoll, socket, source.data(), flags | EventFlags::ET)?)
     }
 
+    /// Tells no more of `socket`, which others have open too and so is not forgotten.
+    pub fn remove(&self, socket: impl AsFd) {
+        // It fails only for what was never added.
+        let _ = epoll::delete(&self.epoll, socket);
+    }
+
     /// Takes what has become ready, up to a bound, into `ready`. Never waits.
     pub fn take(&mut self, ready: &mut VecDeque<Ready>) {
         self.events.clear();

@@ -1,8 +1,9 @@
 //! Layer 2: endpoints of a user.
 //!
 //! [`Registrar`] holds the bindings of one address-of-record on its home shard; [`gruu`] names
-//! one of its endpoints in a URI.
+//! one of its endpoints in a URI; [`admission`] says how many may sign in at once.
 
+pub mod admission;
 mod binding;
 pub mod gruu;
 #[expect(clippy::module_inception, reason = "the machine bears the word of the standard")]

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use rustls::pki_types::ServerName;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
 use super::checks::{self, CheckError};
@@ -27,6 +28,7 @@ use crate::ldap::Board;
 use crate::net::certs::{CertificateError, Certificates, Offers};
 use crate::net::clock::Clock;
 use crate::net::door::Door;
+use crate::net::inherited::{self, InheritError, Inherited};
 use crate::net::listener::{self, BindError};
 use crate::shard::Machine;
 
@@ -72,6 +74,9 @@ pub enum StartError {
     /// An address is taken, or not ours.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// A socket that was passed on cannot be used.
+    #[error(transparent)]
+    Inherit(#[from] InheritError),
     /// A certificate cannot be used.
     #[error(transparent)]
     Certificate(#[from] CertificateError),
@@ -140,10 +145,15 @@ where
     if listen.tls.is_none() && listen.tcp.is_none() {
         return Err(StartError::NoListener);
     }
-    let mut tls = Sockets::bind(listen.tls, shards)?;
-    let mut tcp = Sockets::bind(listen.tcp, shards)?;
-    let links = Sockets::bind(listen.links, 1)?;
-    let http = Sockets::bind(listen.http, 1)?;
+    let mut inherited = Inherited::from_env()?;
+    let mut tls = Sockets::open("tls", listen.tls, shards, &mut inherited)?;
+    let mut tcp = Sockets::open("tcp", listen.tcp, shards, &mut inherited)?;
+    let links = Sockets::open("links", listen.links, 1, &mut inherited)?;
+    let http = Sockets::open("http", listen.http, 1, &mut inherited)?;
+    inherited.all_taken()?;
+    if http.sockets.iter().flatten().count() > 1 {
+        return Err(InheritError::Several.into());
+    }
     let port = tls.address.or(tcp.address).map_or(0, |address| address.port());
     let mut certificates = None;
     let mut offers = Offers::default();
@@ -167,14 +177,14 @@ where
     let make = Arc::new(make);
     let mut threads = Vec::with_capacity(cpus.len());
     for (shard, cpu) in (0..shards).map(ShardId).zip(&cpus) {
-        let tls = tls.next().map(|socket| (Door::Tls, socket));
-        let tcp = tcp.next().map(|socket| (Door::Tcp, socket));
+        let tls = tls.next().into_iter().map(|socket| (Door::Tls, socket));
+        let tcp = tcp.next().into_iter().map(|socket| (Door::Tcp, socket));
         let plan = CorePlan {
             shard,
             cpu: *cpu,
             spin,
             port,
-            listeners: tls.into_iter().chain(tcp).collect(),
+            listeners: tls.chain(tcp).collect(),
             offers: offers.clone(),
             link_names: link_names.clone(),
             limits: limits.clone(),
@@ -195,7 +205,7 @@ where
         return Err(error);
     }
 
-    services.extend(links.sockets.into_iter().map(links::deal));
+    services.extend(links.sockets.into_iter().flatten().map(links::deal));
     let ready = Ready {
         pid: std::process::id(),
         tls: tls.address,
@@ -212,8 +222,10 @@ where
     let Ready { tls, tcp, http: pages, links, .. } = ready;
     tracing::info!(cores = shards, ?tls, ?tcp, http = ?pages, ?links, "ready");
     let watchdog = Watchdog::start(pulses.clone(), mesh).map_err(StartError::Thread)?;
+    let in_force = watch::Sender::new(Arc::new(settings.clone()));
     let control = Control {
         settings,
+        in_force,
         cores,
         events: heard,
         threads,
@@ -221,17 +233,18 @@ where
         certificate_look,
         pulses,
         watchdog,
-        http: http.sockets.into_iter().next(),
+        http: http.sockets.into_iter().flatten().next(),
         ledger,
         ldap,
         services,
         reread,
+        leaving: None,
     };
     Ok(Server { ready, control })
 }
 
 /// The servers that may open links, as certificates name them.
-fn link_names(names: &[String]) -> Result<Arc<[ServerName<'static>]>, StartError> {
+pub(super) fn link_names(names: &[String]) -> Result<Arc<[ServerName<'static>]>, StartError> {
     let read = |name: &String| {
         ServerName::try_from(name.clone()).map_err(|_| StartError::LinkName(name.clone()))
     };
@@ -252,24 +265,37 @@ fn choose_cpus(usable: Vec<usize>, wanted: Option<usize>) -> Vec<usize> {
     usable.iter().copied().cycle().take(wanted.max(1)).collect()
 }
 
-/// Sockets on one address, for one core each.
+/// Sockets on one address, by core.
 struct Sockets {
     address: Option<SocketAddr>,
-    sockets: Vec<TcpListener>,
+    sockets: Vec<Vec<TcpListener>>,
 }
 
 impl Sockets {
-    fn bind(address: Option<SocketAddr>, cores: u16) -> Result<Self, BindError> {
+    /// Those that were passed on for the listener `name`, or new ones.
+    fn open(
+        name: &str,
+        address: Option<SocketAddr>,
+        cores: u16,
+        inherited: &mut Inherited,
+    ) -> Result<Self, StartError> {
         let Some(address) = address else {
             return Ok(Sockets { address: None, sockets: Vec::new() });
         };
-        let sockets = listener::bind(address, cores)?;
-        let bound = sockets.first().and_then(|socket| socket.local_addr().ok());
+        let passed_on = inherited.take(name, address);
+        let sockets = match passed_on.is_empty() {
+            true => listener::bind(address, cores)?.into_iter().map(|one| vec![one]).collect(),
+            false => {
+                inherited::deal(passed_on, cores).map_err(|source| BindError { address, source })?
+            }
+        };
+        let first = sockets.iter().flatten().next();
+        let bound = first.and_then(|socket| socket.local_addr().ok());
         Ok(Sockets { address: bound, sockets })
     }
 
-    fn next(&mut self) -> Option<TcpListener> {
-        self.sockets.pop()
+    fn next(&mut self) -> Vec<TcpListener> {
+        self.sockets.pop().unwrap_or_default()
     }
 }
 
@@ -291,7 +317,7 @@ fn wait_started(heard: &mut UnboundedReceiver<Event>, shards: u16) -> Result<(),
                 Ok(Some(Event::Started(shard))) => {
                     waiting.remove(&shard);
                 }
-                Ok(Some(Event::Drained(_))) => {}
+                Ok(Some(Event::Drained(_) | Event::Left(_))) => {}
                 Ok(Some(Event::Ended(shard, result))) => {
                     let reason = result.err().unwrap_or_else(|| "it ended".to_owned());
                     return Err(StartError::Core(shard, reason));

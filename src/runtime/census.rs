@@ -6,12 +6,15 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout_at};
 
+use super::control::Operate;
+use super::drain::Leave;
 use super::ledger::Ledger;
 use super::orders::{Cores, Order};
 use super::watchdog::Pulses;
+use crate::admin::operation::{Operated, Operation};
 use crate::admin::{Health, Sources, Trace};
 use crate::base::ids::ShardId;
-use crate::base::limits::Limits;
+use crate::config::Settings;
 use crate::ldap::Board;
 use crate::metrics::counters::Counters;
 use crate::metrics::ldap::LdapCounters;
@@ -35,9 +38,22 @@ pub struct Census {
     pulses: Arc<Pulses>,
     ledger: Arc<dyn Ledger>,
     ldap: Board,
-    draining: watch::Receiver<bool>,
+    standing: Standing,
     /// Conferences in one list.
     listed_max: usize,
+}
+
+/// How the server stands, as the control thread tells it, and the way back.
+#[derive(Clone)]
+pub struct Standing {
+    /// True when the server goes down.
+    pub draining: watch::Receiver<bool>,
+    /// Set while a drain is under way.
+    pub leave: watch::Receiver<Option<Leave>>,
+    /// Where operations go.
+    pub operate: mpsc::Sender<Operate>,
+    /// The settings in force.
+    pub settings: watch::Receiver<Arc<Settings>>,
 }
 
 impl Census {
@@ -47,11 +63,10 @@ impl Census {
         pulses: Arc<Pulses>,
         ledger: Arc<dyn Ledger>,
         ldap: Board,
-        draining: watch::Receiver<bool>,
-        limits: &Limits,
+        standing: Standing,
     ) -> Self {
-        let listed_max = limits.conferences_listed_max;
-        Census { cores, pulses, ledger, ldap, draining, listed_max }
+        let listed_max = standing.settings.borrow().limits.conferences_listed_max;
+        Census { cores, pulses, ledger, ldap, standing, listed_max }
     }
 
     fn ask_shard(&self, shard: ShardId, question: Question) -> Option<oneshot::Receiver<Answer>> {
@@ -132,11 +147,24 @@ impl Sources for Census {
     }
 
     fn health(&self) -> Health {
+        let Standing { draining, leave, .. } = &self.standing;
+        let leave = *leave.borrow();
         Health {
             stuck: self.pulses.late(),
             store: self.ledger.counters().alarm,
             ldap: self.ldap.counters().alarm,
-            draining: *self.draining.borrow(),
+            draining: *draining.borrow(),
+            leaves_in_s: leave.map(|leave| leave.left_s()),
         }
+    }
+
+    fn settings(&self) -> Arc<Settings> {
+        self.standing.settings.borrow().clone()
+    }
+
+    async fn operate(&self, operation: Operation) -> Option<Operated> {
+        let (reply, outcome) = oneshot::channel();
+        self.standing.operate.try_send((operation, reply)).ok()?;
+        outcome.await.ok()
     }
 }

@@ -10,29 +10,34 @@ use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::LocalSet;
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout, timeout_at};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use super::boot::{EXPIRY_WARNING_DAYS, Reread};
-use super::census::Census;
+use super::boot::Reread;
+use super::census::{Census, Standing};
 use super::core_loop::Event;
+use super::drain::Leaving;
 use super::ledger::Ledger;
 use super::logging::LogFilter;
-use super::orders::{Cores, Order};
+use super::orders::Cores;
 use super::watchdog::{Pulses, Watchdog};
 use crate::admin;
+use crate::admin::operation::{Operated, Operation};
 use crate::base::ids::ShardId;
-use crate::config::{Setting, Settings, changes};
+use crate::config::Settings;
 use crate::ldap::Board;
 use crate::net::certs::Certificates;
 
 /// Between two looks at the dates of the certificates.
 const EXPIRY_LOOK: Duration = Duration::from_secs(24 * 3600);
-/// For executors to end once told to.
-const STOP_TIME: Duration = Duration::from_secs(3);
 /// For pages in progress when the server is gone.
 const HTTP_END_TIME: Duration = Duration::from_secs(1);
+/// Operations that wait for their turn; the pages have no more connections.
+const OPERATIONS_MAX: usize = 64;
+
+/// An operation, and where its outcome goes.
+pub type Operate = (Operation, oneshot::Sender<Operated>);
 
 /// Something that runs on the control thread as long as the server does.
 pub type Service = Box<dyn FnOnce(Desk) -> Pin<Box<dyn Future<Output = ()>>> + Send>;
@@ -46,6 +51,8 @@ pub struct Desk {
     pub census: Census,
     /// Becomes true when the server goes down.
     pub draining: watch::Receiver<bool>,
+    /// The settings in force; new ones with each reload.
+    pub settings: watch::Receiver<Arc<Settings>>,
 }
 
 /// The server went down other than it was asked to.
@@ -74,11 +81,16 @@ pub struct Control {
     pub(super) ldap: Board,
     pub(super) services: Vec<Service>,
     pub(super) reread: Option<Reread>,
+    /// Where the settings in force are told.
+    pub(super) in_force: watch::Sender<Arc<Settings>>,
+    /// Set while a drain is under way.
+    pub(super) leaving: Option<Leaving>,
 }
 
 /// What may end or change the server.
-enum Word {
+pub(super) enum Word {
     Down(&'static str),
+    Operate(Operate),
     Reload,
     LookAtCertificates,
     LookAtDates,
@@ -104,6 +116,9 @@ impl Control {
     ) -> Result<(), ServeError> {
         let mut signals = Signals::new()?;
         let (draining, is_draining) = watch::channel(false);
+        let (leave, is_leaving) = watch::channel(None);
+        // Kept, so that the other end never closes.
+        let (operate, mut operations) = mpsc::channel(OPERATIONS_MAX);
         let desk = Desk {
             cores: self.cores.clone(),
             census: Census::new(
@@ -111,10 +126,15 @@ impl Control {
                 self.pulses.clone(),
                 self.ledger.clone(),
                 self.ldap.clone(),
-                is_draining.clone(),
-                &self.settings.limits,
+                Standing {
+                    draining: is_draining.clone(),
+                    leave: is_leaving,
+                    operate: operate.clone(),
+                    settings: self.in_force.subscribe(),
+                },
             ),
             draining: is_draining,
+            settings: self.in_force.subscribe(),
         };
         let (end, http) = self.serve_http(&desk)?;
         for service in self.services.drain(..) {
@@ -128,10 +148,12 @@ impl Control {
         dates.reset();
         certificates.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut stop = std::pin::pin!(stop);
-        loop {
+        let why = loop {
             let word = tokio::select! {
                 word = signals.next() => word,
                 () = &mut stop => Word::Down("asked to"),
+                () = Self::left(*leave.borrow()) => Word::Down("drained"),
+                Some(operation) = operations.recv() => Word::Operate(operation),
                 _ = certificates.tick() => Word::LookAtCertificates,
                 _ = dates.tick() => Word::LookAtDates,
                 event = self.events.recv() => match event {
@@ -140,18 +162,28 @@ impl Control {
                 },
             };
             match word {
-                Word::Down(why) => {
-                    tracing::info!(why, "going down");
-                    draining.send_replace(true);
-                    self.drain(&mut signals).await;
-                    drop(end);
-                    if let Some(http) = http {
-                        // A page that is still asked for is not worth more than this.
-                        let _ = timeout(HTTP_END_TIME, http).await;
-                    }
-                    return Ok(());
+                Word::Down(why) => break why,
+                Word::Operate((Operation::Drain { over, stay }, reply)) => {
+                    let report = self.leave(over, stay);
+                    leave.send_replace(self.leaving.as_ref().map(|leaving| leaving.leave));
+                    // Nobody waits any more if this fails.
+                    let _ = reply.send(Operated::Draining(report));
                 }
-                Word::Reload => self.reload(log.as_ref()),
+                Word::Operate((Operation::Reload { dry_run }, reply)) => {
+                    let outcome = match self.reload(log.as_ref(), dry_run).await {
+                        Ok(report) => Operated::Reloaded(report),
+                        Err(error) => {
+                            tracing::error!("not reloaded, nothing has changed: {error}");
+                            Operated::Refused(error)
+                        }
+                    };
+                    let _ = reply.send(outcome);
+                }
+                Word::Reload => {
+                    if let Err(error) = self.reload(log.as_ref(), false).await {
+                        tracing::error!("not reloaded, nothing has changed: {error}");
+                    }
+                }
                 Word::LookAtCertificates => {
                     if self.certificates.as_mut().is_some_and(Certificates::changed) {
                         self.reload_certificates();
@@ -163,9 +195,23 @@ impl Control {
                     tracing::error!(%core, reason, "core is lost");
                     return Err(ServeError::CoreLost(core, reason));
                 }
+                Word::Core(Event::Left(core)) => {
+                    if self.has_left(core) {
+                        break "drained";
+                    }
+                }
                 Word::Core(Event::Awake(_) | Event::Started(_) | Event::Drained(_)) => {}
             }
+        };
+        tracing::info!(why, "going down");
+        draining.send_replace(true);
+        self.drain(&mut signals).await;
+        drop(end);
+        if let Some(http) = http {
+            // A page that is still asked for is not worth more than this.
+            let _ = timeout(HTTP_END_TIME, http).await;
         }
+        Ok(())
     }
 
     /// Starts the pages; dropping the sender ends them.
@@ -187,113 +233,10 @@ impl Control {
         });
         Ok((end, Some(task)))
     }
-
-    fn reload(&mut self, log: Option<&LogFilter>) {
-        if let Some(reread) = &mut self.reread {
-            match reread() {
-                Ok(wanted) => self.apply(wanted, log),
-                Err(error) => tracing::error!("not reloaded: {error}"),
-            }
-        }
-        self.reload_certificates();
-    }
-
-    fn apply(&mut self, wanted: Settings, log: Option<&LogFilter>) {
-        for setting in changes(&self.settings, &wanted) {
-            match setting {
-                Setting::LogFilter => match log.map(|log| log.set(&wanted.log.filter)) {
-                    Some(Err(error)) => tracing::error!("not reloaded: {error}"),
-                    _ => self.settings.log.filter.clone_from(&wanted.log.filter),
-                },
-                Setting::Certificates => self.use_certificates(&wanted),
-                other => tracing::warn!(
-                    "{}.{} has changed: it takes effect at the next start",
-                    other.section(),
-                    other.key()
-                ),
-            }
-        }
-    }
-
-    fn use_certificates(&mut self, wanted: &Settings) {
-        let Some(current) = &mut self.certificates else { return };
-        if let Err(error) = current.replace(&wanted.certificates) {
-            tracing::error!("certificates not reloaded: {error}");
-        } else {
-            self.settings.certificates.clone_from(&wanted.certificates);
-        }
-    }
-
-    /// Reads the certificates again. What cannot be used changes nothing.
-    fn reload_certificates(&mut self) {
-        let Some(certificates) = &mut self.certificates else { return };
-        match certificates.load() {
-            Ok(offers) => {
-                self.cores.order_all(|| Order::Offer(offers.clone()));
-                tracing::info!("certificates reloaded");
-                self.warn_of_dates();
-            }
-            Err(error) => tracing::error!("certificates not reloaded, the old stay: {error}"),
-        }
-    }
-
-    fn warn_of_dates(&self) {
-        for warning in self.certificates.iter().flat_map(|read| read.warnings(EXPIRY_WARNING_DAYS))
-        {
-            tracing::warn!("{warning}");
-        }
-    }
-
-    /// Brings the cores to their end: connections closed, records handed over, executors gone.
-    /// A second signal cuts it short.
-    async fn drain(mut self, signals: &mut Signals) {
-        let shards = usize::from(self.cores.shards());
-        self.cores.order_all(|| Order::Drain);
-        let until = Instant::now() + self.settings.limits.drain_timeout;
-        let mut drained = 0;
-        let mut ended = 0;
-        while drained + ended < shards {
-            let event = tokio::select! {
-                event = timeout_at(until, self.events.recv()) => event,
-                word = signals.next() => match word {
-                    Word::Down(_) => break,
-                    _ => continue,
-                },
-            };
-            match event {
-                Ok(Some(Event::Drained(_))) => drained += 1,
-                Ok(Some(Event::Ended(..))) => ended += 1,
-                Ok(Some(Event::Awake(_) | Event::Started(_))) => {}
-                Ok(None) => break,
-                Err(_) => {
-                    tracing::warn!(drained, cores = shards, "drain window is over");
-                    break;
-                }
-            }
-        }
-        self.cores.order_all(|| Order::Stop);
-        let until = Instant::now() + STOP_TIME;
-        while ended < shards
-            && let Ok(Some(event)) = timeout_at(until, self.events.recv()).await
-        {
-            if matches!(event, Event::Ended(..)) {
-                ended += 1;
-            }
-        }
-        drop(self.watchdog);
-        for thread in self.threads {
-            if thread.is_finished() || ended == shards {
-                // What it had to tell came as an event.
-                let _ = thread.join();
-            } else {
-                tracing::error!(thread = thread.thread().name(), "core did not end");
-            }
-        }
-    }
 }
 
 /// Signals the server answers to.
-struct Signals {
+pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hang_up: Signal,
@@ -308,7 +251,7 @@ impl Signals {
         })
     }
 
-    async fn next(&mut self) -> Word {
+    pub(super) async fn next(&mut self) -> Word {
         tokio::select! {
             _ = self.terminate.recv() => Word::Down("SIGTERM"),
             _ = self.interrupt.recv() => Word::Down("SIGINT"),

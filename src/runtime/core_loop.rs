@@ -24,7 +24,7 @@ use super::courier::Courier;
 use super::inquiries::Inquiries;
 use super::ledger::Ledger;
 use super::mesh::Mesh;
-use super::orders::{Cores, Order};
+use super::orders::{Configuration, Cores, Order};
 use super::watchdog::Pulses;
 use crate::base::ids::ShardId;
 use crate::base::limits::Limits;
@@ -106,6 +106,8 @@ pub enum Event {
     Started(ShardId),
     /// It has no connection any more, after an order to drain.
     Drained(ShardId),
+    /// It has closed all connections there were when it was ordered to leave.
+    Left(ShardId),
     /// Its executor has ended; an error says why it did so unasked.
     Ended(ShardId, Result<(), String>),
 }
@@ -150,6 +152,7 @@ struct Core<M: Machine> {
     cores: Cores,
     events: UnboundedSender<Event>,
     drained: Cell<bool>,
+    left: Cell<bool>,
     stopped: Cell<bool>,
     /// The task that ends the executor.
     main: Cell<Option<Waker>>,
@@ -191,6 +194,7 @@ where
         cores,
         events,
         drained: Cell::new(false),
+        left: Cell::new(false),
         stopped: Cell::new(false),
         main: Cell::new(None),
     });
@@ -235,6 +239,9 @@ async fn tick<M: Machine>(core: Rc<Core<M>>, pulses: Arc<Pulses>) {
         if core.partition.is_drained() && !core.drained.replace(true) {
             let _ = core.events.send(Event::Drained(core.shard));
         }
+        if core.partition.has_left() && !core.left.replace(true) {
+            let _ = core.events.send(Event::Left(core.shard));
+        }
     }
 }
 
@@ -255,7 +262,19 @@ impl<M: Machine> Core<M> {
                     self.partition.control(Control::Ask { ticket, question });
                 }
             }
+            Order::Configure(configuration, done) => {
+                let Configuration { settings, limits, offers, link_names } = *configuration;
+                self.partition.control(Control::Configure(settings));
+                self.partition.configure(limits, offers, link_names);
+                // Nobody waits any more if this fails.
+                let _ = done.send(());
+            }
             Order::Control(control) => self.partition.control(control),
+            Order::Leave(over) => {
+                self.partition.control(Control::Leave(over));
+                self.partition.leave(over);
+                self.left.set(false);
+            }
             // Nobody waits any more if this fails.
             Order::Counters(reply) => drop(reply.send(self.partition.counters())),
             Order::Offer(offers) => self.partition.offer(offers),

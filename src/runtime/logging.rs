@@ -45,6 +45,15 @@ pub fn start(log: &Log) -> Result<LogFilter, LogError> {
 }
 
 impl LogFilter {
+    /// Says whether `filter` can be read.
+    ///
+    /// # Errors
+    /// When it cannot.
+    pub fn check(filter: &str) -> Result<(), LogError> {
+        filter.parse::<EnvFilter>()?;
+        Ok(())
+    }
+
     /// Logs what `filter` lets through from now on.
     pub fn set(&self, filter: &str) -> Result<(), LogError> {
         self.0.reload(filter.parse::<EnvFilter>()?)?;

@@ -2,12 +2,16 @@
 
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crossbeam::queue::ArrayQueue;
+use rustls::pki_types::ServerName;
 use tokio::sync::oneshot;
 
 use super::mesh::Mesh;
 use crate::base::ids::ShardId;
+use crate::base::limits::Limits;
+use crate::config::Settings;
 use crate::metrics::counters::Counters;
 use crate::net::certs::Offers;
 use crate::net::tap::Tap;
@@ -26,6 +30,10 @@ pub enum Order {
     Control(Control),
     /// Answer with the counters.
     Counters(oneshot::Sender<Counters>),
+    /// Other settings hold from now on; answered once they do.
+    Configure(Box<Configuration>, oneshot::Sender<()>),
+    /// Take no new work, and close the connections there are evenly over this time.
+    Leave(Duration),
     /// Offer these certificates from now on.
     Offer(Offers),
     /// Let one more listen to messages.
@@ -36,6 +44,19 @@ pub enum Order {
     Drain,
     /// End the executor.
     Stop,
+}
+
+/// What a reload gives a core.
+#[derive(Clone, Debug)]
+pub struct Configuration {
+    /// The settings.
+    pub settings: Arc<Settings>,
+    /// Their bounds, for the partition.
+    pub limits: Arc<Limits>,
+    /// What TLS listeners offer.
+    pub offers: Offers,
+    /// Servers that may open links.
+    pub link_names: Arc<[ServerName<'static>]>,
 }
 
 /// The cores as the control thread sees them. Cheap to clone.

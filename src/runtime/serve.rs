@@ -145,8 +145,13 @@ fn follow_users(store: StoreHandle, mut version: u64) -> Service {
         Box::pin(async move {
             let mut looks = interval(USERS_LOOK);
             looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            let mut settings = desk.settings;
             loop {
-                looks.tick().await;
+                tokio::select! {
+                    _ = looks.tick() => {}
+                    // A reload: whoever asked for it wants to see his users.
+                    Ok(()) = settings.changed() => {}
+                }
                 let changes = match store.users_since(version) {
                     Ok(reply) => reply.await,
                     Err(error) => Err(error),

@@ -78,7 +78,24 @@ impl Shard {
         content: &Content,
     ) {
         self.note_refusal(conn, request, Cause::Reject(reject));
-        let bytes = self.refusal_bytes_with(conn, request, reject, reject.reason(), Some(content));
+        let retry = self.retry_after();
+        let reason = reject.reason();
+        let bytes = self.refusal_bytes_with(conn, request, reject, reason, Some(content), retry);
+        self.counters.answered(request.method() as usize, reject.status());
+        self.deliver(conn, bytes, Cargo::Plain);
+    }
+
+    /// Refuses a request that may come again after `retry_s` seconds.
+    pub(super) fn reject_until(
+        &mut self,
+        conn: ConnId,
+        request: Message<'_>,
+        reject: Reject,
+        retry_s: u64,
+    ) {
+        self.note_refusal(conn, request, Cause::Reject(reject));
+        let reason = reject.reason();
+        let bytes = self.refusal_bytes_with(conn, request, reject, reason, None, retry_s);
         self.counters.answered(request.method() as usize, reject.status());
         self.deliver(conn, bytes, Cargo::Plain);
     }
@@ -90,7 +107,8 @@ impl Shard {
         reject: Reject,
         reason: &str,
     ) -> Bytes {
-        self.refusal_bytes_with(conn, request, reject, reason, None)
+        let retry = self.retry_after();
+        self.refusal_bytes_with(conn, request, reject, reason, None, retry)
     }
 
     fn refusal_bytes_with(
@@ -100,9 +118,9 @@ impl Shard {
         reject: Reject,
         reason: &str,
         content: Option<&Content>,
+        retry: u64,
     ) -> Bytes {
         let source = self.settings.name.clone();
-        let retry = self.retry_after();
         let dialect = self.connections.get(conn).map(|connection| connection.dialect);
         let min_expires = self.settings.limits.registration_time_min.as_secs();
         let min_subscription = self.settings.limits.subscription_time_min.as_secs();
@@ -138,9 +156,8 @@ impl Shard {
                 Reject::Overloaded
                 | Reject::GoingDown
                 | Reject::StoreBusy
-                | Reject::TooManyRequests => {
-                    writer.line_fmt("Retry-After", format_args!("{retry}"))
-                }
+                | Reject::TooManyRequests
+                | Reject::TooManySignIns => writer.line_fmt("Retry-After", format_args!("{retry}")),
                 _ => writer,
             };
             match content {
@@ -256,9 +273,9 @@ impl Shard {
         });
     }
 
-    /// Seconds after which a refused client may come again: spread, so that they do not all come
-    /// at once.
+    /// Seconds after which a refused client may come again: when the server has left, if it leaves,
+    /// and spread, so that they do not all come at once.
     fn retry_after(&mut self) -> u64 {
-        5 + self.seed.below(25)
+        self.leaving_s() + 5 + self.seed.below(25)
     }
 }

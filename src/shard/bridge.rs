@@ -150,7 +150,7 @@ impl Shard {
     /// Invites the recipient of a pager-mode message to a session with us, in which the message
     /// is the first.
     fn open_bridge(&mut self, now: Now, pager: Pager) {
-        if self.draining {
+        if self.refuses_work() {
             return self.pager_refused(&pager, Reject::GoingDown);
         }
         let (caller, callee) = (pager.from.clone(), pager.to.clone());

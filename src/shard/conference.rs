@@ -117,9 +117,11 @@ impl Shard {
             (None, None) => Asker::Nobody,
         };
         let known = self.conferences.get(conference);
-        let Some(entry) = known.filter(|entry| entry.is_of(&organiser)).filter(|_| !self.draining)
+        let Some(entry) =
+            known.filter(|entry| entry.is_of(&organiser)).filter(|_| !self.refuses_work())
         else {
-            let reject = if self.draining { Reject::GoingDown } else { Reject::UnknownConference };
+            let reject =
+                if self.refuses_work() { Reject::GoingDown } else { Reject::UnknownConference };
             return self.join_refused(conference, &reach, &asker, reject);
         };
         let machine = &entry.machine;

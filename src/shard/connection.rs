@@ -34,6 +34,8 @@ pub struct Connection {
     pub filter: Option<Arc<Filter>>,
     /// What the other end speaks; known from its first REGISTER.
     pub dialect: Dialect,
+    /// It may sign in: its turn has come, however many others want to.
+    pub admitted: bool,
     /// Its attempts to sign in.
     pub gate: Gate,
     /// Its signatures, if it signs in by NTLM.
@@ -91,6 +93,7 @@ impl Connection {
             user: None,
             filter: None,
             dialect: Dialect::Simple,
+            admitted: false,
             gate: Gate::default(),
             signing: None,
             legs: Vec::new(),

@@ -45,6 +45,9 @@ impl Shard {
         if self.draining {
             return self.reject(conn, message, Reject::GoingDown);
         }
+        if user.is_none() && !self.may_sign_in(now, conn, message) {
+            return;
+        }
         let proof = match user {
             Some(user) if user != aor => {
                 return self.reject(conn, message, Reject::AnotherUser);
@@ -68,9 +71,36 @@ impl Shard {
         let Some(aor) = from else {
             return self.reject(conn, message, Reject::NotYourIdentity);
         };
+        if !self.may_sign_in(now, conn, message) {
+            return;
+        }
         let limits = self.settings.limits.clone();
         if let Some(proof) = self.examine(now, conn, &aor, message, &limits) {
             self.ask_home(conn, aor, Some(proof), None, message);
+        }
+    }
+
+    /// Lets a connection that is nobody's yet begin to sign in, or answers it: before anything is
+    /// computed for it.
+    fn may_sign_in(&mut self, now: Now, conn: ConnId, message: Message<'_>) -> bool {
+        if self.leaving.is_some() {
+            self.turn_away(now, conn, message);
+            return false;
+        }
+        let Some(connection) = self.connections.get_mut(conn) else { return false };
+        if connection.admitted {
+            return true;
+        }
+        match self.admission.admit(now, &mut self.seed) {
+            Ok(()) => {
+                connection.admitted = true;
+                true
+            }
+            Err(wait_s) => {
+                self.counters.hit(Limit::SignIns);
+                self.reject_until(conn, message, Reject::TooManySignIns, wait_s);
+                false
+            }
         }
     }
 

@@ -42,7 +42,9 @@ impl Shard {
         if !from_user {
             return self.reject(conn, message, Reject::NotYourIdentity);
         }
-        if self.draining && matches!(method, Method::Invite | Method::Message) {
+        let is_new = method == Method::Invite && message.to_tag().is_none();
+        let ends_with_us = matches!(method, Method::Invite | Method::Message);
+        if self.leaving.is_some() && is_new || self.draining && ends_with_us {
             return self.reject(conn, message, Reject::GoingDown);
         }
         if !self.is_filtered(now, conn, message) {
@@ -111,6 +113,9 @@ impl Shard {
     /// Answers OPTIONS: what the server can do (RFC 3261 section 11.2). Needs no sign-in, so that
     /// a probe can tell whether the server lives.
     pub(super) fn options(&mut self, conn: ConnId, message: Message<'_>) {
+        if self.refuses_work() {
+            return self.reject(conn, message, Reject::GoingDown);
+        }
         self.respond(conn, message, 200, |writer| {
             writer
                 .line("Allow", ALLOW)

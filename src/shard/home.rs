@@ -109,6 +109,11 @@ impl Users {
         }
     }
 
+    /// Takes at most `max` users from now on.
+    pub(super) fn set_max(&mut self, max: usize) {
+        self.slab.set_max(max);
+    }
+
     /// Where the user of this address is.
     pub(super) fn slot(&self, aor: &Aor) -> Option<Slot> {
         self.by_aor.get(aor).copied()

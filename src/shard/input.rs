@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::durable::{NotWritten, Rows};
 use super::frame::Frame;
@@ -9,6 +10,7 @@ use super::question::Question;
 use crate::base::aor::Aor;
 use crate::base::ids::{ConnId, Slot};
 pub use crate::base::transport::Transport;
+use crate::config::Settings;
 use crate::directory::User;
 use crate::immcu::conference::Description;
 use crate::metrics::counters::CloseReason;
@@ -75,6 +77,13 @@ pub enum Input<'a> {
 /// What the control thread tells a shard.
 #[derive(Debug)]
 pub enum Control {
+    /// Other settings hold from now on. They differ from those of the start in what a
+    /// [reload](crate::config::Setting::reloads) may change alone.
+    Configure(Arc<Settings>),
+    /// Take no new work from now on, and go on with what there is: nobody new signs in, nobody is
+    /// invited. Who is refused is told to come again after this time, in which the partition closes
+    /// the connections. Told again, the new time holds.
+    Leave(Duration),
     /// An operator asks about a user or a conference whose home this is, or about all conferences
     /// of this shard.
     Ask {

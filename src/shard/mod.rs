@@ -18,6 +18,7 @@
 //! | `dispatch_response` | answers |
 //! | `signing` | signatures of clients that signed in by NTLM, verified and made |
 //! | `timers` | what happens by itself |
+//! | `configure`, `drain` | other settings while it runs, and the end |
 //!
 //! | file | what of conferences it holds |
 //! |---|---|
@@ -48,6 +49,7 @@ mod conference;
 mod conference_pager;
 mod conference_records;
 pub mod conference_standing;
+mod configure;
 pub mod connection;
 mod credentials;
 mod dispatch_in_dialog;
@@ -113,12 +115,14 @@ use crate::immcu::pager::Conversations;
 use crate::metrics::counters::{CloseReason, Counters};
 use crate::metrics::names::Series;
 use crate::records::Record;
+use crate::registrar::admission::Admission;
 use crate::sip::transaction_key::TransactionKeys;
 use crate::wire::sip::head::HEADERS_MAX;
 use crate::wire::sip::{Head, Message};
 use conference::Conferences;
 use connection::{Connection, Connections};
 use dispatch_message::PagerFork;
+use drain::Leave;
 use edit::Pending;
 use filter::Filters;
 use frame::{Cargo, Frame, Stamp};
@@ -219,6 +223,8 @@ pub struct Shard {
     searches: Slab<SearchEntry>,
     /// What the policies want looked at.
     filters: Filters,
+    /// Sign-ins that may begin.
+    admission: Admission,
     /// Failed sign-ins by user, for the users whose home this is.
     failed_users: Lockout,
     /// Failed sign-ins by address, for the addresses this shard watches.
@@ -236,6 +242,8 @@ pub struct Shard {
     /// Frames to ourselves: they take the same door as those of others.
     local: VecDeque<Frame>,
     draining: bool,
+    /// When the last connection will have been closed, once no new work is taken.
+    leaving: Option<Leave>,
 
     arena: BytesMut,
     lines: BytesMut,
@@ -267,7 +275,9 @@ impl Machine for Shard {
                 self.counters.count(Series::FramesReceived);
                 self.frame(now, frame);
             }
+            Input::Control(Control::Configure(settings)) => self.configure(now, settings),
             Input::Control(Control::Drain) => self.drain(now),
+            Input::Control(Control::Leave(over)) => self.leave_over(now, over),
             Input::Control(Control::PutUser(user)) => self.put_user(now, user),
             Input::Control(Control::RemoveUser(aor)) => {
                 self.end_scheduled_of(now, &aor);
@@ -323,12 +333,7 @@ impl Shard {
             id: options.id,
             shards: options.shards.max(1),
             sent_by: options.sent_by.into(),
-            own_limits: Limits {
-                sip_head_bytes_max: usize::from(u16::MAX),
-                sip_header_line_bytes_max: usize::from(u16::MAX),
-                sip_header_count_max: HEADERS_MAX,
-                ..limits.clone()
-            },
+            own_limits: own_limits(&limits),
             nonces: NonceKey::new(options.keys.nonce),
             algorithms: options.settings.digest.iter().map(algorithm).collect(),
             transaction_keys,
@@ -351,6 +356,7 @@ impl Shard {
             edits: Slab::new(limits.writes_in_flight_per_shard_max),
             searches: Slab::new(limits.searches_per_shard_max),
             filters: Filters::new(&options.settings.policies),
+            admission: Admission::new(limits.sign_ins_per_second_max, options.shards),
             failed_users: lockout(limits.auth_failures_per_user_max),
             failed_addresses: lockout(limits.auth_failures_per_address_max),
             // One word of the shard that counts is enough.
@@ -362,6 +368,7 @@ impl Shard {
             outputs: VecDeque::new(),
             local: VecDeque::new(),
             draining: false,
+            leaving: None,
             arena: BytesMut::with_capacity(ARENA_BYTES),
             lines: BytesMut::with_capacity(256),
             scratch: Some(Box::default()),
@@ -536,6 +543,16 @@ impl Shard {
     /// The name of a session of ours.
     fn session_id(&self, slot: Slot) -> SessionId {
         SessionId::new(self.id, slot)
+    }
+}
+
+/// The bounds of messages that grew by our own lines.
+fn own_limits(limits: &Limits) -> Limits {
+    Limits {
+        sip_head_bytes_max: usize::from(u16::MAX),
+        sip_header_line_bytes_max: usize::from(u16::MAX),
+        sip_header_count_max: HEADERS_MAX,
+        ..limits.clone()
     }
 }
 

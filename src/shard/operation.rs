@@ -87,7 +87,7 @@ impl Shard {
                     return Ok(());
                 }
                 request::Operation::Add(wanted) => {
-                    if self.draining {
+                    if self.refuses_work() {
                         return Err(Reject::GoingDown);
                     }
                     let minted = ConferenceId(
@@ -137,7 +137,7 @@ impl Shard {
             return self.send_frame(id.home(self.shards), Frame::Convene(Box::new(convene)));
         };
         let operation = convene.operation;
-        if self.draining {
+        if self.refuses_work() {
             return self.refuse_operation(&Asker::Operation(operation), Reject::GoingDown);
         }
         if let Some(entry) = self.conferences.get(id) {

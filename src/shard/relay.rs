@@ -122,6 +122,11 @@ impl Relays {
         Relays { slab: Slab::new(max), cursor: 0 }
     }
 
+    /// Takes note of at most `max` from now on.
+    pub fn set_max(&mut self, max: usize) {
+        self.slab.set_max(max);
+    }
+
     /// Takes note of a request; `None` at the bound.
     pub fn insert(&mut self, relay: Relay) -> Option<Slot> {
         self.slab.insert(relay).ok()

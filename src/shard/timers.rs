@@ -68,6 +68,7 @@ impl Shard {
             }
         }
         self.due = due;
+        self.leave_on(now);
         self.sweep_relays(now);
         self.conversations.tick(now);
         self.note_conversations();

@@ -101,6 +101,8 @@ impl Net {
             lync_auth: vec![AuthMethod::Digest],
             ..Settings::default()
         };
+        // Tests sign in as many as they like at one moment.
+        settings.limits.sign_ins_per_second_max = 0;
         change(&mut settings);
         let limits = settings.limits.clone();
         let settings = Arc::new(settings);
@@ -255,6 +257,15 @@ impl Net {
     pub fn control(&mut self, word: impl Fn() -> Control) {
         self.tell_all(word);
         self.settle();
+    }
+
+    /// Gives all shards other settings, as a reload does.
+    pub fn configure(&mut self, change: impl FnOnce(&mut Settings)) {
+        let mut settings = (*self.settings).clone();
+        change(&mut settings);
+        self.settings = Arc::new(settings);
+        let settings = self.settings.clone();
+        self.control(|| Control::Configure(settings.clone()));
     }
 
     fn tell_all(&mut self, word: impl Fn() -> Control) {

@@ -57,9 +57,18 @@ pub fn hits(limit: &str) -> String {
 
 /// Status and body of a page.
 pub fn fetch(http: SocketAddr, path: &str) -> (u16, String) {
+    request(http, "GET", path)
+}
+
+/// Status and body of the answer to an order.
+pub fn post(http: SocketAddr, path: &str) -> (u16, String) {
+    request(http, "POST", path)
+}
+
+fn request(http: SocketAddr, method: &str, path: &str) -> (u16, String) {
     let mut stream = TcpStream::connect_timeout(&http, PATIENCE).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    write!(stream, "GET {path} HTTP/1.0\r\nHost: {http}\r\n\r\n").unwrap();
+    write!(stream, "{method} {path} HTTP/1.0\r\nHost: {http}\r\n\r\n").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();

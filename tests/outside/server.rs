@@ -1,11 +1,14 @@
 //! The server as a process of its own, with a data folder of its own and ports from the kernel.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::io::Write;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_setfd};
 use rustix::process::Signal;
 use serde::Deserialize;
 use tempfile::TempDir;
@@ -63,38 +66,47 @@ struct Place {
     listen: Listen,
     /// `demo`, or `serve` with a configuration.
     config: Option<PathBuf>,
+    /// Listening sockets that it is started with.
+    passed_on: Vec<PassedOn>,
+}
+
+/// A listening socket that outlives the servers it is passed on to.
+struct PassedOn {
+    name: &'static str,
+    socket: OwnedFd,
 }
 
 impl Server {
     /// Starts `mynah demo`.
     pub fn demo() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        Place { folder, listen: Listen::ANYWHERE, config: None }.start()
+        Place { folder, listen: Listen::ANYWHERE, config: None, passed_on: Vec::new() }.start()
     }
 
     /// Starts `mynah demo --links`.
     pub fn demo_with_links() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let listen = Listen { links: Some(Listen::ANY_PORT), ..Listen::ANYWHERE };
-        Place { folder, listen, config: None }.start()
+        Place { folder, listen, config: None, passed_on: Vec::new() }.start()
     }
 
     /// Starts `mynah serve` with the users of the demo and these lines in the configuration, such
     /// as a `[limits]` section.
     pub fn serve(lines: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let config = folder.path().join("mynah.toml");
-        write_certificate(folder.path());
-        let head = format!(
-            "[server]\ndomains = [\"{DOMAIN}\"]\nname = \"fe01.{DOMAIN}\"\ndata = \"data\"\n\
-             [tls]\ncertificates = [{{ chain = \"data/cert.pem\", key = \"data/key.pem\" }}]\n"
-        );
-        fs::write(&config, head + lines).unwrap();
-        let place = Place { folder, listen: Listen::ANYWHERE, config: Some(config) };
-        for user in ["alice", "bob", "carol"] {
-            place.add_user(user, PASSWORD);
-        }
-        place.start()
+        Server::serve_with(lines, &[])
+    }
+
+    /// The same, started with listening sockets, by the names of their listeners, as systemd would.
+    pub fn serve_with(lines: &str, passed_on: &[(&'static str, &TcpListener)]) -> Self {
+        Place::serve(lines, passed_on).start()
+    }
+
+    /// Starts it like that when it cannot start; the line that says why.
+    pub fn serve_fails(lines: &str, passed_on: &[(&'static str, &TcpListener)]) -> String {
+        let place = Place::serve(lines, passed_on);
+        let output = place.start_command(&place.folder.path().join("ready")).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8(output.stderr).unwrap().lines().last().unwrap_or_default().to_owned()
     }
 
     /// Its process.
@@ -239,10 +251,45 @@ impl Listen {
 }
 
 impl Place {
+    /// The users of the demo, and these lines in the configuration.
+    fn serve(lines: &str, passed_on: &[(&'static str, &TcpListener)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let config = folder.path().join("mynah.toml");
+        write_certificate(folder.path());
+        let head = format!(
+            "[server]\ndomains = [\"{DOMAIN}\"]\nname = \"fe01.{DOMAIN}\"\ndata = \"data\"\n\
+             [tls]\ncertificates = [{{ chain = \"data/cert.pem\", key = \"data/key.pem\" }}]\n"
+        );
+        fs::write(&config, head + lines).unwrap();
+        let passed_on = passed_on.iter().map(|(name, socket)| PassedOn::new(name, socket));
+        let place = Place {
+            folder,
+            listen: Listen::ANYWHERE,
+            config: Some(config),
+            passed_on: passed_on.collect(),
+        };
+        for user in ["alice", "bob", "carol"] {
+            place.add_user(user, PASSWORD);
+        }
+        place
+    }
+
     fn start(self) -> Server {
         let ready_file = self.folder.path().join("ready");
         let _ = fs::remove_file(&ready_file);
-        let mut command = Command::new(BINARY);
+        let mut process = Program::start("mynah", &mut self.start_command(&ready_file));
+        let ready = eventually("a ready file", || {
+            assert!(process.is_running(), "the server ended before it was ready");
+            fs::read(&ready_file).map_err(|error| error.to_string())
+        });
+        // Written at once: a part of it would be an error, not a reason to look again.
+        let ready: Ready = serde_json::from_slice(&ready).unwrap();
+        assert_eq!(ready.pid, process.pid());
+        Server { process, place: self, ready }
+    }
+
+    fn start_command(&self, ready_file: &Path) -> Command {
+        let mut command = self.program();
         match &self.config {
             None => command.args(["demo", "--data"]).arg(self.data()),
             Some(config) => command.args(["serve", "--config"]).arg(config),
@@ -254,15 +301,29 @@ impl Place {
         if let Some(address) = links {
             command.args(["--links", &address.to_string()]);
         }
-        let mut process = Program::start("mynah", command.arg("--ready-file").arg(&ready_file));
-        let ready = eventually("a ready file", || {
-            assert!(process.is_running(), "the server ended before it was ready");
-            fs::read(&ready_file).map_err(|error| error.to_string())
-        });
-        // Written at once: a part of it would be an error, not a reason to look again.
-        let ready: Ready = serde_json::from_slice(&ready).unwrap();
-        assert_eq!(ready.pid, process.pid());
-        Server { process, place: self, ready }
+        command.arg("--ready-file").arg(ready_file);
+        command
+    }
+
+    /// The binary; a shell makes the sockets that are passed on its descriptors from 3 on.
+    fn program(&self) -> Command {
+        if self.passed_on.is_empty() {
+            return Command::new(BINARY);
+        }
+        let mut script = String::from("exec");
+        for (number, PassedOn { socket, .. }) in (3..).zip(&self.passed_on) {
+            let _ = write!(script, " {number}<&{0} {0}<&-", socket.as_raw_fd());
+        }
+        let names: Vec<&str> = self.passed_on.iter().map(|passed_on| passed_on.name).collect();
+        let _ = write!(
+            script,
+            "; export LISTEN_PID=$$ LISTEN_FDS={} LISTEN_FDNAMES={}; exec \"$0\" \"$@\"",
+            names.len(),
+            names.join(":")
+        );
+        let mut command = Command::new("bash");
+        command.args(["-c", &script, BINARY]);
+        command
     }
 
     fn data(&self) -> PathBuf {
@@ -297,12 +358,26 @@ impl Place {
     }
 }
 
-/// A certificate for the server, as an administrator would bring it.
+impl PassedOn {
+    fn new(name: &'static str, socket: &TcpListener) -> Self {
+        // A number that no descriptor of the server has, kept when a program is started.
+        let socket = fcntl_dupfd_cloexec(socket, 100).unwrap();
+        fcntl_setfd(&socket, FdFlags::empty()).unwrap();
+        PassedOn { name, socket }
+    }
+}
+
+/// Makes the data folder, with a certificate in it.
 fn write_certificate(folder: &Path) {
-    let names = [format!("fe01.{DOMAIN}"), DOMAIN.to_owned(), "127.0.0.1".to_owned()];
-    let certified = rcgen::generate_simple_self_signed(names).unwrap();
     let data = folder.join("data");
     fs::create_dir(&data).unwrap();
+    renew_certificate(&data);
+}
+
+/// Writes a certificate for the server into its data folder, as an administrator would bring it.
+pub fn renew_certificate(data: &Path) {
+    let names = [format!("fe01.{DOMAIN}"), DOMAIN.to_owned(), "127.0.0.1".to_owned()];
+    let certified = rcgen::generate_simple_self_signed(names).unwrap();
     fs::write(data.join("cert.pem"), certified.cert.pem()).unwrap();
     fs::write(data.join("key.pem"), certified.signing_key.serialize_pem()).unwrap();
 }

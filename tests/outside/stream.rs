@@ -54,6 +54,17 @@ impl Stream {
         Stream::of(Carrier::Tls(Box::new(stream)))
     }
 
+    /// Whether a client that trusts the certificate in `file` alone can shake hands.
+    pub fn trusts(server: &Server, file: &Path) -> bool {
+        let mut stream = StreamOwned::new(session(roots(file)), connect(server.ready.tls));
+        while stream.conn.is_handshaking() {
+            if stream.conn.complete_io(&mut stream.sock).is_err() {
+                return false;
+            }
+        }
+        true
+    }
+
     /// Connects as another server that carries users, whose certificate and key are the files.
     /// A server that does not take it says so when something is read.
     pub fn link(server: &Server, chain: &Path, key: &Path) -> Self {

@@ -1,0 +1,122 @@
+//! The server is taken out of service while its users are on it.
+
+use std::process::Output;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::outside::PATIENCE;
+use crate::outside::endpoint::Endpoint;
+use crate::outside::metrics::{closed, fetch};
+use crate::outside::server::{DOMAIN, PASSWORD, Server};
+use crate::outside::session::{SDP, Session};
+use crate::outside::stream::{Message, Stream, connect};
+
+fn drain(server: &Server, line: &[&str]) -> String {
+    let http = server.ready.http.to_string();
+    let Output { status, stdout, stderr } =
+        server.command(&[&["drain", "--http", &http][..], line].concat());
+    assert!(status.success(), "{}", String::from_utf8_lossy(&stderr));
+    String::from_utf8(stdout).unwrap()
+}
+
+/// Fails unless it is a refusal that says when to come again; in how many seconds.
+fn refused(answer: &Message) -> u64 {
+    assert_eq!(answer.status(), 503, "{}", answer.head);
+    answer.header("Retry-After").unwrap().parse().unwrap()
+}
+
+#[test]
+fn new_work_is_refused_from_every_source_and_what_there_is_goes_on() {
+    let mut server = Server::demo_with_links();
+    let link = crate::outside::link::Link::open(&server);
+    let mut on_link = link.sign_in("alice");
+    let mut alice = Endpoint::tls(&server, "alice");
+    let mut bob = Endpoint::tcp(&server, "bob");
+    let mut session = Session::open(&mut alice, &mut bob);
+    let early = Stream::tcp(&server);
+    let said = drain(&server, &["--over", "10m"]);
+    assert!(said.contains("closed over 10m, then the server ends"), "{said}");
+
+    // A connection from before, a new one, one over TLS, one of a link that was open, a new link.
+    let register = |stream| {
+        let mut endpoint = Endpoint { user: "carol".to_owned(), stream, cseq: 0 };
+        let answer = endpoint.register(PASSWORD);
+        endpoint.stream.end();
+        refused(&answer)
+    };
+    for wait in [register(early), register(Stream::tcp(&server)), register(Stream::tls(&server))] {
+        assert!((500..630).contains(&wait), "{wait}");
+    }
+    assert!(refused(&link.user("carol").register(PASSWORD)) >= 500);
+    Stream::over(connect(server.ready.links.unwrap())).end();
+    let media = format!("Contact: {}\r\nContent-Type: application/sdp\r\n", alice.contact());
+    assert!(refused(&alice.ask("INVITE", "carol", &media, SDP)) >= 500);
+    assert!(refused(&alice.ask("OPTIONS", DOMAIN, "", "")) >= 500);
+
+    // Who is in goes on.
+    session.say(&mut alice, &mut bob, "still here");
+    assert_eq!(on_link.register(PASSWORD).status(), 200);
+
+    let (status, health) = fetch(server.ready.http, "/healthz");
+    assert_eq!(status, 503);
+    assert!(health.contains("takes no new work"), "{health}");
+    let Output { stdout, .. } =
+        server.command(&["status", "--http", &server.ready.http.to_string()]);
+    let status = String::from_utf8(stdout).unwrap();
+    let line = status.lines().find(|line| line.starts_with("drain ")).unwrap();
+    assert!(line.contains("connections to close within ") && line.contains(" closed"), "{line}");
+    assert_eq!(server.metrics().value("mynah_draining"), 1.0);
+
+    // Told again, the shorter time holds, and at its end the process does.
+    drain(&server, &["--over", "1ms"]);
+    alice.stream.end();
+    bob.stream.end();
+    server.process().wait_success();
+}
+
+#[test]
+fn connections_are_closed_one_after_the_other_over_the_time() {
+    const COUNT: u32 = 8;
+    const OVER: Duration = Duration::from_secs(2);
+    let server = Server::demo();
+    let mut streams: Vec<Endpoint> = (0..COUNT).map(|_| Endpoint::tcp(&server, "alice")).collect();
+    let began = Instant::now();
+    drain(&server, &["--over", "2s", "--stay"]);
+    let ends: Vec<_> = streams
+        .drain(..)
+        .map(|mut endpoint| {
+            thread::spawn(move || {
+                endpoint.stream.end();
+                began.elapsed()
+            })
+        })
+        .collect();
+    let mut ends: Vec<Duration> = ends.into_iter().map(|end| end.join().unwrap()).collect();
+    ends.sort_unstable();
+    // The cores have no more than half of them each in mind, and each spreads its own: the one that
+    // has all closes the first after an eighth of the time, and none closes its last before the end.
+    assert!(ends[0] >= OVER / COUNT, "{ends:?}");
+    assert!(ends[COUNT as usize - 1] >= OVER - Duration::from_millis(50), "{ends:?}");
+    assert!(ends[COUNT as usize - 1] < PATIENCE);
+    // It stays, and refuses.
+    let stream = Stream::tcp(&server);
+    let mut late = Endpoint { user: "bob".to_owned(), stream, cseq: 0 };
+    assert!(refused(&late.register(PASSWORD)) >= 5);
+    assert_eq!(server.metrics().value(&closed("drain")), f64::from(COUNT) + 1.0);
+    assert_eq!(server.metrics().value("mynah_drain_connections_current"), 0.0);
+    server.stop();
+}
+
+#[test]
+fn a_server_without_connections_ends_at_once_and_records_are_kept() {
+    let mut server = Server::demo();
+    let mut alice = Endpoint::tcp(&server, "alice");
+    let mut bob = Endpoint::tcp(&server, "bob");
+    let session = Session::open(&mut alice, &mut bob);
+    session.close(&mut alice, &mut bob);
+    drop((alice, bob));
+    server.wait_metric("mynah_connections_current", |value| value == 0.0);
+    drain(&server, &["--over", "1h"]);
+    server.process().wait_success();
+    assert_eq!(server.wait_ended(1).len(), 1);
+}
