@@ -5,10 +5,13 @@
 //! conference are answered to the machine of the server alone, and so are orders: to end a
 //! conference, to reload and to drain.
 //!
+//! [`api`] is for other applications: a listener of its own, with authentication.
+//!
 //! What the answers are made of comes from the runtime through [`Sources`], for the counters live
 //! on the cores.
 
 mod advice;
+pub mod api;
 pub mod conference_report;
 mod conferences;
 pub mod diagnosis;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::process::Process;
 use crate::base::ids::ShardId;
 use crate::base::limits::Limit;
+use crate::metrics::api::ApiCounters;
 use crate::metrics::counters::{
     AuthFailure, CLASSES, CloseReason, Counters, FrameKind, STATUSES, TlsCipher,
 };
@@ -29,6 +30,8 @@ pub struct Page {
     pub store: StoreCounters,
     /// The directory service.
     pub ldap: LdapCounters,
+    /// The API.
+    pub api: ApiCounters,
     /// The process.
     pub process: Process,
     /// Start of the process, in seconds since the Unix epoch.
@@ -48,6 +51,7 @@ impl Page {
         self.process(&mut page);
         self.store(&mut page);
         self.ldap(&mut page);
+        self.api(&mut page);
         self.series(&mut page);
         self.labelled(&mut page);
         page.0
@@ -97,6 +101,12 @@ impl Page {
         page.single(names::LDAP_CHANGES, ldap.changes);
         page.single(names::LDAP_USERS, ldap.users);
         page.single(names::LDAP_UNFIT, ldap.unfit);
+    }
+
+    fn api(&self, page: &mut Text) {
+        page.single(names::API_REQUESTS, self.api.requests);
+        page.single(names::API_AUTH_FAILURES, self.api.auth_failures);
+        page.single(names::API_STREAMS, self.api.streams);
     }
 
     fn series(&self, page: &mut Text) {
@@ -160,6 +170,12 @@ impl Page {
                 + match limit {
                     // Hit off the cores.
                     Limit::AdminConnections => self.connections_refused,
+                    Limit::ApiBodyBytes => self.api.bodies_refused,
+                    Limit::ApiConnections => self.api.connections_refused,
+                    Limit::ApiEvents => self.api.streams_overrun,
+                    Limit::ApiStreams => self.api.streams_refused,
+                    Limit::ApiUsers => self.api.lists_refused,
+                    Limit::AuthFailuresPerAddress => self.api.lockouts,
                     Limit::ControlQueue => self.store.refused,
                     Limit::LdapEntries => self.ldap.entries_limit_hits,
                     _ => 0,

@@ -153,6 +153,10 @@ pub async fn ask<S: Sources>(admin: &Admin<S>, question: Question) -> Response {
             refused(StatusCode::SERVICE_UNAVAILABLE, "a core that was asked does not answer")
         }
         Some(Answer::NoSuchUser) => refused(StatusCode::NOT_FOUND, "no such user"),
+        // Only the API asks for these.
+        Some(Answer::Sights(_) | Answer::SignedOut(_)) => {
+            refused(StatusCode::INTERNAL_SERVER_ERROR, "a core answers what was not asked")
+        }
     }
 }
 

@@ -27,6 +27,7 @@ use super::trace::{self, TRACES_MAX, Trace};
 use crate::base::ids::ShardId;
 use crate::config::Settings;
 use crate::dialect::ms::custom_states;
+use crate::metrics::api::ApiCounters;
 use crate::metrics::counters::Counters;
 use crate::metrics::ldap::LdapCounters;
 use crate::metrics::store::StoreCounters;
@@ -53,6 +54,11 @@ pub trait Sources: Send + Sync + 'static {
 
     /// The counters of the directory service as they stand.
     fn ldap(&self) -> LdapCounters;
+
+    /// The counters of the API as they stand; all 0 where there is none.
+    fn api(&self) -> ApiCounters {
+        ApiCounters::default()
+    }
 
     /// What keeps the server from its work as it stands; does not wait.
     fn health(&self) -> Health;
@@ -133,6 +139,7 @@ async fn metrics<S: Sources>(State(admin): State<Arc<Admin<S>>>) -> Response {
         shards: counters.await.unwrap_or_default(),
         store: admin.sources.store(),
         ldap: admin.sources.ldap(),
+        api: admin.sources.api(),
         process: Process::read(),
         start_unix_s: admin.start_unix_s,
         healthy: health.is_well(),

@@ -23,6 +23,7 @@ use super::{Health, Sources, Trace, serve};
 use crate::base::ids::ShardId;
 use crate::base::limits::{Limit, Limits};
 use crate::config::{Settings, parse};
+use crate::metrics::api::ApiCounters;
 use crate::metrics::counters::{AuthFailure, CloseReason, Counters};
 use crate::metrics::ldap::{LdapAlarm, LdapCounters};
 use crate::metrics::names::{FAMILIES, METHODS, Series};
@@ -128,6 +129,13 @@ fn page() -> Page {
             alarm: Some(LdapAlarm::Timeout),
             ..LdapCounters::default()
         },
+        api: ApiCounters {
+            requests: 6,
+            auth_failures: 2,
+            streams: 1,
+            lockouts: 1,
+            ..Default::default()
+        },
         process: Process::read(),
         start_unix_s: 1_800_000_000.25,
         healthy: false,
@@ -217,6 +225,8 @@ fn plain_series_are_by_shard_and_labelled_ones_are_summed() {
     assert_eq!(samples["mynah_auth_failures_total{cause=\"wrong_password\"}"], 2.0);
     assert_eq!(samples["mynah_limit_hits_total{limit=\"endpoints_per_user_max\"}"], 2.0);
     assert_eq!(samples["mynah_limit_hits_total{limit=\"admin_connections_max\"}"], 9.0);
+    assert_eq!(samples["mynah_api_requests_total"], 6.0);
+    assert_eq!(samples["mynah_limit_hits_total{limit=\"auth_failures_per_address_max\"}"], 1.0);
     assert_eq!(samples["mynah_limit_hits_total{limit=\"control_queue_max\"}"], 4.0);
     assert_eq!(samples["mynah_limit_hits_total{limit=\"ldap_entries_max\"}"], 5.0);
     assert_eq!(samples["mynah_ldap_alarm{cause=\"timeout\"}"], 1.0);

@@ -42,6 +42,7 @@ pub fn relation(relation: Relation) -> &'static str {
         Relation::SameEnterprise => "same_enterprise",
         Relation::Federated => "federated",
         Relation::PublicCloud => "public_cloud",
+        Relation::Application(_) => "application",
     }
 }
 
@@ -151,6 +152,15 @@ pub fn activity(activity: &Activity) -> String {
     }
 }
 
+pub fn phone(kind: PhoneKind) -> &'static str {
+    match kind {
+        PhoneKind::Work => "work",
+        PhoneKind::Mobile => "mobile",
+        PhoneKind::Home => "home",
+        PhoneKind::Other => "other",
+    }
+}
+
 pub fn note(note: &Note) -> String {
     let kind = match note.kind {
         NoteKind::Personal => "personal",
@@ -171,15 +181,10 @@ pub fn card(card: &Card) -> Vec<String> {
     ];
     let texts = texts.into_iter().filter(|(_, text)| !text.is_empty());
     let texts = texts.map(|(name, text)| format!("{name} {text}"));
-    let phones = card.phones.iter().map(|phone| {
-        let kind = match phone.kind {
-            PhoneKind::Work => "work",
-            PhoneKind::Mobile => "mobile",
-            PhoneKind::Home => "home",
-            PhoneKind::Other => "other",
-        };
-        format!("{kind} phone {}", phone.display)
-    });
+    let phones = card
+        .phones
+        .iter()
+        .map(|phone| format!("{} phone {}", self::phone(phone.kind), phone.display));
     let photo = card.photo.as_ref().map(|photo| format!("photo {}", photo.uri));
     texts.chain(phones).chain(photo).collect()
 }

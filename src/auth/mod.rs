@@ -7,6 +7,7 @@
 //! ([`judge`]). The verdict goes back to the gate, which counts it. [`ntlm`] takes the same way,
 //! and leaves a [`security_association`] that signs every later message of the connection.
 
+pub mod api_token;
 pub mod digest;
 pub mod gate;
 pub mod judge;

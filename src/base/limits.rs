@@ -321,6 +321,22 @@ limits! {
     /// Call detail records in one answer of the running server; the command line reads the
     /// database itself and has no bound.
     CdrQueryRows, cdr_query_rows_max: usize = 10_000;
+    /// Connections of the API.
+    ApiConnections, api_connections_max: usize = 256;
+    /// Time in which nothing is written on a connection of the API: who asks too slowly, or does not
+    /// read, gives his place back. Event streams say something more often.
+    ApiSilenceTime, api_silence_timeout: Duration = Duration::from_secs(60);
+    /// Octets of the body of one request to the API.
+    ApiBodyBytes, api_body_bytes_max: usize = 64 * 1024;
+    /// Users in one question to the API, or in one event stream.
+    ApiUsers, api_users_max: usize = 200;
+    /// Event streams of the API.
+    ApiStreams, api_streams_max: usize = 128;
+    /// Events that wait on one stream; beyond it the stream ends, and whoever begins another gets
+    /// the whole.
+    ApiEvents, api_events_waiting_max: usize = 256;
+    /// Between two signs of life on an event stream; half of `api_silence_timeout` if that is less.
+    ApiHeartbeatTime, api_heartbeat_time: Duration = Duration::from_secs(15);
     /// Connections of the admin listener.
     AdminConnections, admin_connections_max: usize = 64;
     /// Life of a connection of the admin listener, whole: an idle or slow one gives its place

@@ -129,10 +129,14 @@ fn welcome(settings: &Settings, ready_file: &Path) -> String {
     if let Some(links) = listen.links {
         line("links", &format!("{}, with link.pem and link-key.pem", place(links)));
     }
+    if let Some(api) = settings.api.listen {
+        let scheme = if settings.api.needs_tls() { "https" } else { "http" };
+        line("API", &format!("{scheme}://{}/v1/openapi.json", place(api)));
+    }
     if let Some(http) = listen.http {
         line("metrics", &format!("http://{}/metrics and /healthz", place(http)));
     }
-    let all = [listen.tls, listen.tcp, listen.http, listen.links];
+    let all = [listen.tls, listen.tcp, listen.http, listen.links, settings.api.listen];
     if all.into_iter().flatten().any(|a| a.port() == 0) {
         line("PORT", &format!("stands in {}", ready_file.display()));
     }

@@ -1,6 +1,7 @@
 //! Layer 7: the command line, one file a command. Errors are one line on standard error that says
 //! what to do: exit code 1, and 2 for a wrong command line.
 
+mod api;
 mod cdr;
 mod certificate;
 mod conference;
@@ -47,6 +48,9 @@ struct CommandLine {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Make, list and revoke the tokens of other applications
+    #[command(subcommand)]
+    Api(api::Command),
     /// List call detail records: who spoke with whom, when, how much, and how it ended
     Cdr(cdr::Cdr),
     /// Show the conferences that go on, and end them
@@ -89,6 +93,7 @@ enum Command {
 /// Runs the command the process was started with.
 pub fn run() -> ExitCode {
     let outcome = match CommandLine::parse().command {
+        Command::Api(command) => command.run(),
         Command::Cdr(command) => command.run(),
         Command::Conference(command) => command.run(),
         Command::Config(command) => command.run(),

@@ -30,10 +30,13 @@ pub struct ServerOptions {
     /// Address for links of other servers, which carry many users, or none
     #[arg(long, value_name = "ADDR")]
     pub links: Option<Listener>,
+    /// Address of the API, or none; TLS but on loopback
+    #[arg(long, value_name = "ADDR")]
+    pub api: Option<Listener>,
     /// Executors, each pinned to a core [default: all cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub cores: Option<u16>,
-    /// File to write once all listeners are up: {"pid":…,"tls":"ip:port","tcp":…,"http":…,"links":…}
+    /// File to write once all listeners are up: {"pid":…,"tls":"ip:port","tcp":…,"http":…,"links":…,"api":…}
     /// [default: ready.json in the data folder]
     #[arg(long, value_name = "FILE")]
     pub ready_file: Option<PathBuf>,
@@ -72,6 +75,7 @@ impl ServerOptions {
             (self.tcp, &mut listen.tcp),
             (self.http, &mut listen.http),
             (self.links, &mut listen.links),
+            (self.api, &mut settings.api.listen),
         ] {
             if let Some(Listener(given)) = given {
                 *address = given;
@@ -84,6 +88,11 @@ impl ServerOptions {
         ensure!(
             (listen.tls.is_none() && listen.links.is_none()) || !settings.certificates.is_empty(),
             "TLS needs a certificate: add it to tls.certificates, or give --tls none"
+        );
+        ensure!(
+            !settings.api.needs_tls() || !settings.certificates.is_empty(),
+            "the API speaks TLS but on loopback, and TLS needs a certificate: add it to \
+             tls.certificates, or give --api an address such as 127.0.0.1:9443"
         );
         ensure!(
             listen.links.is_none() || !settings.links.names.is_empty(),
@@ -153,6 +162,20 @@ mod tests {
         settings.links.names.push("edge.example.test".to_owned());
         options.apply(&mut settings).unwrap();
         assert_eq!(settings.listen.links, Some("127.0.0.1:0".parse().unwrap()));
+    }
+
+    #[test]
+    fn the_api_needs_a_certificate_but_on_loopback() {
+        let mut settings = Settings { certificates: Vec::new(), ..Settings::default() };
+        settings.listen.tls = None;
+        settings.listen.tcp = Some("127.0.0.1:0".parse().unwrap());
+        assert!(options("x --api 127.0.0.1:0").apply(&mut settings.clone()).is_ok());
+        assert!(options("x --api [::1]:0").apply(&mut settings.clone()).is_ok());
+        assert!(options("x --api 0.0.0.0:0").apply(&mut settings.clone()).is_err());
+        assert!(options("x --api 0.0.0.0:0").apply(&mut Settings::default()).is_ok());
+        settings.api.listen = Some("0.0.0.0:0".parse().unwrap());
+        assert!(options("x --api none").apply(&mut settings).is_ok());
+        assert_eq!(settings.api.listen, None);
     }
 
     #[test]

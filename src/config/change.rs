@@ -47,6 +47,8 @@ fn value(setting: Setting, settings: &Settings) -> String {
         None => "\"none\"".to_owned(),
     };
     match setting {
+        Setting::ApiListen => address(settings.api.listen),
+        Setting::ApiOrigins => list(&settings.api.origins, |origin| quoted(origin)),
         Setting::AuthLync => list(&settings.lync_auth, |method| quoted(AuthMethod::name(*method))),
         Setting::AuthStandard => {
             list(&settings.standard_auth, |method| quoted(AuthMethod::name(*method)))

@@ -36,6 +36,12 @@ pub enum Problem {
          tls = \"none\" under [listen]"
     )]
     NoCertificate,
+    /// The API listens elsewhere than on loopback and `tls.certificates` is empty.
+    #[error(
+        "the API speaks TLS but on loopback, and TLS needs a certificate: add one to \
+         tls.certificates, or listen on 127.0.0.1"
+    )]
+    NoApiCertificate,
     /// `auth.lync` and `auth.standard` are both empty.
     #[error(
         "nobody can sign in: name a method, as in lync = [\"ntlm\"] or standard = [\"digest\"]"

@@ -28,5 +28,5 @@ pub use parse::parse;
 pub use policy::{Availability, CustomState, Policies, Policy};
 pub use reload::{Setting, changes, reloaded};
 pub use settings::{
-    AuthMethod, Certificate, DigestAlgorithm, Listen, Log, LogFormat, NtlmVersion, Settings,
+    Api, AuthMethod, Certificate, DigestAlgorithm, Listen, Log, LogFormat, NtlmVersion, Settings,
 };

@@ -5,7 +5,7 @@ use toml::Spanned;
 use super::error::{Error, Problem};
 use super::limits::{self, Located};
 use super::schema::{self, File};
-use super::settings::{AuthMethod, Certificate, Links, Listen, Log, Settings};
+use super::settings::{Api, AuthMethod, Certificate, Links, Listen, Log, Settings};
 use super::{ldap, policy};
 
 /// Reads the text of a `mynah.toml`. Keys that are absent have their default.
@@ -17,6 +17,8 @@ pub fn parse(text: &str) -> Result<Settings, Error> {
 fn resolve(file: File) -> Result<Settings, Located> {
     let defaults = Settings::default();
     let listen = listen(&file.listen)?;
+    let api_place = file.api.listen.as_ref().map_or(0..0, Spanned::span);
+    let api = api(file.api)?;
     let (lync_auth, standard_auth) = methods(file.auth.lync, file.auth.standard)?;
     let limits = limits::resolve(&file.limits)?;
     let policies = policy::resolve(file.policy, &limits)?;
@@ -32,9 +34,13 @@ fn resolve(file: File) -> Result<Settings, Located> {
         data: file.server.data.map_or(defaults.data, |path| path.0),
         cores: file.server.cores.map_or(defaults.cores, |cores| cores.0),
         certificates: match file.tls.certificates {
+            Some(written) if written.get_ref().is_empty() && api.needs_tls() => {
+                return Err((api_place, Problem::NoApiCertificate));
+            }
             Some(certificates) => self::certificates(certificates, &listen)?,
             None => defaults.certificates,
         },
+        api,
         links: links(file.links, file.listen.links.as_ref(), &listen)?,
         listen,
         lync_auth,
@@ -77,6 +83,14 @@ fn listen(written: &schema::Listen) -> Result<Listen, Located> {
         return Err((place, Problem::NoListener));
     }
     Ok(listen)
+}
+
+fn api(written: schema::Api) -> Result<Api, Located> {
+    let origins = once(written.origins.unwrap_or_default(), |origin| origin.0.clone())?;
+    Ok(Api {
+        listen: written.listen.and_then(|listener| listener.into_inner().0),
+        origins: origins.into_iter().map(|origin| origin.0).collect(),
+    })
 }
 
 fn certificates(

@@ -6,6 +6,10 @@ use crate::base::limits::Limit;
 /// A key of `mynah.toml`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Setting {
+    /// `api.listen`
+    ApiListen,
+    /// `api.origins`
+    ApiOrigins,
     /// `auth.lync`
     AuthLync,
     /// `auth.standard`
@@ -52,7 +56,9 @@ pub enum Setting {
 
 impl Setting {
     /// All keys outside `[limits]`.
-    pub const PLAIN: [Setting; 20] = [
+    pub const PLAIN: [Setting; 22] = [
+        Setting::ApiListen,
+        Setting::ApiOrigins,
         Setting::AuthLync,
         Setting::AuthStandard,
         Setting::Digest,
@@ -78,6 +84,7 @@ impl Setting {
     /// The section of the file.
     pub const fn section(self) -> &'static str {
         match self {
+            Setting::ApiListen | Setting::ApiOrigins => "api",
             Setting::AuthLync | Setting::AuthStandard | Setting::Digest | Setting::NtlmVersion => {
                 "auth"
             }
@@ -99,6 +106,8 @@ impl Setting {
     /// The key in its section; `*` for all policies together.
     pub const fn key(self) -> &'static str {
         match self {
+            Setting::ApiListen => "listen",
+            Setting::ApiOrigins => "origins",
             Setting::AuthLync => "lync",
             Setting::AuthStandard => "standard",
             Setting::Digest => "digest",
@@ -139,7 +148,9 @@ impl Setting {
             Setting::Limit(limit) => !AT_START.contains(&limit),
             // Who is in the middle of a sign-in by NTLM has been told the version, and who the
             // server is.
-            Setting::Cores
+            Setting::ApiListen
+            | Setting::ApiOrigins
+            | Setting::Cores
             | Setting::Data
             | Setting::DirectoryLdap
             | Setting::Domains
@@ -156,6 +167,8 @@ impl Setting {
     /// Gives `settings` the value that `running` has.
     fn keep(self, settings: &mut Settings, running: &Settings) {
         match self {
+            Setting::ApiListen => settings.api.listen = running.api.listen,
+            Setting::ApiOrigins => settings.api.origins.clone_from(&running.api.origins),
             Setting::AuthLync => settings.lync_auth.clone_from(&running.lync_auth),
             Setting::AuthStandard => settings.standard_auth.clone_from(&running.standard_auth),
             Setting::Certificates => settings.certificates.clone_from(&running.certificates),
@@ -187,6 +200,8 @@ impl Setting {
 
     fn differs(self, running: &Settings, wanted: &Settings) -> bool {
         match self {
+            Setting::ApiListen => running.api.listen != wanted.api.listen,
+            Setting::ApiOrigins => running.api.origins != wanted.api.origins,
             Setting::AuthLync => running.lync_auth != wanted.lync_auth,
             Setting::AuthStandard => running.standard_auth != wanted.standard_auth,
             Setting::Digest => running.digest != wanted.digest,
@@ -219,6 +234,13 @@ const AT_START: &[Limit] = &[
     Limit::AdminAnswerTime,
     Limit::AdminConnections,
     Limit::AdminConnectionTime,
+    Limit::ApiBodyBytes,
+    Limit::ApiConnections,
+    Limit::ApiEvents,
+    Limit::ApiHeartbeatTime,
+    Limit::ApiSilenceTime,
+    Limit::ApiStreams,
+    Limit::ApiUsers,
     Limit::CdrQueryRows,
     Limit::CommitRows,
     Limit::CommitTime,
@@ -274,6 +296,7 @@ mod tests {
             "[server]\ndomains = ['a.test']\nname = 'a.test'\ndata = '/d'\ncores = 1\n\
              [listen]\ntls = '0.0.0.0:1'\ntcp = '0.0.0.0:2'\nhttp = '0.0.0.0:3'\n\
              links = '0.0.0.0:4'\n[links]\nca = 'c'\nnames = ['edge.a.test']\n\
+             [api]\nlisten = '127.0.0.1:5'\norigins = ['*']\n\
              [tls]\ncertificates = [{ chain = 'a', key = 'b' }]\n[auth]\nlync = ['digest']\nstandard = []\n\
              digest = ['MD5']\nntlm_version = 3\n\
              [log]\nfilter = 'debug'\nformat = 'json'\n[presence]\n\

@@ -30,6 +30,7 @@ const WEB_FOLDER_LEN_MAX: usize = 1024;
 pub struct File {
     pub server: Server,
     pub listen: Listen,
+    pub api: Api,
     pub tls: Tls,
     pub links: Links,
     pub auth: Auth,
@@ -58,6 +59,14 @@ pub struct Listen {
     pub tcp: Option<Spanned<Listener>>,
     pub http: Option<Spanned<Listener>>,
     pub links: Option<Spanned<Listener>>,
+}
+
+/// `[api]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Api {
+    pub listen: Option<Spanned<Listener>>,
+    pub origins: Option<Vec<Spanned<Origin>>>,
 }
 
 /// `[tls]`
@@ -180,6 +189,15 @@ text!(
         "none" => Some(Listener(None)),
         text => text.parse().ok().map(|address| Listener(Some(address))),
     }
+);
+
+/// A web site as browsers name it (RFC 6454), or `*` for all.
+#[derive(Debug)]
+pub struct Origin(pub String);
+text!(
+    Origin,
+    "a web site such as \"https://intranet.example.test\", without a path, or \"*\"",
+    |text| is_origin(text).then(|| Origin(text.to_ascii_lowercase()))
 );
 
 /// A digest algorithm.
@@ -362,6 +380,17 @@ fn is_web_folder(text: &str) -> bool {
             && text.len() <= WEB_FOLDER_LEN_MAX
             && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~:/[]%".contains(&b))
     })
+}
+
+/// `*`, or scheme, host and perhaps port: what a browser writes into `Origin`.
+fn is_origin(text: &str) -> bool {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    text == "*"
+        || rest.is_some_and(|rest| {
+            rest.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '[')
+                && text.len() <= WEB_FOLDER_LEN_MAX
+                && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.:[]".contains(&b))
+        })
 }
 
 /// A comma list of `level` and `target=level`, at least one.

@@ -20,6 +20,8 @@ pub struct Settings {
     pub cores: Option<usize>,
     /// Where to listen.
     pub listen: Listen,
+    /// The API for other applications.
+    pub api: Api,
     /// Certificates side by side, of which the handshake picks the first that the client can
     /// verify; put ECDSA before RSA.
     pub certificates: Vec<Certificate>,
@@ -56,6 +58,7 @@ impl Default for Settings {
             data: PathBuf::from("/var/lib/mynah"),
             cores: None,
             listen: Listen::default(),
+            api: Api::default(),
             certificates: vec![Certificate {
                 chain: PathBuf::from("/etc/mynah/chain.pem"),
                 key: PathBuf::from("/etc/mynah/key.pem"),
@@ -107,6 +110,22 @@ impl Default for Listen {
             http: Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9090)),
             links: None,
         }
+    }
+}
+
+/// The API for other applications. Off by default.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Api {
+    /// Where it listens; port 0 lets the kernel choose.
+    pub listen: Option<SocketAddr>,
+    /// Web sites whose pages may ask from a browser, as `Origin` names them; `*` for all.
+    pub origins: Vec<String>,
+}
+
+impl Api {
+    /// True where it speaks TLS: there is a listener, and not on loopback.
+    pub fn needs_tls(&self) -> bool {
+        self.listen.is_some_and(|address| !address.ip().to_canonical().is_loopback())
     }
 }
 

@@ -91,6 +91,9 @@ fn every_key_is_read() {
         tls = "[::]:5061"
         tcp = "127.0.0.1:0"
         http = "none"
+        [api]
+        listen = "127.0.0.1:9443"
+        origins = ["https://Intranet.example.test", "http://localhost:8080"]
         [tls]
         certificates = [{ chain = "ec.pem", key = "ec.key" }, { chain = "/rsa.pem", key = "rsa.key" }]
         [auth]
@@ -119,6 +122,8 @@ fn every_key_is_read() {
     assert_eq!(settings.listen.tls, Some("[::]:5061".parse().unwrap()));
     assert_eq!(settings.listen.tcp, Some("127.0.0.1:0".parse().unwrap()));
     assert_eq!(settings.listen.http, None);
+    assert_eq!(settings.api.listen, Some("127.0.0.1:9443".parse().unwrap()));
+    assert_eq!(settings.api.origins, ["https://intranet.example.test", "http://localhost:8080"]);
     assert_eq!(settings.certificates.len(), 2);
     assert_eq!(settings.digest, [DigestAlgorithm::Md5, DigestAlgorithm::Sha256]);
     assert_eq!(settings.lync_auth, [AuthMethod::Ntlm, AuthMethod::Digest]);
@@ -175,7 +180,7 @@ fn faults_of_form_name_the_place_and_what_is_expected() {
         ),
         (
             "[sever]\n",
-            "1:2: unknown field `sever`, expected one of `server`, `listen`, `tls`, `links`, `auth`, `log`, `presence`, `directory`, `policy`, `limits`",
+            "1:2: unknown field `sever`, expected one of `server`, `listen`, `api`, `tls`, `links`, `auth`, `log`, `presence`, `directory`, `policy`, `limits`",
         ),
         (
             "[listen]\n  tls = 5061\n",
@@ -261,6 +266,15 @@ fn faults_of_content_say_what_to_write_instead() {
         (
             "[tls]\ncertificates = []\n",
             "2:16: TLS needs a certificate: add { chain = \"chain.pem\", key = \"key.pem\" }, or set tls = \"none\" under [listen]",
+        ),
+        (
+            "[listen]\ntls = 'none'\ntcp = '127.0.0.1:0'\n[api]\nlisten = '0.0.0.0:9443'\n\
+             [tls]\ncertificates = []\n",
+            "5:10: the API speaks TLS but on loopback, and TLS needs a certificate: add one to tls.certificates, or listen on 127.0.0.1",
+        ),
+        (
+            "[api]\norigins = ['https://a.test/x']\n",
+            "2:12: invalid value: string \"https://a.test/x\", expected a web site such as \"https://intranet.example.test\", without a path, or \"*\"",
         ),
         (
             "[limits]\nhandshake_time = '1s'\n",

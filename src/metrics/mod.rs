@@ -1,5 +1,6 @@
 //! Layer 0: counters as plain integers, one set a shard, summed when the page is scraped.
 
+pub mod api;
 pub mod counters;
 pub mod histogram;
 pub mod ldap;

@@ -166,6 +166,10 @@ families! {
     MESSAGE_PROCESSING Summary "mynah_message_processing_seconds" "Time that cores spent on messages which came in, from the read to what is to be written, and on frames of other cores; the count is of messages.";
     MESSAGE_HOLDING Histogram "mynah_message_holding_seconds" "Time from when a core learned that a socket had a message to the end of the flush in which what it caused left this core.";
 
+    API_REQUESTS Counter "mynah_api_requests_total" "Requests to the API.";
+    API_AUTH_FAILURES Counter "mynah_api_auth_failures_total" "Requests to the API without a token that proves anything.";
+    API_STREAMS Gauge "mynah_api_streams_current" "Event streams of the API.";
+
     BUILD_INFO Gauge "mynah_build_info" "1; the version is a label.";
     SHARDS_CURRENT Gauge "mynah_shards_current" "Shards whose counters are on this page; one that is stuck is not.";
     HEALTHY Gauge "mynah_healthy" "1 when /healthz answers 200, otherwise 0.";

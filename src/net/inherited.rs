@@ -24,8 +24,8 @@ pub enum InheritError {
         source: io::Error,
     },
     /// More sockets for the pages than one.
-    #[error("more than one socket was passed on for http: one is enough")]
-    Several,
+    #[error("more than one socket was passed on for {0}: one is enough")]
+    Several(&'static str),
     /// No listener of the configuration is there.
     #[error(
         "a socket on {address} was passed on, and nothing listens there: set an address under \
@@ -74,7 +74,7 @@ impl Inherited {
     /// Takes those for the listener `name` of the configuration, on `address`.
     pub fn take(&mut self, name: &str, address: SocketAddr) -> Vec<TcpListener> {
         let is_meant = |socket: &mut Socket| match socket.name.as_str() {
-            "tls" | "tcp" | "http" | "links" => socket.name == name,
+            "tls" | "tcp" | "http" | "links" | "api" => socket.name == name,
             // Named after its unit.
             _ => is_same(socket.address, address),
         };

@@ -68,6 +68,17 @@ pub enum Relation {
     Federated,
     /// Of a public provider.
     PublicCloud,
+    /// None at all: an application, to which the operator has given a level, by its position in
+    /// [`ContainerId::LEVELS`]. Users cannot put it into a container.
+    Application(u8),
+}
+
+impl Relation {
+    /// That of an application at `level`; one that is no level sees as little as can be.
+    pub fn application(level: ContainerId) -> Self {
+        let everybody = ContainerId::LEVELS.len() as u8 - 1;
+        Relation::Application(level.level().unwrap_or(everybody))
+    }
 }
 
 /// A container and its members, sorted.

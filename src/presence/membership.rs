@@ -104,7 +104,8 @@ impl Membership {
     }
 
     /// The level of somebody who stands to the user in `relation`: as one person in the order of
-    /// [`ContainerId::LEVELS`], else as one of his domain, else by relation, else as anybody.
+    /// [`ContainerId::LEVELS`], else as one of his domain, else by relation, else as anybody. An
+    /// application is where the operator put it.
     pub fn level_of(&self, who: &Aor, relation: Relation) -> ContainerId {
         let domain = who.domain();
         let by_user = |member: &Member| match member {
@@ -120,6 +121,9 @@ impl Membership {
             Relation::SameEnterprise => Member::SameEnterprise,
             Relation::Federated => Member::Federated,
             Relation::PublicCloud => Member::PublicCloud,
+            Relation::Application(level) => {
+                return ContainerId::LEVELS.get(usize::from(level)).copied().unwrap_or_default();
+            }
         };
         self.find(|members| members.binary_search_by(by_user).is_ok())
             .or_else(|| self.find(|members| members.binary_search_by(by_domain).is_ok()))

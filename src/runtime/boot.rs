@@ -52,6 +52,8 @@ pub struct Plan {
     pub ldap: Board,
     /// Written once all listeners are up.
     pub ready_file: Option<PathBuf>,
+    /// Makes the API of a socket, if one is configured.
+    pub api: Option<MakeApi>,
     /// Time a core looks for work before it sleeps; 0 but on machines that do nothing else.
     pub spin: Duration,
     /// Time between two looks at the certificate files: [`CERTIFICATE_LOOK`] but in tests.
@@ -61,6 +63,9 @@ pub struct Plan {
     /// Reads the settings again, for SIGHUP.
     pub reread: Option<Reread>,
 }
+
+/// Makes the service that serves the API on a socket.
+pub type MakeApi = Box<dyn FnOnce(TcpListener) -> Service + Send>;
 
 /// Reads the settings again; an error is one line.
 pub type Reread = Box<dyn FnMut() -> Result<Settings, String> + Send>;
@@ -135,8 +140,8 @@ where
     M: Machine + 'static,
     F: Fn(Seat) -> Result<M, String> + Send + Sync + 'static,
 {
-    let Plan { settings, ledger, ldap, ready_file, spin, certificate_look, mut services, reread } =
-        plan;
+    let Plan { settings, ledger, ldap, ready_file, .. } = plan;
+    let Plan { spin, certificate_look, mut services, reread, .. } = plan;
     let cpus = choose_cpus(checks::cpus()?, settings.cores);
     checks::check(cpus.len())?;
     let shards = u16::try_from(cpus.len()).map_err(|_| StartError::Cores(cpus.len()))?;
@@ -150,14 +155,17 @@ where
     let mut tcp = Sockets::open("tcp", listen.tcp, shards, &mut inherited)?;
     let links = Sockets::open("links", listen.links, 1, &mut inherited)?;
     let http = Sockets::open("http", listen.http, 1, &mut inherited)?;
+    let api = Sockets::open("api", settings.api.listen, 1, &mut inherited)?;
     inherited.all_taken()?;
-    if http.sockets.iter().flatten().count() > 1 {
-        return Err(InheritError::Several.into());
+    for (name, pages) in [("http", &http), ("api", &api)] {
+        if pages.sockets.iter().flatten().count() > 1 {
+            return Err(InheritError::Several(name).into());
+        }
     }
     let port = tls.address.or(tcp.address).map_or(0, |address| address.port());
     let mut certificates = None;
     let mut offers = Offers::default();
-    if listen.tls.is_some() || listen.links.is_some() {
+    if listen.tls.is_some() || listen.links.is_some() || settings.api.needs_tls() {
         let links_ca = listen.links.is_some().then_some(settings.links.ca.as_path());
         let mut read = Certificates::new(&settings.certificates, links_ca)?;
         offers = read.load()?;
@@ -206,12 +214,15 @@ where
     }
 
     services.extend(links.sockets.into_iter().flatten().map(links::deal));
+    let served = api.sockets.into_iter().flatten().zip(plan.api);
+    services.extend(served.map(|(socket, make)| make(socket)));
     let ready = Ready {
         pid: std::process::id(),
         tls: tls.address,
         tcp: tcp.address,
         http: http.address,
         links: links.address,
+        api: api.address,
     };
     if let Some(path) = ready_file
         && let Err(source) = ready.write(&path)
@@ -219,8 +230,8 @@ where
         cores.order_all(|| Order::Stop);
         return Err(StartError::Ready { path, source });
     }
-    let Ready { tls, tcp, http: pages, links, .. } = ready;
-    tracing::info!(cores = shards, ?tls, ?tcp, http = ?pages, ?links, "ready");
+    let Ready { tls, tcp, http: pages, links, api, .. } = ready;
+    tracing::info!(cores = shards, ?tls, ?tcp, http = ?pages, ?links, ?api, "ready");
     let watchdog = Watchdog::start(pulses.clone(), mesh).map_err(StartError::Thread)?;
     let in_force = watch::Sender::new(Arc::new(settings.clone()));
     let control = Control {
@@ -230,6 +241,7 @@ where
         events: heard,
         threads,
         certificates,
+        tls: watch::Sender::new(offers.clients),
         certificate_look,
         pulses,
         watchdog,

@@ -16,6 +16,7 @@ use crate::admin::{Health, Sources, Trace};
 use crate::base::ids::ShardId;
 use crate::config::Settings;
 use crate::ldap::Board;
+use crate::metrics::api::{ApiCounters, ApiTally};
 use crate::metrics::counters::Counters;
 use crate::metrics::ldap::LdapCounters;
 use crate::metrics::names::Series;
@@ -39,6 +40,7 @@ pub struct Census {
     ledger: Arc<dyn Ledger>,
     ldap: Board,
     standing: Standing,
+    api: Arc<ApiTally>,
     /// Conferences in one list.
     listed_max: usize,
 }
@@ -66,7 +68,13 @@ impl Census {
         standing: Standing,
     ) -> Self {
         let listed_max = standing.settings.borrow().limits.conferences_listed_max;
-        Census { cores, pulses, ledger, ldap, standing, listed_max }
+        let api = Arc::default();
+        Census { cores, pulses, ledger, ldap, standing, api, listed_max }
+    }
+
+    /// Where the API counts.
+    pub fn api_tally(&self) -> Arc<ApiTally> {
+        Arc::clone(&self.api)
     }
 
     fn ask_shard(&self, shard: ShardId, question: Question) -> Option<oneshot::Receiver<Answer>> {
@@ -144,6 +152,10 @@ impl Sources for Census {
 
     fn ldap(&self) -> LdapCounters {
         self.ldap.counters()
+    }
+
+    fn api(&self) -> ApiCounters {
+        self.api.counters()
     }
 
     fn health(&self) -> Health {

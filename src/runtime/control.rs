@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use rustls::ServerConfig;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -53,6 +54,8 @@ pub struct Desk {
     pub draining: watch::Receiver<bool>,
     /// The settings in force; new ones with each reload.
     pub settings: watch::Receiver<Arc<Settings>>,
+    /// What TLS listeners offer clients now.
+    pub tls: watch::Receiver<Option<Arc<ServerConfig>>>,
 }
 
 /// The server went down other than it was asked to.
@@ -73,6 +76,8 @@ pub struct Control {
     pub(super) events: UnboundedReceiver<Event>,
     pub(super) threads: Vec<JoinHandle<()>>,
     pub(super) certificates: Option<Certificates>,
+    /// What was read of them last, for listeners off the cores.
+    pub(super) tls: watch::Sender<Option<Arc<ServerConfig>>>,
     pub(super) certificate_look: Duration,
     pub(super) pulses: Arc<Pulses>,
     pub(super) watchdog: Watchdog,
@@ -135,6 +140,7 @@ impl Control {
             ),
             draining: is_draining,
             settings: self.in_force.subscribe(),
+            tls: self.tls.subscribe(),
         };
         let (end, http) = self.serve_http(&desk)?;
         for service in self.services.drain(..) {

@@ -24,6 +24,7 @@ use super::courier::Courier;
 use super::inquiries::Inquiries;
 use super::ledger::Ledger;
 use super::mesh::Mesh;
+use super::observers::Observers;
 use super::orders::{Configuration, Cores, Order};
 use super::watchdog::Pulses;
 use crate::base::ids::ShardId;
@@ -148,6 +149,7 @@ struct Core<M: Machine> {
     shard: ShardId,
     partition: Rc<Partition<M, Courier>>,
     inquiries: Rc<Inquiries>,
+    observers: Rc<Observers>,
     mesh: Arc<Mesh>,
     cores: Cores,
     events: UnboundedSender<Event>,
@@ -174,7 +176,9 @@ where
         port,
     })?;
     let inquiries = Rc::new(Inquiries::default());
-    let carrier = Courier::new(shard, &mesh, plan.ledger, inquiries.clone(), &limits);
+    let observers = Rc::new(Observers::default());
+    let (asked, watched) = (inquiries.clone(), observers.clone());
+    let carrier = Courier::new(shard, &mesh, plan.ledger, asked, watched, &limits);
     let partition = Partition::new(Parts {
         shard,
         shards: mesh.shards(),
@@ -190,6 +194,7 @@ where
         shard,
         partition: partition.clone(),
         inquiries,
+        observers,
         mesh,
         cores,
         events,
@@ -252,6 +257,9 @@ impl<M: Machine> Core<M> {
         while let Some(order) = self.cores.take(self.shard) {
             self.obey(order);
         }
+        while let Some(observer) = self.observers.take_lost() {
+            self.partition.control(Control::Unobserve(observer));
+        }
         handled == FRAMES
     }
 
@@ -280,6 +288,14 @@ impl<M: Machine> Core<M> {
             Order::Offer(offers) => self.partition.offer(offers),
             Order::Tap(tap) => self.partition.tap(tap),
             Order::Link(stream, peer) => self.partition.take_link(stream, peer),
+            Order::Observe(observation, way) => {
+                self.observers.open(observation.observer, way);
+                self.partition.control(Control::Observe(observation));
+            }
+            Order::Unobserve(observer) => {
+                self.observers.close(observer);
+                self.partition.control(Control::Unobserve(observer));
+            }
             Order::Drain => {
                 self.partition.control(Control::Drain);
                 self.partition.drain();

@@ -1,5 +1,5 @@
 //! The way out of one core and into it: frames to other shards and from them, frames to itself,
-//! records and rows to the store, answers to operators.
+//! records and rows to the store, answers to operators, and what applications watch.
 
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::inquiries::Inquiries;
 use super::ledger::Ledger;
 use super::mesh::{Inbox, Mesh, Outbox};
+use super::observers::Observers;
 use super::returns::{Returns, Written};
 use crate::base::ids::{ShardId, Slot};
 use crate::base::limits::{Limit, Limits};
@@ -37,6 +38,7 @@ pub struct Courier {
     /// Tickets of writes that were one too many.
     refused: VecDeque<Slot>,
     inquiries: Rc<Inquiries>,
+    observers: Rc<Observers>,
 }
 
 impl Courier {
@@ -46,6 +48,7 @@ impl Courier {
         mesh: &Arc<Mesh>,
         ledger: Arc<dyn Ledger>,
         inquiries: Rc<Inquiries>,
+        observers: Rc<Observers>,
         limits: &Limits,
     ) -> Self {
         let writes_max = limits.writes_in_flight_per_shard_max;
@@ -62,6 +65,7 @@ impl Courier {
             returns: Returns::new(shard, mesh.clone(), writes_max),
             refused: VecDeque::new(),
             inquiries,
+            observers,
         }
     }
 
@@ -96,6 +100,7 @@ impl Carrier for Courier {
     fn carry(&mut self, output: Output, counters: &mut Counters) {
         match output {
             Output::Answer { ticket, answer } => self.inquiries.answer(ticket, answer),
+            Output::Observed { observer, sight } => self.observers.show(observer, *sight),
             Output::Frame { to, frame } if to == self.shard => self.local.push_back(frame),
             Output::Frame { to, frame } => self.outbox.send(to, frame, counters),
             Output::Record(record) => self.record(record, counters),

@@ -1,6 +1,7 @@
 //! Layer 6: executors, mesh, boot. Starts one executor a core, carries frames between them, and
 //! stands between them and the control thread.
 
+mod api_desk;
 pub mod boot;
 pub mod census;
 pub mod checks;
@@ -15,6 +16,7 @@ pub mod ledger;
 mod links;
 pub mod logging;
 pub mod mesh;
+pub mod observers;
 pub mod orders;
 pub mod ready;
 mod reload;

@@ -9,13 +9,15 @@ use rustls::pki_types::ServerName;
 use tokio::sync::oneshot;
 
 use super::mesh::Mesh;
-use crate::base::ids::ShardId;
+use super::observers::Way;
+use crate::base::ids::{ShardId, Slot};
 use crate::base::limits::Limits;
 use crate::config::Settings;
 use crate::metrics::counters::Counters;
 use crate::net::certs::Offers;
 use crate::net::tap::Tap;
 use crate::shard::input::Control;
+use crate::shard::observe::Observation;
 use crate::shard::question::{Answer, Question};
 
 /// Orders that may wait for one core.
@@ -40,6 +42,10 @@ pub enum Order {
     Tap(Tap),
     /// Take in a link that was accepted for it.
     Link(TcpStream, SocketAddr),
+    /// An application watches users whose home this is; what it sees goes there.
+    Observe(Observation, Way),
+    /// It watches no more.
+    Unobserve(Slot),
     /// Accept nothing more, end sessions, close connections.
     Drain,
     /// End the executor.

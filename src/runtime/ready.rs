@@ -20,6 +20,8 @@ pub struct Ready {
     pub http: Option<SocketAddr>,
     /// SIP over TLS of other servers.
     pub links: Option<SocketAddr>,
+    /// The API: HTTP, by TLS but on loopback.
+    pub api: Option<SocketAddr>,
 }
 
 impl Ready {
@@ -47,11 +49,12 @@ mod tests {
             tcp: None,
             http: Some("[::1]:9090".parse().unwrap()),
             links: None,
+            api: None,
         };
         ready.write(&path).unwrap();
         assert_eq!(
             fs::read_to_string(&path).unwrap(),
-            "{\"pid\":7,\"tls\":\"127.0.0.1:5061\",\"tcp\":null,\"http\":\"[::1]:9090\",\"links\":null}\n"
+            "{\"pid\":7,\"tls\":\"127.0.0.1:5061\",\"tcp\":null,\"http\":\"[::1]:9090\",\"links\":null,\"api\":null}\n"
         );
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }

@@ -95,6 +95,7 @@ impl Control {
         offers: Offers,
         link_names: Arc<[ServerName<'static>]>,
     ) {
+        self.tls.send_replace(offers.clients.clone());
         let limits = Arc::new(settings.limits.clone());
         let configuration =
             Configuration { settings: settings.clone(), limits, offers, link_names };
@@ -123,6 +124,7 @@ impl Control {
         match certificates.load() {
             Ok(offers) => {
                 self.cores.order_all(|| Order::Offer(offers.clone()));
+                self.tls.send_replace(offers.clients);
                 tracing::info!("certificates reloaded");
                 self.warn_of_dates();
             }

@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
-use super::boot::{self, Plan, Reread, StartError};
+use super::api_desk::ApiDesk;
+use super::boot::{self, MakeApi, Plan, Reread, StartError};
 use super::control::{Desk, ServeError, Service};
 use super::core_loop::Seat;
 use super::ldap_users;
 use super::logging::{self, LogError};
 use super::orders::{Cores, Deaf};
+use crate::admin::api::{self, Api};
 use crate::base::aor::Aor;
 use crate::base::ids::ShardId;
 use crate::base::seed::Seed;
@@ -96,10 +98,15 @@ fn serve_from(
         restore(&mut shard, now, home, &shared).map_err(|error| error.to_string())?;
         Ok(shard)
     };
+    let api = match settings.api.listen {
+        Some(_) => Some(make_api(&settings)?),
+        None => None,
+    };
     let plan = Plan {
         settings,
         ledger: Arc::new(store.handle()),
         ldap,
+        api,
         ready_file: Some(ready_file),
         spin: Duration::ZERO,
         certificate_look: boot::CERTIFICATE_LOOK,
@@ -199,11 +206,36 @@ async fn pass_on(cores: &Cores, shard: ShardId, control: impl Fn() -> Control) -
     }
 }
 
-/// Secrets of this process.
-fn keys() -> Keys {
+/// What serves the API once there is a socket for it. Its connection to the database is opened now,
+/// while a failure still keeps the server from starting.
+fn make_api(settings: &Settings) -> Result<MakeApi, StoreError> {
+    let database = Database::open(&settings.data, settings.limits.store_busy_timeout)?;
+    let settings = settings.clone();
+    Ok(Box::new(move |socket| {
+        Box::new(move |desk: Desk| {
+            Box::pin(async move {
+                let tally = desk.census.api_tally();
+                let tls = settings.api.needs_tls().then_some(desk.tls);
+                let backend = ApiDesk::new(desk.cores, database, &settings.limits);
+                let api = Api::new(backend, &settings, tally, desk.draining, &mut random());
+                if let Err(error) = api::serve(socket, tls, api).await {
+                    tracing::error!(%error, "the API has ended");
+                }
+            })
+        })
+    }))
+}
+
+/// A generator of this process.
+fn random() -> Seed {
     let mut seed = [0; 32];
     rand::fill(&mut seed[..]);
-    let mut seed = Seed::new(seed);
+    Seed::new(seed)
+}
+
+/// Secrets of this process.
+fn keys() -> Keys {
+    let mut seed = random();
     let mut keys = Keys { hash: [0; 4], nonce: [0; 32] };
     keys.hash.iter_mut().for_each(|key| *key = seed.next_u64());
     seed.fill(&mut keys.nonce);

@@ -307,6 +307,13 @@ impl Shard {
         self.counters.set(Series::UsersCurrent, self.users.slab.len() as u64);
     }
 
+    /// Closes all connections of a user, who may sign in again; how many there are.
+    pub(super) fn sign_out(&mut self, slot: Slot) -> usize {
+        let conns = self.users.get(slot).map(|entry| entry.connections.clone()).unwrap_or_default();
+        self.revoke(&conns);
+        conns.len()
+    }
+
     /// A connection of a user is gone: so are its endpoints, and what was on its way to them.
     pub(super) fn signed_off(&mut self, now: Now, aor: &Aor, conn: ConnId) {
         let Some(slot) = self.users.slot(aor) else { return };

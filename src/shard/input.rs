@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::durable::{NotWritten, Rows};
 use super::frame::Frame;
+pub use super::observe::Observation;
 use super::question::Question;
 use crate::base::aor::Aor;
 use crate::base::ids::{ConnId, Slot};
@@ -92,6 +93,10 @@ pub enum Control {
         /// The question.
         question: Question,
     },
+    /// An application watches users whose home this is.
+    Observe(Observation),
+    /// It watches no more; [`Observation::observer`] was its name.
+    Unobserve(Slot),
     /// A scheduled conference whose home this is, as it was kept; only at start, after the users and
     /// before anybody may sign in.
     PutConference(Box<Description>),

@@ -26,6 +26,10 @@ impl Shard {
             Question::Refusals(user) => {
                 return Answer::Refusals(self.refusals.of(user.as_ref()).cloned().collect());
             }
+            Question::Sights { users, level } => {
+                let sights = users.iter().map(|user| self.sight(now, user, *level));
+                return Answer::Sights(sights.collect());
+            }
             _ => {}
         }
         let Some(user) = question.user() else { return self.inspect_conferences(question) };
@@ -34,13 +38,19 @@ impl Shard {
             // Asking makes the document of a user of whom nothing is known yet.
             self.presentity(now, slot);
         }
+        if let Question::SignOut(_) = question {
+            return Answer::SignedOut(self.sign_out(slot));
+        }
         let Some(entry) = self.users.get(slot) else { return Answer::NoSuchUser };
         let presentity = entry.presence.as_ref().map(|presence| &presence.presentity);
         match question {
-            Question::Conference(_) | Question::Conferences | Question::EndConference(_) => {
-                Answer::NoSuchConference
+            Question::Conference(_)
+            | Question::Conferences
+            | Question::EndConference(_)
+            | Question::Sights { .. } => Answer::NoSuchConference,
+            Question::Refusals(_) | Question::SignOut(_) | Question::Standing(_) => {
+                Answer::NoSuchUser
             }
-            Question::Refusals(_) | Question::Standing(_) => Answer::NoSuchUser,
             Question::Contacts(_) => Answer::Contacts(Contacts::from(&entry.contacts)),
             Question::Watchers(_) => {
                 let watches = presentity.into_iter().flat_map(|presentity| presentity.watches());

@@ -39,6 +39,7 @@
 //! | `service`, `publish` | SERVICE and PUBLISH at the user's home |
 //! | `edit`, `durable` | changes that must be durable before they are answered |
 //! | `search` | the directory |
+//! | `observe` | applications that watch users, and what they see |
 //! | `question`, `inspect` | what operators ask, and what they are answered |
 //! | `refusals` | the last requests that were refused, and why |
 
@@ -74,6 +75,7 @@ pub mod invariants;
 mod invitation;
 mod leg;
 mod notify;
+pub mod observe;
 pub mod occupancy;
 mod operation;
 pub mod output;
@@ -297,6 +299,8 @@ impl Machine for Shard {
                 let answer = self.inspect(now, &question);
                 self.outputs.push_back(Output::Answer { ticket, answer });
             }
+            Input::Control(Control::Observe(observation)) => self.observe(now, observation),
+            Input::Control(Control::Unobserve(observer)) => self.unobserve(now, observer),
             Input::Tick => self.tick(now),
         }
         while let Some(frame) = self.local.pop_front() {

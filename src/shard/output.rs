@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::durable::{ConferenceWrite, Write};
 use super::frame::Frame;
+use super::observe::Sight;
 use super::question::Answer;
 use crate::base::ids::{ConnId, ShardId, Slot};
 use crate::metrics::counters::CloseReason;
@@ -18,6 +19,13 @@ pub enum Output {
         ticket: Slot,
         /// The answer.
         answer: Answer,
+    },
+    /// Show an application what it sees of a user it watches: at first, and whenever that changes.
+    Observed {
+        /// The name of the [`Observation`](super::input::Observation).
+        observer: Slot,
+        /// What it sees.
+        sight: Box<Sight>,
     },
     /// Write octets to a connection of this core. Octets for one connection that come out in one
     /// wake-up leave in one flush.

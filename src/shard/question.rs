@@ -1,5 +1,7 @@
 //! What operators ask the home of a user or of a conference, or every shard, and what they answer.
 
+pub use super::observe::Sight;
+
 use super::conference_standing::{ConferenceList, ConferenceStanding};
 use super::refusals::Refused;
 use crate::base::aor::Aor;
@@ -41,6 +43,15 @@ pub enum Question {
     Refusals(Option<Aor>),
     /// Whether he may sign in, and where he has.
     Standing(Aor),
+    /// What an application sees of users whose home is one shard.
+    Sights {
+        /// The users.
+        users: Vec<Aor>,
+        /// The level that the operator gave the application.
+        level: ContainerId,
+    },
+    /// An order: he is signed out of all his endpoints, and may sign in again.
+    SignOut(Aor),
     /// Who watches him.
     Watchers(Aor),
 }
@@ -52,7 +63,10 @@ impl Question {
             Question::Conference(id) | Question::EndConference(id) => Some(id.home(shards)),
             Question::Conferences | Question::Refusals(_) => None,
             Question::Contacts(user) | Question::Presence { user, .. } => Some(user.home(shards)),
-            Question::Standing(user) | Question::Watchers(user) => Some(user.home(shards)),
+            Question::SignOut(user) | Question::Standing(user) | Question::Watchers(user) => {
+                Some(user.home(shards))
+            }
+            Question::Sights { users, .. } => users.first().map(|user| user.home(shards)),
         }
     }
 
@@ -60,11 +74,14 @@ impl Question {
     pub fn user(&self) -> Option<&Aor> {
         match self {
             Question::Contacts(user) | Question::Presence { user, .. } => Some(user),
-            Question::Standing(user) | Question::Watchers(user) => Some(user),
+            Question::SignOut(user) | Question::Standing(user) | Question::Watchers(user) => {
+                Some(user)
+            }
             Question::Conference(_)
             | Question::Conferences
             | Question::EndConference(_)
-            | Question::Refusals(_) => None,
+            | Question::Refusals(_)
+            | Question::Sights { .. } => None,
         }
     }
 }
@@ -93,6 +110,10 @@ pub enum Answer {
     Refusals(Vec<Refused>),
     /// To [`Question::Standing`].
     Standing(Box<Standing>),
+    /// To [`Question::Sights`], in the order of the users.
+    Sights(Vec<Sight>),
+    /// To [`Question::SignOut`]: connections that are closed.
+    SignedOut(usize),
     /// To [`Question::Watchers`].
     Watchers(Vec<Watcher>),
 }

@@ -10,6 +10,7 @@ use super::durable::Rows;
 use super::edit::Change;
 use super::frame::Frame;
 use super::frame::watch::{Notice, OwnPackage, View, Watch, Watched};
+use super::observe::OBSERVERS;
 use super::publish::EntityTag;
 use super::{LOOK_AHEAD, Shard, Timer};
 use crate::base::aor::Aor;
@@ -257,7 +258,7 @@ impl Shard {
             }
             let container = ContainerId::BLOCKED;
             let body = self.render(slot, container, format, categories, CategorySet::ALL);
-            self.fan_out(slot, format, &body, &subscriptions);
+            self.fan_out(slot, container, format, &body, &subscriptions);
         }
     }
 
@@ -292,7 +293,7 @@ impl Shard {
             match output {
                 Output::Notice { container, format, categories, changed, watches } => {
                     let body = self.render(slot, container, format, categories, changed);
-                    self.fan_out(slot, format, &body, &watches);
+                    self.fan_out(slot, container, format, &body, &watches);
                 }
                 Output::OwnCategories(categories) => {
                     self.tell_own_categories(now, slot, &categories, origin);
@@ -324,11 +325,23 @@ impl Shard {
         }
     }
 
-    /// Sends one body to all who see it, one frame for each shard.
-    fn fan_out(&mut self, slot: Slot, format: Format, body: &Bytes, watches: &[SubscriptionId]) {
+    /// Sends one body to all who see it, one frame for each shard. Applications, which read no
+    /// body, are shown what members of the container see.
+    fn fan_out(
+        &mut self,
+        slot: Slot,
+        container: ContainerId,
+        format: Format,
+        body: &Bytes,
+        watches: &[SubscriptionId],
+    ) {
         let Some(aor) = self.users.get(slot).map(|entry| Aor::new(&entry.user.aor)) else { return };
         let parts = grouped(watches.iter().map(|watch| (watch.shard, watch.slot)));
         for (shard, subscriptions) in parts {
+            if shard == OBSERVERS {
+                self.show(slot, container, &subscriptions);
+                continue;
+            }
             let notice = Notice { aor: aor.clone(), format, body: body.clone(), subscriptions };
             self.send_frame(shard, Frame::Notice(Box::new(notice)));
         }

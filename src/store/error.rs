@@ -67,6 +67,12 @@ pub enum StoreError {
     /// No user has that address.
     #[error("no user {0}: `mynah user list` shows all")]
     NoSuchUser(String),
+    /// No token of the API has that name.
+    #[error("no token {0}: `mynah api token list` shows all")]
+    NoSuchToken(String),
+    /// The name of a token is taken.
+    #[error("token {0} exists: revoke it first, or give another name")]
+    TokenExists(String),
     /// The address is taken.
     #[error("user {0} exists: `mynah user passwd` changes the password")]
     UserExists(String),

@@ -185,6 +185,15 @@ const STEPS: &[&str] = &[
     ) STRICT;",
     // When the password of such a user was changed there, as the service says it.
     "ALTER TABLE service_user ADD COLUMN password_changed TEXT;",
+    // Of the secret part of a token only a hash is kept.
+    "CREATE TABLE api_token (
+        id INTEGER PRIMARY KEY NOT NULL,
+        name TEXT NOT NULL UNIQUE,
+        role TEXT NOT NULL,
+        level INTEGER NOT NULL,
+        hash BLOB NOT NULL,
+        created_unix_ms INTEGER NOT NULL
+    ) STRICT;",
 ];
 
 /// The schema version this program writes.

@@ -15,6 +15,7 @@
 //! server sees the change when it asks for [`users_since`](StoreHandle::users_since) the version it
 //! knows.
 
+mod api_tokens;
 mod cdr;
 mod conference_cdr;
 mod conferences;
@@ -30,6 +31,7 @@ mod presence;
 mod receipt;
 mod request;
 mod service;
+mod user_pages;
 mod users;
 mod writer;
 
@@ -39,6 +41,7 @@ pub use error::{Fault, StoreError};
 pub use handle::{Full, Store, StoreHandle};
 pub use receipt::{Receipt, WayBack};
 pub use request::{Reply, UserChange};
+pub use user_pages::UserPage;
 pub use users::UserChanges;
 
 #[cfg(test)]

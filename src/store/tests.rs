@@ -1,5 +1,6 @@
 //! The store on real files in temporary folders.
 
+mod api_tokens;
 mod batches;
 mod conferences;
 mod durable;
@@ -7,6 +8,7 @@ mod folders;
 mod kill;
 mod rows;
 mod service;
+mod user_pages;
 mod writes;
 
 use std::path::Path;

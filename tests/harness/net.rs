@@ -18,6 +18,7 @@ use mynah::records::{Ended, Record, RecordId, Started};
 use mynah::shard::frame::Frame;
 use mynah::shard::input::{Control, Input, Transport};
 use mynah::shard::invariants::check_together;
+use mynah::shard::observe::Sight;
 use mynah::shard::output::Output;
 use mynah::shard::question::{Answer, Question};
 use mynah::shard::{Keys, Machine, Options, Shard};
@@ -48,6 +49,8 @@ pub struct Net {
     pub records: Vec<Record>,
     /// Answers to operators, with their tickets.
     pub answers: Vec<(Slot, Answer)>,
+    /// What applications were shown, in order.
+    pub sights: Vec<(Slot, Sight)>,
     /// Number of questions asked.
     inquiries: u32,
     /// Rows that went to the store.
@@ -118,6 +121,7 @@ impl Net {
             slots: vec![0; usize::from(shards)],
             records: Vec::new(),
             answers: Vec::new(),
+            sights: Vec::new(),
             inquiries: 0,
             shelf: Shelf::default(),
             users: BTreeMap::new(),
@@ -492,6 +496,7 @@ impl Net {
     fn carry_out(&mut self, id: u16, output: Output) {
         match output {
             Output::Answer { ticket, answer } => self.answers.push((ticket, answer)),
+            Output::Observed { observer, sight } => self.sights.push((observer, *sight)),
             Output::Send { conn, bytes } => {
                 assert_eq!(conn.shard.0, id, "octets for a connection of another shard");
                 well_formed(&bytes);

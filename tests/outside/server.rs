@@ -57,6 +57,7 @@ pub struct Ready {
     pub tcp: SocketAddr,
     pub http: SocketAddr,
     pub links: Option<SocketAddr>,
+    pub api: Option<SocketAddr>,
 }
 
 /// Folder and command of a server, which survive it.

@@ -380,6 +380,7 @@ impl Running {
             settings,
             ledger: ledger.clone(),
             ldap: Board::default(),
+            api: None,
             ready_file: Some(folder.path().join("ready")),
             spin: Duration::ZERO,
             certificate_look: Duration::from_millis(20),

@@ -29,6 +29,7 @@ mod lists;
 mod lockout;
 mod malformed;
 mod ntlm;
+mod observing;
 mod pager;
 mod presence_limits;
 mod publishing;

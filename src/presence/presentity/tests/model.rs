@@ -73,13 +73,21 @@ impl Model {
 
     /// The level, by asking for each way of membership each container.
     fn level_of(&self, watch: &Watch) -> ContainerId {
+        if let Relation::Application(level) = watch.relation {
+            let is_stranger = self.contacts_only && !watch.is_contact;
+            return if is_stranger {
+                ContainerId::DEFAULT
+            } else {
+                ContainerId::LEVELS[usize::from(level)]
+            };
+        }
         let ways = [
             Member::User(watch.watcher.clone()),
             Member::Domain(watch.watcher.domain().into()),
             match watch.relation {
                 Relation::SameEnterprise => Member::SameEnterprise,
                 Relation::Federated => Member::Federated,
-                Relation::PublicCloud => Member::PublicCloud,
+                Relation::PublicCloud | Relation::Application(_) => Member::PublicCloud,
             },
             Member::Everyone,
         ];

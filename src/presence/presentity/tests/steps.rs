@@ -112,8 +112,12 @@ fn any_basis() -> impl Strategy<Value = Basis> {
 }
 
 pub fn any_watch() -> impl Strategy<Value = Watch> {
-    let relation =
-        select(vec![Relation::SameEnterprise, Relation::Federated, Relation::PublicCloud]);
+    let relation = select(vec![
+        Relation::SameEnterprise,
+        Relation::Federated,
+        Relation::PublicCloud,
+        Relation::application(ContainerId::COLLEAGUES),
+    ]);
     let categories = select(vec![
         CategorySet::ALL,
         CategorySet::only(&Category::State),

@@ -1,0 +1,37 @@
+//! The API for other applications: presence as documents, as a stream of events and as icons for web
+//! pages, and the accounts of users for a help desk. It has a listener of its own, and each request
+//! but those for what anybody may read shows a token.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `listener` | the socket: TLS but on loopback, bounded |
+//! | `server`, `routes` | what there is, what role it takes, and what all answers share |
+//! | `admission` | who asks: tokens, roles, lock-out |
+//! | `problem` | refusals (RFC 9457) |
+//! | `presence`, `document` | presence, of one user or of a list |
+//! | `events` | presence as a stream (server-sent events) |
+//! | `icon`, `embed` | presence as a picture, and the script and page that show it |
+//! | `users` | accounts |
+//! | `cors` | which web sites may ask from a browser |
+//! | `backend` | what all of it works with |
+
+mod admission;
+pub mod backend;
+mod cors;
+mod document;
+mod embed;
+mod events;
+mod icon;
+mod listener;
+mod presence;
+mod problem;
+mod request;
+mod routes;
+mod server;
+#[cfg(test)]
+mod tests;
+mod users;
+
+pub use backend::{AccountChange, Backend, Trouble, Watch};
+pub use listener::Offer;
+pub use server::{Api, serve};

@@ -1,0 +1,12 @@
+//! The API of the real server over real sockets, beside real SIP clients.
+
+#[path = "../outside/mod.rs"]
+mod outside;
+
+mod accounts;
+mod client;
+mod configuration;
+mod description;
+mod icons;
+mod presence;
+mod tokens;
