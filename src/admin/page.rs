@@ -32,6 +32,8 @@ pub struct Page {
     pub ldap: LdapCounters,
     /// The API.
     pub api: ApiCounters,
+    /// Copies for the collector that were sent, and that were lost.
+    pub copies: (u64, u64),
     /// The process.
     pub process: Process,
     /// Start of the process, in seconds since the Unix epoch.
@@ -141,6 +143,8 @@ impl Page {
             |status| status,
             |status| total.responses(status),
         );
+        page.single(names::HEP_SENT, self.copies.0);
+        page.single(names::HEP_LOST, self.copies.1);
         page.family(names::ANSWERS);
         for (index, name) in names::METHODS.iter().enumerate() {
             for class in (0..CLASSES).filter(|class| total.answers(index, *class) > 0) {

@@ -49,6 +49,9 @@ pub trait Sources: Send + Sync + 'static {
     /// Lets the cores tell what they hear of `subject`, until what tells it is dropped.
     fn listen(&self, subject: Subject) -> Trace;
 
+    /// Copies for the collector that were sent, and that were lost.
+    fn copies(&self) -> (u64, u64);
+
     /// The store's counters as they stand.
     fn store(&self) -> StoreCounters;
 
@@ -138,6 +141,7 @@ async fn metrics<S: Sources>(State(admin): State<Arc<Admin<S>>>) -> Response {
     let page = Page {
         shards: counters.await.unwrap_or_default(),
         store: admin.sources.store(),
+        copies: admin.sources.copies(),
         ldap: admin.sources.ldap(),
         api: admin.sources.api(),
         process: Process::read(),

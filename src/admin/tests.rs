@@ -75,6 +75,10 @@ impl Sources for Fake {
         Trace { heard, lost: Arc::clone(&self.lost) }
     }
 
+    fn copies(&self) -> (u64, u64) {
+        (5, 6)
+    }
+
     fn store(&self) -> StoreCounters {
         StoreCounters { alarm: self.health().store, ..StoreCounters::default() }
     }
@@ -136,6 +140,7 @@ fn page() -> Page {
             lockouts: 1,
             ..Default::default()
         },
+        copies: (5, 6),
         process: Process::read(),
         start_unix_s: 1_800_000_000.25,
         healthy: false,

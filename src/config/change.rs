@@ -66,6 +66,10 @@ fn value(setting: Setting, settings: &Settings) -> String {
             settings.ldap.as_ref().map_or("absent".to_owned(), |ldap| format!("{ldap:?}"))
         }
         Setting::Domains => list(&settings.domains, |domain| quoted(domain)),
+        Setting::HepCaptureId => settings.hep.capture_id.to_string(),
+        Setting::HepCollector => address(settings.hep.collector),
+        Setting::HepOneIn => settings.hep.one_in.to_string(),
+        Setting::HepUsers => list(&settings.hep.users, |user| quoted(user)),
         Setting::Limit(limit) => limits::write(settings.limits.value(limit)),
         Setting::LinksCa => path(&links.ca),
         Setting::LinksNames => list(&links.names, |name| quoted(name)),

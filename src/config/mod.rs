@@ -7,6 +7,7 @@
 mod change;
 pub mod error;
 pub mod filter;
+mod hep;
 pub mod ldap;
 mod limits;
 mod parse;
@@ -23,6 +24,7 @@ pub use error::{Error, Problem};
 pub use filter::{
     ClientAction, ClientFilter, ClientRule, FileAction, FileFilter, ImFilter, LinkAction, Operator,
 };
+pub use hep::Hep;
 pub use ldap::Ldap;
 pub use parse::parse;
 pub use policy::{Availability, CustomState, Policies, Policy};

@@ -6,7 +6,7 @@ use super::error::{Error, Problem};
 use super::limits::{self, Located};
 use super::schema::{self, File};
 use super::settings::{Api, AuthMethod, Certificate, Links, Listen, Log, Settings};
-use super::{ldap, policy};
+use super::{hep, ldap, policy};
 
 /// Reads the text of a `mynah.toml`. Keys that are absent have their default.
 pub fn parse(text: &str) -> Result<Settings, Error> {
@@ -61,6 +61,7 @@ fn resolve(file: File) -> Result<Settings, Located> {
             Some(folder) => folder.0,
             None => defaults.custom_state_url,
         },
+        hep: hep::resolve(file.hep)?,
         ldap: ldap::resolve(file.directory.ldap, &policies)?,
         policies,
         limits,

@@ -18,6 +18,14 @@ pub enum Setting {
     Digest,
     /// `directory.ldap`
     DirectoryLdap,
+    /// `hep.capture_id`
+    HepCaptureId,
+    /// `hep.collector`
+    HepCollector,
+    /// `hep.one_in`
+    HepOneIn,
+    /// `hep.users`
+    HepUsers,
     /// `limits.…`
     Limit(Limit),
     /// `listen.http`
@@ -56,13 +64,17 @@ pub enum Setting {
 
 impl Setting {
     /// All keys outside `[limits]`.
-    pub const PLAIN: [Setting; 22] = [
+    pub const PLAIN: [Setting; 26] = [
         Setting::ApiListen,
         Setting::ApiOrigins,
         Setting::AuthLync,
         Setting::AuthStandard,
         Setting::Digest,
         Setting::DirectoryLdap,
+        Setting::HepCaptureId,
+        Setting::HepCollector,
+        Setting::HepOneIn,
+        Setting::HepUsers,
         Setting::ListenHttp,
         Setting::LinksCa,
         Setting::LinksNames,
@@ -89,6 +101,10 @@ impl Setting {
                 "auth"
             }
             Setting::DirectoryLdap => "directory",
+            Setting::HepCaptureId
+            | Setting::HepCollector
+            | Setting::HepOneIn
+            | Setting::HepUsers => "hep",
             Setting::Limit(_) => "limits",
             Setting::LinksCa | Setting::LinksNames => "links",
             Setting::ListenHttp
@@ -112,6 +128,10 @@ impl Setting {
             Setting::AuthStandard => "standard",
             Setting::Digest => "digest",
             Setting::DirectoryLdap => "ldap",
+            Setting::HepCaptureId => "capture_id",
+            Setting::HepCollector => "collector",
+            Setting::HepOneIn => "one_in",
+            Setting::HepUsers => "users",
             Setting::Limit(limit) => limit.name(),
             Setting::ListenHttp => "http",
             Setting::LinksCa => "ca",
@@ -154,6 +174,10 @@ impl Setting {
             | Setting::Data
             | Setting::DirectoryLdap
             | Setting::Domains
+            | Setting::HepCaptureId
+            | Setting::HepCollector
+            | Setting::HepOneIn
+            | Setting::HepUsers
             | Setting::ListenHttp
             | Setting::ListenLinks
             | Setting::ListenTcp
@@ -180,6 +204,10 @@ impl Setting {
             Setting::Digest => settings.digest.clone_from(&running.digest),
             Setting::DirectoryLdap => settings.ldap.clone_from(&running.ldap),
             Setting::Domains => settings.domains.clone_from(&running.domains),
+            Setting::HepCaptureId => settings.hep.capture_id = running.hep.capture_id,
+            Setting::HepCollector => settings.hep.collector = running.hep.collector,
+            Setting::HepOneIn => settings.hep.one_in = running.hep.one_in,
+            Setting::HepUsers => settings.hep.users.clone_from(&running.hep.users),
             Setting::Limit(limit) => {
                 let fits = settings.limits.set(limit, running.limits.value(limit));
                 debug_assert!(fits, "a value of the same limit");
@@ -206,6 +234,10 @@ impl Setting {
             Setting::AuthStandard => running.standard_auth != wanted.standard_auth,
             Setting::Digest => running.digest != wanted.digest,
             Setting::DirectoryLdap => running.ldap != wanted.ldap,
+            Setting::HepCaptureId => running.hep.capture_id != wanted.hep.capture_id,
+            Setting::HepCollector => running.hep.collector != wanted.hep.collector,
+            Setting::HepOneIn => running.hep.one_in != wanted.hep.one_in,
+            Setting::HepUsers => running.hep.users != wanted.hep.users,
             Setting::Limit(limit) => running.limits.value(limit) != wanted.limits.value(limit),
             Setting::ListenHttp => running.listen.http != wanted.listen.http,
             Setting::LinksCa => running.links.ca != wanted.links.ca,
@@ -301,6 +333,7 @@ mod tests {
              digest = ['MD5']\nntlm_version = 3\n\
              [log]\nfilter = 'debug'\nformat = 'json'\n[presence]\n\
              custom_state_url = 'https://a.test'\n\
+             [hep]\ncollector = '127.0.0.1:9'\ncapture_id = 7\none_in = 2\nusers = ['a@a.test']\n\
              [directory.ldap]\nurls = ['ldap://a.test']\nbase = 'dc=a'\n[policy.a]\n[limits]\n\
              lockout_time = '1s'\nmesh_queue_frames_max = 7\n",
         )

@@ -12,6 +12,7 @@ use serde::de::{Deserializer, Error, Unexpected, Visitor};
 use toml::Spanned;
 
 use super::filter::{WrittenClientFilter, WrittenFileFilter, WrittenImFilter};
+use super::hep::WrittenHep;
 use super::ldap::WrittenDirectory;
 use super::policy::{Availability, CUSTOM_STATE_TEXT_MAX};
 use super::settings::{AuthMethod, DigestAlgorithm, LogFormat, NtlmVersion};
@@ -35,6 +36,7 @@ pub struct File {
     pub links: Links,
     pub auth: Auth,
     pub log: Log,
+    pub hep: WrittenHep,
     pub presence: Presence,
     pub directory: WrittenDirectory,
     pub policy: BTreeMap<PolicyName, Policy>,

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use super::hep::Hep;
 use super::ldap::Ldap;
 use super::policy::Policies;
 use crate::base::limits::Limits;
@@ -44,6 +45,8 @@ pub struct Settings {
     /// Folder on the web where clients find `POLICY.xml`, the custom states of a policy; without a
     /// slash at the end. `None` keeps custom states from them.
     pub custom_state_url: Option<String>,
+    /// Copies of messages for a collector.
+    pub hep: Hep,
     /// Where users come from besides the database.
     pub ldap: Option<Ldap>,
     /// What is laid down for the users under each policy.
@@ -71,6 +74,7 @@ impl Default for Settings {
             limits: Limits::default(),
             log: Log::default(),
             custom_state_url: None,
+            hep: Hep::default(),
             ldap: None,
             policies: Policies::new(&Limits::default()),
         }

@@ -180,7 +180,7 @@ fn faults_of_form_name_the_place_and_what_is_expected() {
         ),
         (
             "[sever]\n",
-            "1:2: unknown field `sever`, expected one of `server`, `listen`, `api`, `tls`, `links`, `auth`, `log`, `presence`, `directory`, `policy`, `limits`",
+            "1:2: unknown field `sever`, expected one of `server`, `listen`, `api`, `tls`, `links`, `auth`, `log`, `hep`, `presence`, `directory`, `policy`, `limits`",
         ),
         (
             "[listen]\n  tls = 5061\n",

@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod counters;
+pub mod hep;
 pub mod histogram;
 pub mod ldap;
 pub mod names;

@@ -193,6 +193,9 @@ families! {
     LDAP_USERS Gauge "mynah_ldap_users_current" "Users of the directory service at the last look.";
     LDAP_UNFIT Gauge "mynah_ldap_unfit_entries_current" "Entries of the directory service at the last look that are no users.";
 
+    HEP_SENT Counter "mynah_hep_messages_total" "Copies of messages sent to the collector.";
+    HEP_LOST Counter "mynah_hep_messages_lost_total" "Copies of messages that the collector or a queue on the way to it did not take.";
+
     PROCESS_START Gauge "process_start_time_seconds" "Start of the process, in seconds since the Unix epoch.";
     PROCESS_CPU Counter "process_cpu_seconds_total" "User and system CPU time of the process.";
     PROCESS_RESIDENT Gauge "process_resident_memory_bytes" "Resident memory of the process.";

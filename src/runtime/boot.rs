@@ -15,6 +15,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::checks::{self, CheckError};
 use super::control::{Control, Service};
+use super::copies;
 use super::core_loop::{self, CorePlan, Event, Seat};
 use super::ledger::Ledger;
 use super::links;
@@ -216,6 +217,7 @@ where
     services.extend(links.sockets.into_iter().flatten().map(links::deal));
     let served = api.sockets.into_iter().flatten().zip(plan.api);
     services.extend(served.map(|(socket, make)| make(socket)));
+    services.extend(copies::send(&settings.hep));
     let ready = Ready {
         pid: std::process::id(),
         tls: tls.address,

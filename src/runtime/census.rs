@@ -18,6 +18,7 @@ use crate::config::Settings;
 use crate::ldap::Board;
 use crate::metrics::api::{ApiCounters, ApiTally};
 use crate::metrics::counters::Counters;
+use crate::metrics::hep::HepCounters;
 use crate::metrics::ldap::LdapCounters;
 use crate::metrics::names::Series;
 use crate::metrics::store::StoreCounters;
@@ -41,6 +42,7 @@ pub struct Census {
     ldap: Board,
     standing: Standing,
     api: Arc<ApiTally>,
+    copies: Arc<HepCounters>,
     /// Conferences in one list.
     listed_max: usize,
 }
@@ -69,12 +71,17 @@ impl Census {
     ) -> Self {
         let listed_max = standing.settings.borrow().limits.conferences_listed_max;
         let api = Arc::default();
-        Census { cores, pulses, ledger, ldap, standing, api, listed_max }
+        Census { cores, pulses, ledger, ldap, standing, api, copies: Arc::default(), listed_max }
     }
 
     /// Where the API counts.
     pub fn api_tally(&self) -> Arc<ApiTally> {
         Arc::clone(&self.api)
+    }
+
+    /// What becomes of copies for the collector.
+    pub fn copies_counted(&self) -> Arc<HepCounters> {
+        Arc::clone(&self.copies)
     }
 
     fn ask_shard(&self, shard: ShardId, question: Question) -> Option<oneshot::Receiver<Answer>> {
@@ -144,6 +151,10 @@ impl Sources for Census {
         let tap = Tap { subject, listener, lost: Arc::clone(&lost) };
         self.cores.order_all(|| Order::Tap(tap.clone()));
         Trace { heard, lost }
+    }
+
+    fn copies(&self) -> (u64, u64) {
+        self.copies.values()
     }
 
     fn store(&self) -> StoreCounters {

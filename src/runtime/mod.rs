@@ -6,6 +6,7 @@ pub mod boot;
 pub mod census;
 pub mod checks;
 pub mod control;
+mod copies;
 pub mod core_loop;
 pub mod courier;
 pub mod drain;

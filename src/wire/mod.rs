@@ -2,6 +2,7 @@
 
 mod body;
 pub mod conference;
+pub mod hep;
 pub mod mime;
 pub mod ntlm;
 pub mod presence;

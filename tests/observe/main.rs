@@ -6,6 +6,7 @@ mod outside;
 
 mod dashboard;
 mod doctor;
+mod hep;
 mod synthetic;
 mod trace;
 
