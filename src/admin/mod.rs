@@ -1,6 +1,7 @@
 //! Layer 5: HTTP for operators: `/metrics` for Prometheus, `/healthz` for load balancers,
-//! `/presence`, `/contacts` and `/watchers` of a user and `/conferences` for the command line, and
-//! `/trace` of what a user's clients say, `/doctor` and `/refusals` of what was refused, `/custom-states/` for clients, through a proxy that has a certificate. There is no
+//! `/presence`, `/contacts` and `/watchers` of a user and `/conferences` for the command line,
+//! `/trace` of what a user's clients say, `/doctor` and `/refusals` of what was refused, `/console`
+//! for people, `/custom-states/` for clients, through a proxy that has a certificate. There is no
 //! authentication; the address belongs on loopback or a closed network. Questions about a user or a
 //! conference are answered to the machine of the server alone, and so are orders: to end a
 //! conference, to reload and to drain.
@@ -14,6 +15,7 @@ mod advice;
 pub mod api;
 pub mod conference_report;
 mod conferences;
+mod console;
 pub mod diagnosis;
 mod health;
 mod listener;

@@ -122,7 +122,11 @@ async fn watchers<S: Sources>(
     ask_address(&admin, address(&user).map(Question::Watchers)).await
 }
 
-fn address(text: &str) -> Result<Aor, AddressError> {
+/// The address of a user.
+///
+/// # Errors
+/// When it is none.
+pub fn address(text: &str) -> Result<Aor, AddressError> {
     Address::parse(text).map(|address| Aor::new(address.as_str()))
 }
 
@@ -136,10 +140,15 @@ async fn ask_address<S: Sources>(
     }
 }
 
+/// Asks, for no longer than may be waited.
+pub async fn answer<S: Sources>(admin: &Admin<S>, question: Question) -> Option<Answer> {
+    let answer = tokio::time::timeout(admin.answer_timeout, admin.sources.ask(question));
+    answer.await.ok().flatten()
+}
+
 /// Asks, and answers in JSON.
 pub async fn ask<S: Sources>(admin: &Admin<S>, question: Question) -> Response {
-    let answer = tokio::time::timeout(admin.answer_timeout, admin.sources.ask(question));
-    match answer.await.ok().flatten() {
+    match answer(admin, question).await {
         Some(Answer::Conference(standing)) => good(&ConferenceReport::from(&*standing)),
         Some(Answer::ConferenceEnded) => good(&EndedReport { kept: false }),
         Some(Answer::ConferenceStays) => good(&EndedReport { kept: true }),

@@ -15,6 +15,8 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 use super::conferences;
+use super::console;
+use super::console::history::History;
 use super::diagnosis;
 use super::health::Health;
 use super::listener::Listener;
@@ -98,6 +100,7 @@ pub async fn serve<S: Sources>(
         connections_refused: refused,
         traces: Arc::new(Semaphore::new(TRACES_MAX)),
         domain: settings.domains.first().cloned().unwrap_or_default(),
+        history: History::default(),
     });
     let router = Router::new()
         .route("/metrics", get(metrics::<S>))
@@ -108,9 +111,13 @@ pub async fn serve<S: Sources>(
         .merge(trace::router())
         .merge(diagnosis::router())
         .merge(operations::router())
-        .with_state(admin);
+        .merge(console::router())
+        .with_state(Arc::clone(&admin));
     let service = router.into_make_service_with_connect_info::<Ends>();
-    axum::serve(listener, service).with_graceful_shutdown(end).await
+    tokio::select! {
+        ended = axum::serve(listener, service).with_graceful_shutdown(end) => ended,
+        () = admin.history.keep(&*admin.sources, admin.answer_timeout) => Ok(()),
+    }
 }
 
 /// What the pages are made from.
@@ -119,6 +126,8 @@ pub struct Admin<S> {
     pub(super) answer_timeout: Duration,
     start_unix_s: f64,
     connections_refused: Arc<AtomicU64>,
+    /// What the console tells of the past.
+    pub(super) history: History,
     /// Places for traces.
     pub(super) traces: Arc<Semaphore>,
     /// The first domain served.

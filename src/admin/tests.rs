@@ -1,6 +1,7 @@
 //! The pages over a real socket, and the metrics page read as Prometheus reads it.
 
 mod conferences;
+mod console;
 mod operations;
 mod questions;
 mod trace;
@@ -44,6 +45,8 @@ struct Fake {
     mute: bool,
     /// What every question is answered.
     answer: Option<Answer>,
+    /// What a question is answered if there is no answer to every one.
+    answers: Vec<(Question, Answer)>,
     asked: Arc<Mutex<Vec<Question>>>,
     listened: Listened,
     lost: Arc<AtomicU64>,
@@ -62,10 +65,13 @@ impl Sources for Fake {
     }
 
     async fn ask(&self, question: Question) -> Option<Answer> {
-        self.asked.lock().unwrap().push(question);
+        self.asked.lock().unwrap().push(question.clone());
         match self.mute {
             true => pending().await,
-            false => self.answer.clone(),
+            false => self.answer.clone().or_else(|| {
+                let known = self.answers.iter().find(|(known, _)| *known == question);
+                known.map(|(_, answer)| answer.clone())
+            }),
         }
     }
 
@@ -366,7 +372,7 @@ async fn the_custom_states_of_each_policy_are_served() {
 #[tokio::test]
 async fn other_paths_and_methods_are_refused() {
     let address = start(Fake::default(), Limits::default()).await;
-    assert_eq!(ask(address, "GET /").await.0, "HTTP/1.1 404 Not Found");
+    assert_eq!(ask(address, "GET /nowhere").await.0, "HTTP/1.1 404 Not Found");
     assert_eq!(ask(address, "POST /metrics").await.0, "HTTP/1.1 405 Method Not Allowed");
 }
 

@@ -9,6 +9,7 @@ mod baresip;
 mod baresip_presence;
 mod bridge;
 mod complaints;
+mod console;
 mod pidgin_access_levels;
 mod pidgin_conference;
 mod pidgin_conference_faults;

@@ -1,0 +1,59 @@
+//! The operator's console: pages below `/console`, made on the server and readable without a
+//! script. Like the questions of the command line they are answered to the machine of the server
+//! alone: from elsewhere reach it through a tunnel (`ssh -L 9090:localhost:9090`).
+//!
+//! What the pages show of the past comes from [`history`], which looks at the counters every few
+//! seconds whether somebody reads or not.
+
+mod chart;
+mod conferences;
+mod frame;
+pub mod history;
+mod indicators;
+mod overview;
+mod refusals;
+mod user;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+
+use super::server::{Admin, Sources};
+
+/// What a browser may do with a page: nothing comes from elsewhere, nothing runs.
+const POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; \
+     base-uri 'none'; frame-ancestors 'none'",
+);
+
+/// The pages, without their state.
+pub fn router<S: Sources>() -> Router<Arc<Admin<S>>> {
+    Router::new()
+        .route("/", get(async || Redirect::to("/console")))
+        .route("/console", get(overview::page::<S>))
+        .route("/console/refusals", get(refusals::page::<S>))
+        .route("/console/users", get(user::find))
+        .route("/console/users/{user}", get(user::page::<S>))
+        .route("/console/conferences", get(conferences::list::<S>))
+        .route("/console/conferences/{id}", get(conferences::page::<S>))
+        .route("/console/conferences/{id}/end", post(conferences::end::<S>))
+        .route("/console/style.css", get(style))
+}
+
+async fn style() -> Response {
+    let headers = [(header::CONTENT_TYPE, "text/css; charset=utf-8")];
+    (headers, include_str!("style.css")).into_response()
+}
+
+/// Headers of every page.
+fn headers() -> [(HeaderName, HeaderValue); 4] {
+    [
+        (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    ]
+}

@@ -1,0 +1,169 @@
+//! The first page: is the server well, and what does it do.
+
+use std::fs;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use maud::{Markup, html};
+
+use super::super::questions::FromHere;
+use super::super::server::{Admin, Sources};
+use super::frame::{Frame, duration, grouped, rate};
+use super::history::{History, Recent};
+use super::indicators::{self, Indicator};
+use super::{chart, history};
+use crate::metrics::names::Series;
+
+/// Gauges at the top.
+const NOW: [(&str, Series); 6] = [
+    ("Users signed in", Series::UsersSignedInCurrent),
+    ("Endpoints", Series::EndpointsCurrent),
+    ("Connections", Series::ConnectionsCurrent),
+    ("IM sessions", Series::SessionsCurrent),
+    ("Conferences", Series::ConferencesCurrent),
+    ("Subscriptions", Series::SubscriptionsCurrent),
+];
+
+/// What happens in a second, with the last minutes drawn.
+const RATES: [(&str, Series); 6] = [
+    ("Messages in sessions", Series::SessionMessages),
+    ("Messages in pager mode", Series::PagerMessages),
+    ("Copies in conferences", Series::ConferenceDeliveries),
+    ("Publications", Series::Publications),
+    ("Notifications", Series::Notifications),
+    ("Sign-ins", Series::SignIns),
+];
+
+/// What there is to each core.
+const BY_CORE: [(&str, Series); 6] = [
+    ("Users signed in", Series::UsersSignedInCurrent),
+    ("Connections", Series::ConnectionsCurrent),
+    ("Lanes on links", Series::LanesCurrent),
+    ("Requests in flight", Series::RelaysCurrent),
+    ("Stalls of the mesh", Series::MeshStalls),
+    ("Stood still", Series::CoreStalls),
+];
+
+/// `/console`.
+pub async fn page<S: Sources>(_: FromHere, State(admin): State<Arc<Admin<S>>>) -> Response {
+    let frame = Frame { title: "Overview", refresh_s: history::STEP.as_secs() as u32 };
+    let Some(recent) = admin.history.recent() else {
+        let content = html! { p.note { "The first look at the cores is not done yet." } };
+        return frame.page(StatusCode::OK, &content);
+    };
+    let indicators = indicators::all(&admin.sources.health(), &recent, memory());
+    let content = html! {
+        (health(&indicators))
+        (tiles(&recent))
+        (rates(&recent, &admin.history))
+        (times(&recent))
+        (cores(&recent))
+        p.small {
+            "Mynah " (env!("CARGO_PKG_VERSION")) ". Rates are of the last half minute, drawings of "
+            "the last ten. The page asks again every " (history::STEP.as_secs()) " seconds."
+        }
+    };
+    frame.page(StatusCode::OK, &content)
+}
+
+fn health(indicators: &[Indicator]) -> Markup {
+    html! {
+        section aria-labelledby="health" {
+            h2 id="health" { "Health" }
+            ul.indicators {
+                @for one in indicators {
+                    li class=(one.level.word()) {
+                        span.level { (one.level.word()) }
+                        strong { (one.name) }
+                        span { (one.reason) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn tiles(recent: &Recent) -> Markup {
+    html! {
+        section aria-labelledby="now" {
+            h2 id="now" { "Now" }
+            dl.tiles {
+                @for (name, series) in NOW {
+                    div { dt { (name) } dd { (grouped(recent.last.total.value(series))) } }
+                }
+            }
+        }
+    }
+}
+
+fn rates(recent: &Recent, history: &History) -> Markup {
+    html! {
+        section aria-labelledby="rates" {
+            h2 id="rates" { "A second" }
+            dl.tiles {
+                @for (name, series) in RATES {
+                    div {
+                        dt { (name) }
+                        dd { (rate(recent.rate_of(series))) }
+                        dd { (chart::line(&history.rates(series), &format!("{name} a second"))) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn times(recent: &Recent) -> Markup {
+    let within = |share| duration(recent.held_within(share));
+    html! {
+        section aria-labelledby="times" {
+            h2 id="times" { "Times" }
+            dl.tiles {
+                div { dt { "Processing of a message" } dd { (duration(recent.processing())) } }
+                div { dt { "Held, half of them within" } dd { (within(0.5)) } }
+                div { dt { "Held, 99 % within" } dd { (within(0.99)) } }
+                div { dt { "Commit of the store" } dd { (duration(recent.commit())) } }
+            }
+        }
+    }
+}
+
+fn cores(recent: &Recent) -> Markup {
+    html! {
+        section aria-labelledby="cores" {
+            h2 id="cores" { "Cores" }
+            div.wide tabindex="0" role="region" aria-labelledby="cores" {
+                table {
+                    thead {
+                        tr {
+                            th scope="col" { "Shard" }
+                            @for (name, _) in BY_CORE { th.number scope="col" { (name) } }
+                        }
+                    }
+                    tbody {
+                        @for (shard, counters) in &recent.shards {
+                            tr {
+                                th scope="row" { (shard) }
+                                @for (_, series) in BY_CORE {
+                                    td.number { (grouped(counters.value(series))) }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Memory of the machine that is available, and all of it, in octets.
+fn memory() -> Option<(u64, u64)> {
+    let text = fs::read_to_string("/proc/meminfo").ok()?;
+    let of = |name: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+        line.trim().strip_suffix(" kB")?.parse::<u64>().ok()?.checked_mul(1024)
+    };
+    Some((of("MemAvailable:")?, of("MemTotal:")?))
+}
