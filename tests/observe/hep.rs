@@ -1,11 +1,15 @@
-//! Copies of messages for a Homer collector, read octet by octet.
+//! Copies of messages for a Homer collector, read octet by octet and by a collector that is not ours.
 
 use std::collections::BTreeMap;
-use std::net::UdpSocket;
+use std::net::{SocketAddr, UdpSocket};
+use std::path::Path;
+use std::process::Command;
 
-use crate::outside::PATIENCE;
 use crate::outside::endpoint::Endpoint;
+use crate::outside::program::{Program, require};
 use crate::outside::server::Server;
+use crate::outside::{PATIENCE, eventually};
+use crate::tshark;
 
 /// A collector on loopback, and a server that sends it copies.
 fn collected(more: &str) -> (UdpSocket, Server) {
@@ -69,6 +73,62 @@ fn a_collector_gets_both_ways_of_the_users_it_asked_for() {
     }
     server.wait_metric("mynah_hep_messages_total", |sent| sent == 4.0);
     assert_eq!(server.metrics().value("mynah_hep_messages_lost_total"), 0.0);
+}
+
+/// Starts sngrep as a collector that writes what it is sent to `capture`, and waits until it listens.
+fn sngrep(address: SocketAddr, capture: &Path) -> Program {
+    require("sngrep", "sngrep");
+    let mut command = Command::new("sngrep");
+    command.args(["--no-interface", "--quiet", "--no-config", "--eep-listen"]);
+    command.arg(format!("udp:{address}")).arg("--output").arg(capture);
+    let sngrep = Program::start("sngrep", &mut command);
+    let port = format!(":{:04X} ", address.port());
+    eventually("sngrep to listen", || {
+        let sockets = std::fs::read_to_string("/proc/net/udp").unwrap();
+        sockets.contains(&port).then_some(()).ok_or(sockets)
+    });
+    sngrep
+}
+
+/// The collector hands on what it understood, and the dissector reads that as the SIP that was sent.
+#[test]
+fn a_collector_of_others_understands_the_copies() {
+    // Free a moment ago; where somebody else takes it, nothing arrives and the test fails.
+    let address = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let capture = folder.path().join("copies.pcap");
+    let _sngrep = sngrep(address, &capture);
+    let server = Server::serve(&format!("[hep]\ncollector = \"{address}\"\n"));
+    server.metrics();
+    let mut alice = Endpoint::tls(&server, "alice");
+    assert_eq!(alice.say("nobody", "hello").status(), 404);
+    eventually("the last answer in the capture", || {
+        let written = std::fs::read(&capture).unwrap_or_default();
+        let last = b"SIP/2.0 404 ";
+        match written.windows(last.len()).any(|octets| octets == last) {
+            true => Ok(()),
+            false => Err(format!("{} octets", written.len())),
+        }
+    });
+    let read = tshark::fields(
+        &capture,
+        &["sip.Request-Line", "sip.Status-Line", "udp.srcport", "udp.dstport"],
+    );
+    let lines: Vec<Vec<&str>> = read.lines().map(|line| line.split('\t').collect()).collect();
+    let (client, own) = (alice.stream.local().port(), server.ready.tls.port());
+    let expected = [
+        ("REGISTER sip:example.test SIP/2.0", "", client, own),
+        ("", "SIP/2.0 401 Unauthorized", own, client),
+        ("REGISTER sip:example.test SIP/2.0", "", client, own),
+        ("", "SIP/2.0 200 OK", own, client),
+        ("MESSAGE sip:nobody@example.test SIP/2.0", "", client, own),
+        ("", "SIP/2.0 404 Not Found", own, client),
+    ];
+    assert_eq!(lines.len(), expected.len(), "{read}");
+    for (line, (request, status, from, to)) in lines.iter().zip(expected) {
+        let (from, to) = (from.to_string(), to.to_string());
+        assert_eq!(line[..], [request, status, &from, &to], "{read}");
+    }
 }
 
 /// A collector that is gone costs copies and nothing else.

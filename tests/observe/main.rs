@@ -9,6 +9,7 @@ mod doctor;
 mod hep;
 mod synthetic;
 mod trace;
+mod tshark;
 
 /// The certificate of an authority that signed nothing of the server's.
 fn other_authority(server: &outside::server::Server) -> std::path::PathBuf {

@@ -1,12 +1,12 @@
 //! `mynah trace`: both ways, of one user alone, without secrets, as text and as a capture.
 
-use std::path::Path;
 use std::process::Command;
 
 use crate::outside::endpoint::Endpoint;
 use crate::outside::link::Link;
-use crate::outside::program::{Program, require};
+use crate::outside::program::Program;
 use crate::outside::server::{BINARY, PASSWORD, Server};
+use crate::tshark;
 
 /// Starts a trace and waits until the server listens.
 fn listen(server: &Server, user: &str, more: &[&str]) -> Program {
@@ -104,7 +104,6 @@ fn refused_sign_ins_are_heard_too() {
 /// A capture that the real dissector reads as SIP.
 #[test]
 fn tshark_reads_a_capture_as_sip() {
-    require("tshark", "tshark");
     let server = Server::demo();
     let file = server.data().join("alice.pcap");
     let more = ["--max", "6", "--format", "pcap", "--output", file.to_str().unwrap()];
@@ -114,35 +113,14 @@ fn tshark_reads_a_capture_as_sip() {
     let body = "x".repeat(60_000);
     assert_eq!(alice.say("nobody", &body).status(), 404);
     ended(trace);
-    let dissected = tshark(&file, &["sip.Request-Line", "sip.Status-Line", "sip.CSeq.method"]);
+    let dissected =
+        tshark::fields(&file, &["sip.Request-Line", "sip.Status-Line", "sip.CSeq.method"]);
     let lines: Vec<&str> = dissected.lines().filter(|line| !line.trim().is_empty()).collect();
     assert_eq!(lines.len(), 6, "{dissected}");
     assert!(lines[0].starts_with("REGISTER sip:example.test SIP/2.0\t\tREGISTER"), "{dissected}");
     assert!(lines[1].starts_with("\tSIP/2.0 401 "), "{dissected}");
     assert!(lines[4].starts_with("MESSAGE sip:nobody@example.test"), "{dissected}");
     assert!(lines[5].starts_with("\tSIP/2.0 404 "), "{dissected}");
-    let damaged = tshark_filter(&file, "_ws.malformed || tcp.analysis.flags");
+    let damaged = tshark::packets(&file, "_ws.malformed || tcp.analysis.flags");
     assert_eq!(damaged, "", "{damaged}");
-}
-
-/// These fields of each packet, with tabs between them.
-fn tshark(file: &Path, fields: &[&str]) -> String {
-    let mut command = Command::new("tshark");
-    command.args(["-r", file.to_str().unwrap(), "-T", "fields"]);
-    for field in fields {
-        command.args(["-e", field]);
-    }
-    output(command)
-}
-
-fn tshark_filter(file: &Path, filter: &str) -> String {
-    let mut command = Command::new("tshark");
-    command.args(["-r", file.to_str().unwrap(), "-Y", filter]);
-    output(command)
-}
-
-fn output(mut command: Command) -> String {
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
 }
