@@ -16,7 +16,7 @@ pub mod shelf;
 pub mod text;
 
 pub use client::{Client, Device, Dialog, established};
-pub use net::Net;
+pub use net::{Link, Net};
 pub use text::{Request, Text};
 
 /// The domain of all users.

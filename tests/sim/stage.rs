@@ -2,11 +2,15 @@
 
 use std::fmt;
 use std::io::Write as _;
+use std::time::Duration;
 
+use mynah::base::ids::ConnId;
 use mynah::base::seed::Seed;
+use mynah::shard::durable::NotWritten;
+use mynah::shard::input::Input;
 use mynah::shard::occupancy::Occupancy;
 
-use crate::harness::{DOMAIN, Net};
+use crate::harness::{Client, DOMAIN, Device, Link, Net};
 use crate::oracle::Oracle;
 
 /// The people there are.
@@ -16,6 +20,14 @@ pub const USERS: [&str; 10] =
 /// `sip:user@domain` of a person.
 pub fn uri(user: usize) -> String {
     format!("sip:{}@{DOMAIN}", USERS[user])
+}
+
+/// What arrives at a shard.
+pub enum Arrival {
+    /// A frame, on the link from one shard to another.
+    Frame(Link),
+    /// What the store says to a write.
+    Write,
 }
 
 /// The network, the oracle and the dice.
@@ -35,6 +47,54 @@ impl Stage {
     /// A stage whose run is told or not.
     pub fn new(net: Net, users: usize, dice: Seed, told: bool) -> Self {
         Stage { net, oracle: Oracle::default(), users, present: Vec::new(), dice, told, texts: 0 }
+    }
+
+    /// What arrives next: the next frame of a link where there are some, or what the store says to
+    /// a write. `None` when nothing is on its way.
+    pub fn next_arrival(&mut self) -> Option<Arrival> {
+        let busy: Vec<_> = self.net.busy().collect();
+        let writes = usize::from(self.net.shelf.waiting() > 0);
+        if busy.len() + writes == 0 {
+            return None;
+        }
+        let next = self.index(busy.len() + writes);
+        Some(busy.get(next).map_or(Arrival::Write, |link| Arrival::Frame(*link)))
+    }
+
+    /// The store answers the write that waits longest.
+    pub fn answer_write(&mut self, fails: bool) {
+        self.net.shelf.fails = fails.then_some(NotWritten::Failing);
+        self.net.answer_write();
+        self.net.shelf.fails = None;
+    }
+
+    /// One of the connections for which something waits to be read, by its place.
+    pub fn reader(&mut self, conns: impl Iterator<Item = ConnId>) -> Option<usize> {
+        let waiting = |conn: ConnId| self.net.waiting(conn) > 0;
+        let readers = conns.map(waiting).collect();
+        self.one_of(readers)
+    }
+
+    /// The place of one of those that are true.
+    pub fn one_of(&mut self, fit: Vec<bool>) -> Option<usize> {
+        let places: Vec<usize> = (0..fit.len()).filter(|place| fit[*place]).collect();
+        (!places.is_empty()).then(|| places[self.index(places.len())])
+    }
+
+    /// Time passes, and each shard looks at its clock. What is on its way stays there.
+    pub fn pass_ms(&mut self, ms: u64) {
+        self.net.now = self.net.now.plus(Duration::from_millis(ms));
+        self.tell(format_args!("{ms} ms later"));
+        for shard in 0..self.net.shards() {
+            self.net.handle(shard, Input::Tick);
+        }
+    }
+
+    /// A client on whichever shard, for a device of a user.
+    pub fn client(&mut self, (user, ms): (usize, bool), device: usize) -> Client {
+        let shard = self.below(u64::from(self.net.shards())) as u16;
+        let named = Device { user: USERS[user], ms, number: device as u32 };
+        Client::on(&mut self.net, shard, named)
     }
 
     /// All have left: nothing stays, at once of connections and requests, with time of the rest.

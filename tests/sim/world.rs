@@ -1,17 +1,14 @@
 //! One run: who there is, what happens in which order, and how it ends.
 
-use std::time::Duration;
-
 use mynah::base::limits::Limits;
 use mynah::base::seed::Seed;
-use mynah::shard::durable::NotWritten;
 use mynah::shard::input::{Control, Input};
 use mynah::shard::occupancy::Occupancy;
 
 use crate::agent::{Agent, Phase};
-use crate::harness::{Client, Device, Net};
+use crate::harness::Net;
 use crate::oracle::DeviceId;
-use crate::stage::{Stage, USERS};
+use crate::stage::{Arrival, Stage, USERS};
 
 /// Things that happen in one run.
 const STEPS: u32 = 2_500;
@@ -101,29 +98,19 @@ impl World {
 
     /// One frame arrives, in its turn on its link, or the store answers a write.
     fn carry(&mut self) {
-        let busy: Vec<_> = self.stage.net.busy().collect();
-        let writes = usize::from(self.stage.net.shelf.waiting() > 0);
-        if busy.len() + writes == 0 {
-            return;
-        }
-        match busy.get(self.stage.index(busy.len() + writes)) {
-            Some(link) => self.stage.net.carry(*link),
-            None => {
+        match self.stage.next_arrival() {
+            Some(Arrival::Frame(link)) => self.stage.net.carry(link),
+            Some(Arrival::Write) => {
                 let fails = self.stage.chance(STORE_FAILS_PERCENT);
-                self.stage.net.shelf.fails = fails.then_some(NotWritten::Failing);
-                self.stage.net.answer_write();
-                self.stage.net.shelf.fails = None;
+                self.stage.answer_write(fails);
             }
+            None => {}
         }
     }
 
     /// A client reads a message.
     fn read(&mut self) {
-        let waiting = |agent: &Agent| self.stage.net.waiting(agent.conn()) > 0;
-        let readers: Vec<usize> =
-            (0..self.agents.len()).filter(|i| waiting(&self.agents[*i])).collect();
-        if !readers.is_empty() {
-            let reader = readers[self.stage.index(readers.len())];
+        if let Some(reader) = self.stage.reader(self.agents.iter().map(Agent::conn)) {
             self.agents[reader].read(&mut self.stage);
         }
     }
@@ -138,11 +125,7 @@ impl World {
             _ if self.stage.chance(50) => 200_000,
             _ => 700_000,
         };
-        self.stage.net.now = self.stage.net.now.plus(Duration::from_millis(ms));
-        self.stage.tell(format_args!("{ms} ms later"));
-        for shard in 0..self.stage.net.shards() {
-            self.stage.net.handle(shard, Input::Tick);
-        }
+        self.stage.pass_ms(ms);
         let net = &self.stage.net;
         self.agents.retain(|agent| net.is_open(agent.conn()));
     }
@@ -154,9 +137,7 @@ impl World {
             return;
         }
         let (user, ms) = self.devices[device];
-        let shard = self.stage.below(u64::from(self.stage.net.shards())) as u16;
-        let named = Device { user: USERS[user], ms, number: device as u32 };
-        let client = Client::on(&mut self.stage.net, shard, named);
+        let client = self.stage.client((user, ms), device);
         let honest = !self.stage.chance(4);
         let mut agent = Agent::new(client, user, device, honest);
         agent.register(&mut self.stage);
@@ -226,10 +207,8 @@ impl World {
     /// Lets a client that is awake and connected do something.
     fn with_somebody(&mut self, act: impl FnOnce(&mut Agent, &mut Stage)) {
         let awake = |agent: &Agent| !agent.asleep && self.stage.net.is_open(agent.conn());
-        let awake: Vec<usize> =
-            (0..self.agents.len()).filter(|i| awake(&self.agents[*i])).collect();
-        if !awake.is_empty() {
-            let index = awake[self.stage.index(awake.len())];
+        let awake = self.agents.iter().map(awake).collect();
+        if let Some(index) = self.stage.one_of(awake) {
             act(&mut self.agents[index], &mut self.stage);
         }
     }

@@ -1,13 +1,10 @@
 //! One run: who there is, what happens in which order, and how it ends.
 
-use std::time::Duration;
-
 use mynah::base::ids::ConferenceId;
 use mynah::base::limits::Limits;
 use mynah::base::seed::Seed;
 use mynah::immcu::conference::{LegKind, Reach};
 use mynah::shard::conference_standing::{ConferenceStanding, LegStanding};
-use mynah::shard::durable::NotWritten;
 use mynah::shard::input::{Control, Input};
 use mynah::shard::question::{Answer, Question};
 
@@ -15,8 +12,8 @@ use super::agent::{Agent, Phase};
 use super::book::Book;
 use super::ledger;
 use super::roster::Roster;
-use crate::harness::{Client, Device, Net};
-use crate::stage::{Stage, USERS, uri};
+use crate::harness::Net;
+use crate::stage::{Arrival, Stage, USERS, uri};
 
 /// Things that happen in one run.
 const STEPS: u32 = 2_500;
@@ -142,29 +139,19 @@ impl World {
 
     /// One frame arrives, in its turn on its link, or the store answers a write.
     fn carry(&mut self) {
-        let busy: Vec<_> = self.stage.net.busy().collect();
-        let writes = usize::from(self.stage.net.shelf.waiting() > 0);
-        if busy.len() + writes == 0 {
-            return;
-        }
-        match busy.get(self.stage.index(busy.len() + writes)) {
-            Some(link) => self.stage.net.carry(*link),
-            None => {
+        match self.stage.next_arrival() {
+            Some(Arrival::Frame(link)) => self.stage.net.carry(link),
+            Some(Arrival::Write) => {
                 let fails = self.is_frail && self.stage.chance(STORE_FAILS_PERCENT);
-                self.stage.net.shelf.fails = fails.then_some(NotWritten::Failing);
-                self.stage.net.answer_write();
-                self.stage.net.shelf.fails = None;
+                self.stage.answer_write(fails);
             }
+            None => {}
         }
     }
 
     /// A client reads some messages.
     fn read(&mut self) {
-        let waiting = |agent: &Agent| self.stage.net.waiting(agent.conn()) > 0;
-        let readers: Vec<usize> =
-            (0..self.agents.len()).filter(|i| waiting(&self.agents[*i])).collect();
-        if !readers.is_empty() {
-            let reader = readers[self.stage.index(readers.len())];
+        if let Some(reader) = self.stage.reader(self.agents.iter().map(Agent::conn)) {
             for _ in 0..=self.stage.below(4) {
                 self.agents[reader].read(&mut self.stage, &mut self.book);
             }
@@ -182,20 +169,12 @@ impl World {
         if ms > 10_000 {
             self.stage.net.settle();
         }
-        self.pass_ms(ms);
+        self.stage.pass_ms(ms);
         let net = &self.stage.net;
         let (agents, gone): (Vec<Agent>, Vec<Agent>) =
             std::mem::take(&mut self.agents).into_iter().partition(|a| net.is_open(a.conn()));
         self.agents = agents;
         gone.into_iter().for_each(|agent| self.lose(agent));
-    }
-
-    fn pass_ms(&mut self, ms: u64) {
-        self.stage.net.now = self.stage.net.now.plus(Duration::from_millis(ms));
-        self.stage.tell(format_args!("{ms} ms later"));
-        for shard in 0..self.stage.net.shards() {
-            self.stage.net.handle(shard, Input::Tick);
-        }
     }
 
     /// A device gets a connection, to whichever shard, and signs in; the one it had may still be
@@ -212,9 +191,7 @@ impl World {
     /// A device gets a connection, and comes to these conferences.
     fn connect_as(&mut self, device: usize, heading: Vec<usize>) {
         let (user, ms) = self.devices[device];
-        let shard = self.stage.below(u64::from(self.stage.net.shards())) as u16;
-        let named = Device { user: USERS[user], ms, number: device as u32 };
-        let client = Client::on(&mut self.stage.net, shard, named);
+        let client = self.stage.client((user, ms), device);
         let mut agent = Agent::new(client, user, device);
         agent.heading = heading;
         agent.register(&mut self.stage);
@@ -241,12 +218,11 @@ impl World {
     /// A device changes its network: it comes back on another connection while the server has not
     /// heard yet that the old one is gone, or just has.
     fn move_on(&mut self) {
-        let awake = |i: &usize| !self.agents[*i].asleep && self.agents[*i].phase == Phase::In;
-        let awake: Vec<usize> = (0..self.agents.len()).filter(awake).collect();
-        if awake.is_empty() {
+        let awake = |agent: &Agent| !agent.asleep && agent.phase == Phase::In;
+        let awake = self.agents.iter().map(awake).collect();
+        let Some(index) = self.stage.one_of(awake) else {
             return;
-        }
-        let index = awake[self.stage.index(awake.len())];
+        };
         let agent = &mut self.agents[index];
         let (device, heading) = (agent.device, agent.seats.keys().copied().collect());
         agent.fall_asleep();
@@ -283,10 +259,8 @@ impl World {
     /// Lets a client that is awake and connected do something.
     fn with_somebody(&mut self, act: impl FnOnce(&mut Agent, &mut Stage, &mut Book)) {
         let awake = |agent: &Agent| !agent.asleep && self.stage.net.is_open(agent.conn());
-        let awake: Vec<usize> =
-            (0..self.agents.len()).filter(|i| awake(&self.agents[*i])).collect();
-        if !awake.is_empty() {
-            let index = awake[self.stage.index(awake.len())];
+        let awake = self.agents.iter().map(awake).collect();
+        if let Some(index) = self.stage.one_of(awake) {
             act(&mut self.agents[index], &mut self.stage, &mut self.book);
         }
     }

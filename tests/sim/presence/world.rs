@@ -1,14 +1,10 @@
 //! One run: who there is, what happens in which order, and how it ends.
 
-use std::time::Duration;
-
 use mynah::base::limits::Limits;
 use mynah::base::seed::Seed;
 use mynah::config::AuthMethod;
 use mynah::directory::{Person, User};
-use mynah::shard::durable::NotWritten;
 use mynah::shard::frame::Frame;
-use mynah::shard::input::Input;
 use mynah::shard::occupancy::Occupancy;
 use mynah::shard::question::{Answer, Contacts, Presence, Question};
 
@@ -18,8 +14,8 @@ use super::own::{List, Own};
 use super::reading::Facts;
 use super::subscription::Topic;
 use super::{levels, reading};
-use crate::harness::{Client, Device, Net};
-use crate::stage::{Stage, USERS};
+use crate::harness::Net;
+use crate::stage::{Arrival, Stage, USERS};
 
 /// Things that happen in one run.
 const STEPS: u32 = 1_000;
@@ -162,34 +158,24 @@ impl World {
 
     /// One frame arrives, in its turn on its link, or the store answers a write.
     fn carry(&mut self) {
-        let busy: Vec<_> = self.stage.net.busy().collect();
-        let writes = usize::from(self.stage.net.shelf.waiting() > 0);
-        if busy.len() + writes == 0 {
-            return;
-        }
-        match busy.get(self.stage.index(busy.len() + writes)) {
-            Some(link) if self.lossy && self.stage.chance(LOST_PERCENT) => {
-                let lost = self.stage.net.lose(*link, may_be_lost);
+        match self.stage.next_arrival() {
+            Some(Arrival::Frame(link)) if self.lossy && self.stage.chance(LOST_PERCENT) => {
+                let lost = self.stage.net.lose(link, may_be_lost);
                 self.stage.tell(format_args!("a frame is lost: {lost}"));
             }
-            Some(link) => self.stage.net.carry(*link),
-            None => {
+            Some(Arrival::Frame(link)) => self.stage.net.carry(link),
+            Some(Arrival::Write) => {
                 let fails = self.is_store_down || self.stage.chance(STORE_FAILS_PERCENT);
-                self.stage.net.shelf.fails = fails.then_some(NotWritten::Failing);
-                self.stage.net.answer_write();
-                self.stage.net.shelf.fails = None;
+                self.stage.answer_write(fails);
                 self.book.catch_up(&self.stage.net);
             }
+            None => {}
         }
     }
 
     /// A client reads some messages.
     fn read(&mut self) {
-        let waiting = |agent: &Agent| self.stage.net.waiting(agent.conn()) > 0;
-        let readers: Vec<usize> =
-            (0..self.agents.len()).filter(|i| waiting(&self.agents[*i])).collect();
-        if !readers.is_empty() {
-            let reader = readers[self.stage.index(readers.len())];
+        if let Some(reader) = self.stage.reader(self.agents.iter().map(Agent::conn)) {
             for _ in 0..=self.stage.below(4) {
                 self.agents[reader].read(&mut self.stage, &mut self.book);
             }
@@ -204,17 +190,9 @@ impl World {
             198 => 40_000,
             _ => 70_000 + self.stage.below(600_000),
         };
-        self.pass_ms(ms);
+        self.stage.pass_ms(ms);
         let net = &self.stage.net;
         self.agents.retain(|agent| net.is_open(agent.conn()));
-    }
-
-    fn pass_ms(&mut self, ms: u64) {
-        self.stage.net.now = self.stage.net.now.plus(Duration::from_millis(ms));
-        self.stage.tell(format_args!("{ms} ms later"));
-        for shard in 0..self.stage.net.shards() {
-            self.stage.net.handle(shard, Input::Tick);
-        }
     }
 
     /// A device without a connection gets one, to whichever shard, and begins to sign in.
@@ -224,9 +202,7 @@ impl World {
             return;
         }
         let (user, ms) = self.devices[device];
-        let shard = self.stage.below(u64::from(self.stage.net.shards())) as u16;
-        let named = Device { user: USERS[user], ms, number: device as u32 };
-        let client = Client::on(&mut self.stage.net, shard, named);
+        let client = self.stage.client((user, ms), device);
         let mut agent = Agent::new(client, user, device, (self.privacy, self.tight));
         agent.register(&mut self.stage);
         self.agents.push(agent);
@@ -330,10 +306,8 @@ impl World {
     /// Lets a client that is awake and connected do something.
     fn with_somebody(&mut self, act: impl FnOnce(&mut Agent, &mut Stage, &mut Book)) {
         let awake = |agent: &Agent| !agent.asleep && self.stage.net.is_open(agent.conn());
-        let awake: Vec<usize> =
-            (0..self.agents.len()).filter(|i| awake(&self.agents[*i])).collect();
-        if !awake.is_empty() {
-            let index = awake[self.stage.index(awake.len())];
+        let awake = self.agents.iter().map(awake).collect();
+        if let Some(index) = self.stage.one_of(awake) {
             act(&mut self.agents[index], &mut self.stage, &mut self.book);
         }
     }
@@ -345,7 +319,7 @@ impl World {
         self.is_store_down = false;
         for _ in 0..4 {
             self.come_to_rest();
-            self.pass_ms(300);
+            self.stage.pass_ms(300);
         }
         self.come_to_rest();
         let net = &self.stage.net;
