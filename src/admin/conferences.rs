@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{FromRequestParts, Path, State};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use axum::http::request::Parts;
 use axum::response::Response;
 use axum::routing::{get, post};
 
 use super::questions::{FromHere, ask, refused};
+use super::sender::FromCommand;
 use super::server::{Admin, Sources};
 use crate::base::ids::ConferenceId;
 use crate::shard::question::Question;
@@ -21,24 +21,6 @@ pub fn router<S: Sources>() -> Router<Arc<Admin<S>>> {
         .route("/conferences/{id}", get(show::<S>))
         .route("/conferences/{id}/end", post(end::<S>))
 }
-
-/// Lets orders of commands pass, but none of a page in a browser, which could give them although it
-/// cannot read the answer: a browser says which page it is.
-pub struct FromCommand;
-
-impl<S: Send + Sync> FromRequestParts<S> for FromCommand {
-    type Rejection = Response;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Response> {
-        match FROM_BROWSER.iter().any(|name| parts.headers.contains_key(*name)) {
-            true => Err(refused(StatusCode::FORBIDDEN, "no page in a browser is obeyed")),
-            false => Ok(FromCommand),
-        }
-    }
-}
-
-/// Headers that browsers send with a POST, and that no page can leave out.
-const FROM_BROWSER: [&str; 2] = ["origin", "sec-fetch-site"];
 
 async fn list<S: Sources>(_: FromHere, State(admin): State<Arc<Admin<S>>>) -> Response {
     ask(&admin, Question::Conferences).await

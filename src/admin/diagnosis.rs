@@ -135,12 +135,21 @@ async fn refusals<S: Sources>(_: FromHere, State(admin): State<Arc<Admin<S>>>) -
 }
 
 /// The newest refusals of one user, or of all; `None` when a core does not answer.
-async fn last<S: Sources>(admin: &Admin<S>, user: Option<Aor>) -> Option<Vec<RefusalReport>> {
+pub(super) async fn last<S: Sources>(
+    admin: &Admin<S>,
+    user: Option<Aor>,
+) -> Option<Vec<RefusalReport>> {
+    let refusals = all(admin, user).await?;
+    Some(refusals.iter().take(REFUSALS_MAX).map(RefusalReport::from).collect())
+}
+
+/// All that are remembered of one user, or of all, newest first.
+pub(super) async fn all<S: Sources>(admin: &Admin<S>, user: Option<Aor>) -> Option<Vec<Refused>> {
     let question = Question::Refusals(user);
     let answer = timeout(admin.answer_timeout, admin.sources.ask(question)).await;
     let Some(Answer::Refusals(mut refusals)) = answer.ok().flatten() else { return None };
     refusals.sort_by_key(|refused| std::cmp::Reverse(refused.unix_ms));
-    Some(refusals.iter().take(REFUSALS_MAX).map(RefusalReport::from).collect())
+    Some(refusals)
 }
 
 fn silent() -> Response {

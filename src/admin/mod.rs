@@ -11,6 +11,8 @@
 //! What the answers are made of comes from the runtime through [`Sources`], for the counters live
 //! on the cores.
 
+pub mod account;
+pub mod accounts;
 mod advice;
 pub mod api;
 pub mod conference_report;
@@ -25,6 +27,7 @@ mod page;
 mod process;
 mod questions;
 pub mod report;
+mod sender;
 mod server;
 #[cfg(test)]
 mod tests;

@@ -10,9 +10,9 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::post;
 
-use super::conferences::FromCommand;
 use super::operation::{Operated, Operation};
 use super::questions::{FromHere, good, refused};
+use super::sender::FromCommand;
 use super::server::{Admin, Sources};
 
 /// Longest time over which a drain may close the connections, in milliseconds.

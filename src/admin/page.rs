@@ -3,7 +3,6 @@
 //! not grow with the machine.
 
 use std::fmt::{self, Write};
-use std::time::Duration;
 
 use super::process::Process;
 use crate::base::ids::ShardId;
@@ -227,18 +226,18 @@ impl Text {
             self.sample(family.name, format_args!("_bucket{{le=\"{bound}\"}}"), count);
         }
         self.sample(family.name, format_args!("_bucket{{le=\"+Inf\"}}"), histogram.count());
-        self.totals(family, histogram.sum(), histogram.count());
+        self.totals(family, histogram.summary());
     }
 
     /// A family of durations that are only added up.
     fn summary(&mut self, family: Family, summary: Summary) {
         self.family(family);
-        self.totals(family, summary.sum(), summary.count());
+        self.totals(family, summary);
     }
 
-    fn totals(&mut self, family: Family, sum: Duration, count: u64) {
-        self.sample(family.name, format_args!("_sum"), sum.as_secs_f64());
-        self.sample(family.name, format_args!("_count"), count);
+    fn totals(&mut self, family: Family, summary: Summary) {
+        self.sample(family.name, format_args!("_sum"), summary.sum().as_secs_f64());
+        self.sample(family.name, format_args!("_count"), summary.count());
     }
 
     fn sample(&mut self, name: &str, rest: fmt::Arguments<'_>, value: impl fmt::Display) {

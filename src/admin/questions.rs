@@ -36,11 +36,16 @@ pub fn router<S: Sources>() -> Router<Arc<Admin<S>>> {
 #[derive(Clone, Debug)]
 pub struct Ends {
     own: Option<IpAddr>,
-    peer: IpAddr,
+    peer: SocketAddr,
     life: Life,
 }
 
 impl Ends {
+    /// The other end.
+    pub fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
     /// Lets the connection live for `time` from now on, for an answer that takes that long.
     pub fn prolong(&self, time: Duration) {
         self.life.prolong(time);
@@ -51,7 +56,7 @@ impl Connected<IncomingStream<'_, Listener>> for Ends {
     fn connect_info(stream: IncomingStream<'_, Listener>) -> Self {
         let own = stream.io().local_addr().ok();
         let life = stream.io().life();
-        Ends { own: own.map(|own| own.ip()), peer: stream.remote_addr().ip(), life }
+        Ends { own: own.map(|own| own.ip()), peer: *stream.remote_addr(), life }
     }
 }
 
@@ -65,7 +70,8 @@ impl<S: Send + Sync> FromRequestParts<S> for FromHere {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
         let ends = ConnectInfo::<Ends>::from_request_parts(parts, state).await;
         let is_here = ends.is_ok_and(|ConnectInfo(ends)| {
-            ends.peer.to_canonical().is_loopback() || Some(ends.peer) == ends.own
+            let peer = ends.peer.ip();
+            peer.to_canonical().is_loopback() || Some(peer) == ends.own
         });
         let host = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok());
         let is_passed_on = PASSED_ON.iter().any(|name| parts.headers.contains_key(*name));
@@ -158,9 +164,14 @@ pub async fn ask<S: Sources>(admin: &Admin<S>, question: Question) -> Response {
         Some(Answer::Watchers(watchers)) => good(&WatchersReport::from(&*watchers)),
         Some(Answer::NoSuchConference) => refused(StatusCode::NOT_FOUND, "no such conference"),
         // Asked for on pages of their own.
-        Some(Answer::Refusals(_) | Answer::Standing(_)) | None => {
-            refused(StatusCode::SERVICE_UNAVAILABLE, "a core that was asked does not answer")
-        }
+        Some(
+            Answer::Connections(_)
+            | Answer::Endpoints(_)
+            | Answer::Refusals(_)
+            | Answer::Sessions(_)
+            | Answer::Standing(_),
+        )
+        | None => refused(StatusCode::SERVICE_UNAVAILABLE, "a core that was asked does not answer"),
         Some(Answer::NoSuchUser) => refused(StatusCode::NOT_FOUND, "no such user"),
         // Only the API asks for these.
         Some(Answer::Sights(_) | Answer::SignedOut(_)) => {

@@ -14,9 +14,11 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
+use super::accounts::Accounts;
 use super::conferences;
 use super::console;
-use super::console::history::History;
+use super::console::forms::FormTokens;
+use super::console::history::{History, Recent};
 use super::diagnosis;
 use super::health::Health;
 use super::listener::Listener;
@@ -38,6 +40,12 @@ use crate::shard::question::{Answer, Question};
 
 /// Where the pages get their facts; the runtime implements it.
 pub trait Sources: Send + Sync + 'static {
+    /// What accounts are in.
+    type Accounts: Accounts;
+
+    /// The accounts of users.
+    fn accounts(&self) -> &Self::Accounts;
+
     /// The counters of every shard that answers in time, in the order of their numbers. Waiting
     /// is bounded by `admin_answer_timeout` in any case; then the page goes without shards, so a
     /// source that leaves out a stuck core by itself tells more.
@@ -101,6 +109,7 @@ pub async fn serve<S: Sources>(
         traces: Arc::new(Semaphore::new(TRACES_MAX)),
         domain: settings.domains.first().cloned().unwrap_or_default(),
         history: History::default(),
+        forms: FormTokens::random(),
     });
     let router = Router::new()
         .route("/metrics", get(metrics::<S>))
@@ -128,6 +137,8 @@ pub struct Admin<S> {
     connections_refused: Arc<AtomicU64>,
     /// What the console tells of the past.
     pub(super) history: History,
+    /// The forms of the console.
+    pub(super) forms: FormTokens,
     /// Places for traces.
     pub(super) traces: Arc<Semaphore>,
     /// The first domain served.
@@ -141,6 +152,13 @@ impl<S> Admin<S> {
             true => user.to_owned(),
             false => format!("{user}@{}", self.domain),
         }
+    }
+}
+
+impl<S: Sources> Admin<S> {
+    /// What the counters were lately; `None` when they cannot be had.
+    pub(super) async fn recent(&self) -> Option<Recent> {
+        self.history.read(&*self.sources, self.answer_timeout).await
     }
 }
 

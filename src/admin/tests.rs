@@ -17,13 +17,16 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
+use super::accounts::{AccountChange, Accounts, Trouble};
 use super::operation::{Operated, Operation};
 use super::page::Page;
 use super::process::Process;
 use super::{Health, Sources, Trace, serve};
+use crate::base::aor::Aor;
 use crate::base::ids::ShardId;
 use crate::base::limits::{Limit, Limits};
 use crate::config::{Settings, parse};
+use crate::directory::User;
 use crate::metrics::api::ApiCounters;
 use crate::metrics::counters::{AuthFailure, CloseReason, Counters};
 use crate::metrics::ldap::{LdapAlarm, LdapCounters};
@@ -54,9 +57,56 @@ struct Fake {
     /// What every operation leads to.
     operated: Option<Operated>,
     operations: Arc<Mutex<Vec<Operation>>>,
+    accounts: FakeAccounts,
+}
+
+/// Accounts in memory.
+#[derive(Default)]
+struct FakeAccounts {
+    users: Vec<User>,
+    /// What was to be changed.
+    changes: Arc<Mutex<Vec<AccountChange>>>,
+    /// Why nothing can be read or changed.
+    trouble: Option<Trouble>,
+}
+
+impl FakeAccounts {
+    fn check(&self) -> Result<(), Trouble> {
+        self.trouble.clone().map_or(Ok(()), Err)
+    }
+}
+
+impl Accounts for FakeAccounts {
+    async fn users(
+        &self,
+        text: String,
+        after: String,
+        users_max: usize,
+    ) -> Result<Vec<User>, Trouble> {
+        self.check()?;
+        let meant = self.users.iter().filter(|user| user.aor > after && user.aor.contains(&text));
+        Ok(meant.take(users_max).cloned().collect())
+    }
+
+    async fn user(&self, user: Aor) -> Result<Option<User>, Trouble> {
+        self.check()?;
+        Ok(self.users.iter().find(|known| known.aor == user.as_str()).cloned())
+    }
+
+    async fn change(&self, change: AccountChange) -> Result<(), Trouble> {
+        self.check()?;
+        self.changes.lock().unwrap().push(change);
+        Ok(())
+    }
 }
 
 impl Sources for Fake {
+    type Accounts = FakeAccounts;
+
+    fn accounts(&self) -> &FakeAccounts {
+        &self.accounts
+    }
+
     async fn counters(&self) -> Vec<(ShardId, Counters)> {
         match self.mute {
             true => pending().await,

@@ -24,8 +24,8 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until};
 
-use super::conferences::FromCommand;
 use super::questions::{Ends, FromHere, refused};
+use super::sender::FromCommand;
 use super::server::{Admin, Sources};
 use super::wording;
 use crate::base::aor::Aor;

@@ -2,7 +2,6 @@
 
 use std::fmt::{self, Write};
 
-use super::person::policy_of;
 use super::text::shown;
 use crate::config::Ldap;
 use crate::directory::{Entry, Known, Mapped, Mapping, Merged, Origin, Raw, User, merge};
@@ -122,7 +121,7 @@ fn differences(before: &User, after: &User) -> Vec<String> {
             ("mobile phone", person.phone_mobile.to_string()),
             ("home phone", person.phone_home.to_string()),
             ("photo", person.photo_url.to_string()),
-            ("policy", policy_of(user).to_owned()),
+            ("policy", user.policy_name().to_owned()),
             ("state", state(user).to_owned()),
         ]
     };

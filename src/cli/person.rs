@@ -4,7 +4,6 @@ use anyhow::{Result, bail};
 use clap::Args;
 
 use crate::config::Settings;
-use crate::config::policy::DEFAULT;
 use crate::directory::{Person, User, UserError};
 
 /// What may be said of a user; an empty text forgets it.
@@ -110,11 +109,6 @@ impl PersonOptions {
     }
 }
 
-/// The policy that governs a user, as it is shown.
-pub fn policy_of(user: &User) -> &str {
-    if user.policy.is_empty() { DEFAULT } else { &user.policy }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -138,7 +132,7 @@ mod tests {
         let person = &user.person;
         assert_eq!((&*person.title, &*person.office), ("", "2.17"));
         assert_eq!((&*person.phone_home, &*person.photo_hash), ("+1 2", "h"));
-        assert_eq!(policy_of(&user), "sales");
+        assert_eq!(user.policy_name(), "sales");
         assert!(PersonOptions::default().is_empty());
     }
 
@@ -149,6 +143,6 @@ mod tests {
         let options = PersonOptions { photo_hash: Some("h".to_owned()), ..Default::default() };
         assert_eq!(options.apply(&mut user), Err(UserError::Photo));
         assert_eq!(user, before);
-        assert_eq!(policy_of(&user), "default");
+        assert_eq!(user.policy_name(), "default");
     }
 }

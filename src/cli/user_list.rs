@@ -4,11 +4,10 @@ use std::io::{self, BufWriter, Write};
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
-use serde::Serialize;
 
 use super::config_file::Place;
-use super::person::policy_of;
 use super::text::shown;
+use crate::admin::account::Account;
 use crate::directory::User;
 
 /// `mynah user list`
@@ -27,26 +26,6 @@ enum Format {
     Json,
 }
 
-/// A user in json. The names are those of the columns of `mynah user import`.
-#[derive(Serialize)]
-struct Row<'a> {
-    address: &'a str,
-    login: &'a str,
-    enabled: bool,
-    display_name: &'a str,
-    title: &'a str,
-    department: &'a str,
-    company: &'a str,
-    office: &'a str,
-    email: &'a str,
-    phone_work: &'a str,
-    phone_mobile: &'a str,
-    phone_home: &'a str,
-    photo_url: &'a str,
-    photo_hash: &'a str,
-    policy: &'a str,
-}
-
 impl List {
     /// Runs the command.
     pub fn run(self) -> Result<()> {
@@ -54,36 +33,13 @@ impl List {
         let mut out = BufWriter::new(io::stdout().lock());
         match self.format {
             Format::Json => {
-                let rows: Vec<Row<'_>> = users.iter().map(Row::of).collect();
-                serde_json::to_writer_pretty(&mut out, &rows)?;
+                let accounts: Vec<_> = users.iter().map(Account::from).collect();
+                serde_json::to_writer_pretty(&mut out, &accounts)?;
                 writeln!(out)?;
             }
             Format::Table => table(&mut out, &users)?,
         }
         Ok(out.flush()?)
-    }
-}
-
-impl<'a> Row<'a> {
-    fn of(user: &'a User) -> Self {
-        let person = &user.person;
-        Row {
-            address: &user.aor,
-            login: &user.login,
-            enabled: !user.disabled,
-            display_name: &user.display_name,
-            title: &person.title,
-            department: &person.department,
-            company: &person.company,
-            office: &person.office,
-            email: &person.email,
-            phone_work: &person.phone_work,
-            phone_mobile: &person.phone_mobile,
-            phone_home: &person.phone_home,
-            photo_url: &person.photo_url,
-            photo_hash: &person.photo_hash,
-            policy: policy_of(user),
-        }
     }
 }
 
@@ -94,11 +50,11 @@ fn table(out: &mut impl Write, users: &[User]) -> io::Result<()> {
     };
     let aor = width("ADDRESS", |user| &user.aor);
     let login = width("LOGIN", |user| &user.login);
-    let policy = width("POLICY", policy_of);
+    let policy = width("POLICY", User::policy_name);
     let head = ["ADDRESS", "LOGIN", "STATE", "POLICY", "NAME"].map(str::to_owned);
     let rows = users.iter().map(|user| {
         let state = if user.disabled { "disabled" } else { "enabled" };
-        [&*user.aor, &user.login, state, policy_of(user), &user.display_name].map(shown)
+        [&*user.aor, &user.login, state, user.policy_name(), &user.display_name].map(shown)
     });
     for [address, name, state, under, display_name] in std::iter::once(head).chain(rows) {
         let line =

@@ -10,6 +10,7 @@ use super::person::Person;
 use super::secret::Secret;
 use crate::base::plain_text::is_plain_text;
 use crate::base::policy_name::is_policy_name;
+use crate::config::policy::DEFAULT;
 
 /// Longest login name, display name or password, in octets.
 pub const TEXT_LEN_MAX: usize = 256;
@@ -65,6 +66,11 @@ pub struct User {
 }
 
 impl User {
+    /// The name of the policy that governs him.
+    pub fn policy_name(&self) -> &str {
+        if self.policy.is_empty() { DEFAULT } else { &self.policy }
+    }
+
     /// A user who proves itself with `password`. `login` is the user part of `aor` when absent;
     /// `realm` is the domain the server names in its challenges.
     pub fn with_password(

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::summary::Summary;
+
 /// Upper bounds of the buckets: from a message of a core that has nothing else to do, and a commit
 /// to memory, up to a disk that hangs.
 pub const BOUNDS: [Duration; 15] = [
@@ -26,8 +28,7 @@ pub const BOUNDS: [Duration; 15] = [
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Histogram {
     buckets: [u64; BOUNDS.len()],
-    count: u64,
-    sum: Duration,
+    summary: Summary,
 }
 
 impl Histogram {
@@ -42,8 +43,7 @@ impl Histogram {
         if let Some(bucket) = self.buckets.get_mut(index) {
             *bucket += u64::from(times);
         }
-        self.count += u64::from(times);
-        self.sum = self.sum.saturating_add(took.saturating_mul(times));
+        self.summary.observe(took.saturating_mul(times), times);
     }
 
     /// Adds what another has counted.
@@ -51,8 +51,7 @@ impl Histogram {
         for (into, from) in self.buckets.iter_mut().zip(&other.buckets) {
             *into += from;
         }
-        self.count += other.count;
-        self.sum = self.sum.saturating_add(other.sum);
+        self.summary.merge(&other.summary);
     }
 
     /// Each bound and how many durations did not exceed it, as Prometheus counts.
@@ -66,12 +65,17 @@ impl Histogram {
 
     /// Number of durations.
     pub fn count(&self) -> u64 {
-        self.count
+        self.summary.count()
     }
 
     /// All durations together.
     pub fn sum(&self) -> Duration {
-        self.sum
+        self.summary.sum()
+    }
+
+    /// The durations added up.
+    pub fn summary(&self) -> Summary {
+        self.summary
     }
 }
 

@@ -23,6 +23,17 @@ impl Summary {
         self.sum = self.sum.saturating_add(other.sum);
     }
 
+    /// What came since it was `before`; `None` when that was more, as after a restart.
+    pub fn since(&self, before: &Summary) -> Option<Summary> {
+        let count = self.count.checked_sub(before.count)?;
+        Some(Summary { count, sum: self.sum.checked_sub(before.sum)? })
+    }
+
+    /// How long one thing took on average; `None` when there was none.
+    pub fn mean(&self) -> Option<Duration> {
+        (self.count > 0).then(|| self.sum.div_f64(self.count as f64))
+    }
+
     /// Number of things.
     pub fn count(&self) -> u64 {
         self.count
@@ -45,5 +56,17 @@ mod tests {
         other.observe(Duration::from_micros(12), 0);
         one.merge(&other);
         assert_eq!((one.count(), one.sum()), (3, Duration::from_micros(42)));
+        assert_eq!(one.mean(), Some(Duration::from_micros(14)));
+    }
+
+    #[test]
+    fn a_mean_is_that_of_what_came_since() {
+        let mut before = Summary::default();
+        before.observe(Duration::from_secs(9), 1);
+        let mut now = before;
+        assert_eq!(now.since(&before).unwrap().mean(), None);
+        now.observe(Duration::from_millis(6), 2);
+        assert_eq!(now.since(&before).unwrap().mean(), Some(Duration::from_millis(3)));
+        assert_eq!(before.since(&now), None);
     }
 }

@@ -242,6 +242,7 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
             peer: connection.peer,
             origin: Some(connection.peer.ip()),
             transport: connection.door.transport(),
+            cipher: connection.tls.as_ref().map(|tls| tls.cipher()),
             lane: false,
         };
         self.handle(now, input);

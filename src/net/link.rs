@@ -127,7 +127,7 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
         }
         let conn = ConnId::new(self.shard, slot);
         let transport = Transport::Tls;
-        let input = Input::Opened { conn, peer, origin, transport, lane: true };
+        let input = Input::Opened { conn, peer, origin, transport, cipher: None, lane: true };
         self.handle_of(link, conn, now, input);
         Some(conn)
     }

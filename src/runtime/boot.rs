@@ -13,6 +13,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
+use super::account_desk::AccountDesk;
 use super::checks::{self, CheckError};
 use super::control::{Control, Service};
 use super::copies;
@@ -51,6 +52,8 @@ pub struct Plan {
     pub ledger: Arc<dyn Ledger>,
     /// Where it stands how the users of the directory service are.
     pub ldap: Board,
+    /// The accounts of users.
+    pub accounts: AccountDesk,
     /// Written once all listeners are up.
     pub ready_file: Option<PathBuf>,
     /// Makes the API of a socket, if one is configured.
@@ -141,7 +144,7 @@ where
     M: Machine + 'static,
     F: Fn(Seat) -> Result<M, String> + Send + Sync + 'static,
 {
-    let Plan { settings, ledger, ldap, ready_file, .. } = plan;
+    let Plan { settings, ledger, ldap, accounts, ready_file, .. } = plan;
     let Plan { spin, certificate_look, mut services, reread, .. } = plan;
     let cpus = choose_cpus(checks::cpus()?, settings.cores);
     checks::check(cpus.len())?;
@@ -250,6 +253,7 @@ where
         http: http.sockets.into_iter().flatten().next(),
         ledger,
         ldap,
+        accounts,
         services,
         reread,
         leaving: None,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout_at};
 
+use super::account_desk::AccountDesk;
 use super::control::Operate;
 use super::drain::Leave;
 use super::ledger::Ledger;
@@ -23,7 +24,6 @@ use crate::metrics::ldap::LdapCounters;
 use crate::metrics::names::Series;
 use crate::metrics::store::StoreCounters;
 use crate::net::tap::Tap;
-use crate::shard::conference_standing::ConferenceList;
 use crate::shard::overheard::Subject;
 use crate::shard::question::{Answer, Question};
 
@@ -41,6 +41,7 @@ pub struct Census {
     ledger: Arc<dyn Ledger>,
     ldap: Board,
     standing: Standing,
+    accounts: AccountDesk,
     api: Arc<ApiTally>,
     copies: Arc<HepCounters>,
     /// Conferences in one list.
@@ -68,10 +69,11 @@ impl Census {
         ledger: Arc<dyn Ledger>,
         ldap: Board,
         standing: Standing,
+        accounts: AccountDesk,
     ) -> Self {
         let listed_max = standing.settings.borrow().limits.conferences_listed_max;
-        let api = Arc::default();
-        Census { cores, pulses, ledger, ldap, standing, api, copies: Arc::default(), listed_max }
+        let (api, copies) = (Arc::default(), Arc::default());
+        Census { cores, pulses, ledger, ldap, standing, accounts, api, copies, listed_max }
     }
 
     /// Where the API counts.
@@ -118,6 +120,12 @@ impl Census {
 }
 
 impl Sources for Census {
+    type Accounts = AccountDesk;
+
+    fn accounts(&self) -> &AccountDesk {
+        &self.accounts
+    }
+
     async fn ask(&self, question: Question) -> Option<Answer> {
         let shards = self.cores.shards();
         if let Some(home) = question.home(shards) {
@@ -126,19 +134,15 @@ impl Sources for Census {
         // All are asked before the first is waited for.
         let replies: Option<Vec<_>> =
             (0..shards).map(|shard| self.ask_shard(ShardId(shard), question.clone())).collect();
-        let mut list = ConferenceList::default();
-        let mut refusals = Vec::new();
+        let mut whole: Option<Answer> = None;
         for reply in replies? {
-            match reply.await.ok()? {
-                Answer::Conferences(part) => list.merge(part, self.listed_max),
-                Answer::Refusals(part) => refusals.extend(part),
-                _ => return None,
-            }
+            let part = reply.await.ok()?;
+            whole = Some(match whole {
+                None => part,
+                Some(whole) => whole.merged(part, self.listed_max)?,
+            });
         }
-        match question {
-            Question::Refusals(_) => Some(Answer::Refusals(refusals)),
-            _ => Some(Answer::Conferences(list)),
-        }
+        whole
     }
 
     fn counters(&self) -> impl Future<Output = Vec<(ShardId, Counters)>> + Send {

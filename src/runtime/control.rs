@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::LocalSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
+use super::account_desk::AccountDesk;
 use super::boot::Reread;
 use super::census::{Census, Standing};
 use super::core_loop::Event;
@@ -84,6 +85,7 @@ pub struct Control {
     pub(super) http: Option<TcpListener>,
     pub(super) ledger: Arc<dyn Ledger>,
     pub(super) ldap: Board,
+    pub(super) accounts: AccountDesk,
     pub(super) services: Vec<Service>,
     pub(super) reread: Option<Reread>,
     /// Where the settings in force are told.
@@ -137,6 +139,7 @@ impl Control {
                     operate: operate.clone(),
                     settings: self.in_force.subscribe(),
                 },
+                self.accounts.clone(),
             ),
             draining: is_draining,
             settings: self.in_force.subscribe(),

@@ -1,6 +1,7 @@
 //! Layer 6: executors, mesh, boot. Starts one executor a core, carries frames between them, and
 //! stands between them and the control thread.
 
+pub mod account_desk;
 mod api_desk;
 pub mod boot;
 pub mod census;

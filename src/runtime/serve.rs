@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
+use super::account_desk::AccountDesk;
 use super::api_desk::ApiDesk;
 use super::boot::{self, MakeApi, Plan, Reread, StartError};
 use super::control::{Desk, ServeError, Service};
@@ -98,14 +99,15 @@ fn serve_from(
         restore(&mut shard, now, home, &shared).map_err(|error| error.to_string())?;
         Ok(shard)
     };
-    let api = match settings.api.listen {
-        Some(_) => Some(make_api(&settings)?),
-        None => None,
-    };
+    let limits = &settings.limits;
+    let database = Database::open(&settings.data, limits.store_busy_timeout)?;
+    let accounts = AccountDesk::new(Some(database), limits);
+    let api = settings.api.listen.map(|_| make_api(&settings, accounts.clone()));
     let plan = Plan {
         settings,
         ledger: Arc::new(store.handle()),
         ldap,
+        accounts,
         api,
         ready_file: Some(ready_file),
         spin: Duration::ZERO,
@@ -206,24 +208,22 @@ async fn pass_on(cores: &Cores, shard: ShardId, control: impl Fn() -> Control) -
     }
 }
 
-/// What serves the API once there is a socket for it. Its connection to the database is opened now,
-/// while a failure still keeps the server from starting.
-fn make_api(settings: &Settings) -> Result<MakeApi, StoreError> {
-    let database = Database::open(&settings.data, settings.limits.store_busy_timeout)?;
+/// What serves the API once there is a socket for it.
+fn make_api(settings: &Settings, accounts: AccountDesk) -> MakeApi {
     let settings = settings.clone();
-    Ok(Box::new(move |socket| {
+    Box::new(move |socket| {
         Box::new(move |desk: Desk| {
             Box::pin(async move {
                 let tally = desk.census.api_tally();
                 let tls = settings.api.needs_tls().then_some(desk.tls);
-                let backend = ApiDesk::new(desk.cores, database, &settings.limits);
+                let backend = ApiDesk::new(desk.cores, accounts, &settings.limits);
                 let api = Api::new(backend, &settings, tally, desk.draining, &mut random());
                 if let Err(error) = api::serve(socket, tls, api).await {
                     tracing::error!(%error, "the API has ended");
                 }
             })
         })
-    }))
+    })
 }
 
 /// A generator of this process.

@@ -12,6 +12,7 @@ use crate::base::ids::{ConnId, Dialect, SessionId, ShardId, Slot};
 use crate::base::time::Deadline;
 use crate::base::transport::Transport;
 use crate::immcu::filter::Filter;
+use crate::metrics::counters::TlsCipher;
 use crate::sip::Kind;
 use crate::sip::dialog::DialogHash;
 use crate::sip::server_transaction::ServerTransaction;
@@ -26,6 +27,10 @@ pub struct Connection {
     pub origin: Option<IpAddr>,
     /// TLS or plain.
     pub transport: Transport,
+    /// What it is encrypted with; `None` for a plain one, and on a link.
+    pub cipher: Option<TlsCipher>,
+    /// When it was ready for SIP, in milliseconds since the Unix epoch.
+    pub since_unix_ms: u64,
     /// It ends when its user signs off.
     pub lane: bool,
     /// Who proved to be at the other end. Every request's From must be this user.
@@ -89,6 +94,8 @@ impl Connection {
             peer,
             origin,
             transport,
+            cipher: None,
+            since_unix_ms: 0,
             lane,
             user: None,
             filter: None,

@@ -307,9 +307,12 @@ impl Shard {
         self.counters.set(Series::UsersCurrent, self.users.slab.len() as u64);
     }
 
-    /// Closes all connections of a user, who may sign in again; how many there are.
-    pub(super) fn sign_out(&mut self, slot: Slot) -> usize {
-        let conns = self.users.get(slot).map(|entry| entry.connections.clone()).unwrap_or_default();
+    /// Closes all connections of a user, or the `one` that is his; how many that are. He may sign
+    /// in again.
+    pub(super) fn sign_out(&mut self, slot: Slot, one: Option<ConnId>) -> usize {
+        let all = self.users.get(slot).map_or(&[][..], |entry| &entry.connections);
+        let meant = all.iter().copied().filter(|conn| one.is_none_or(|one| one == *conn));
+        let conns: Vec<ConnId> = meant.collect();
         self.revoke(&conns);
         conns.len()
     }

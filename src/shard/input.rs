@@ -14,7 +14,7 @@ pub use crate::base::transport::Transport;
 use crate::config::Settings;
 use crate::directory::User;
 use crate::immcu::conference::Description;
-use crate::metrics::counters::CloseReason;
+use crate::metrics::counters::{CloseReason, TlsCipher};
 use crate::wire::sip::{Error, Message, StreamError};
 
 /// One event, in the order it happened on its core.
@@ -31,6 +31,8 @@ pub enum Input<'a> {
         origin: Option<IpAddr>,
         /// TLS or plain.
         transport: Transport,
+        /// What it is encrypted with; `None` for a plain one, and for a lane.
+        cipher: Option<TlsCipher>,
         /// It is a lane: it shares the stream of a link with other users and has no end of its
         /// own, so it ends when its user has signed off.
         lane: bool,

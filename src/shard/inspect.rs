@@ -2,8 +2,12 @@
 
 use super::Shard;
 use super::conference_standing::{ConferenceList, ConferenceStanding};
-use super::question::{Answer, Contacts, Endpoint, Presence, Question, Seen, Standing, Watcher};
+use super::question::{
+    Answer, ConnectionStanding, Contacts, Endpoint, Presence, Question, Seen, Standing, Watcher,
+};
+use super::session_standing::{SessionList, SessionSummary};
 use crate::base::aor::Aor;
+use crate::base::ids::ConnId;
 use crate::base::limits::Limit;
 use crate::base::time::Now;
 use crate::presence::container::Relation;
@@ -30,6 +34,21 @@ impl Shard {
                 let sights = users.iter().map(|user| self.sight(now, user, *level));
                 return Answer::Sights(sights.collect());
             }
+            Question::Connections(conns) => {
+                let known = conns.iter().filter_map(|conn| self.connection_standing(*conn));
+                return Answer::Connections(known.collect());
+            }
+            Question::Endpoints(users) => {
+                let known = users.iter().filter_map(|user| {
+                    let entry = self.users.get(self.users.slot(user)?)?;
+                    Some((user.clone(), entry.registrar.len()))
+                });
+                return Answer::Endpoints(known.collect());
+            }
+            Question::Sessions => {
+                let sessions = self.sessions.iter().map(|(_, entry)| SessionSummary::from(entry));
+                return Answer::Sessions(SessionList::of(sessions, self.sessions.len()));
+            }
             _ => {}
         }
         let Some(user) = question.user() else { return self.inspect_conferences(question) };
@@ -38,17 +57,20 @@ impl Shard {
             // Asking makes the document of a user of whom nothing is known yet.
             self.presentity(now, slot);
         }
-        if let Question::SignOut(_) = question {
-            return Answer::SignedOut(self.sign_out(slot));
+        if let Question::SignOut { conn, .. } = question {
+            return Answer::SignedOut(self.sign_out(slot, *conn));
         }
         let Some(entry) = self.users.get(slot) else { return Answer::NoSuchUser };
         let presentity = entry.presence.as_ref().map(|presence| &presence.presentity);
         match question {
             Question::Conference(_)
             | Question::Conferences
+            | Question::Connections(_)
             | Question::EndConference(_)
+            | Question::Endpoints(_)
+            | Question::Sessions
             | Question::Sights { .. } => Answer::NoSuchConference,
-            Question::Refusals(_) | Question::SignOut(_) | Question::Standing(_) => {
+            Question::Refusals(_) | Question::SignOut { .. } | Question::Standing(_) => {
                 Answer::NoSuchUser
             }
             Question::Contacts(_) => Answer::Contacts(Contacts::from(&entry.contacts)),
@@ -84,6 +106,17 @@ impl Shard {
             policy: entry.user.policy.clone(),
             endpoints: bindings.map(|binding| Endpoint::new(now, binding)).collect(),
         }
+    }
+
+    fn connection_standing(&self, conn: ConnId) -> Option<ConnectionStanding> {
+        let connection = self.connections.get(conn)?;
+        Some(ConnectionStanding {
+            conn,
+            peer: connection.peer,
+            origin: connection.origin,
+            cipher: connection.cipher,
+            since_unix_ms: connection.since_unix_ms,
+        })
     }
 
     /// Answers a question about conferences.

@@ -41,6 +41,7 @@
 //! | `search` | the directory |
 //! | `observe` | applications that watch users, and what they see |
 //! | `question`, `inspect` | what operators ask, and what they are answered |
+//! | `session_standing`, `conference_standing` | sessions and conferences, as operators are told |
 //! | `refusals` | the last requests that were refused, and why |
 
 mod answer;
@@ -88,6 +89,7 @@ mod roaming;
 mod search;
 mod service;
 mod session;
+pub mod session_standing;
 mod signing;
 mod subscription;
 mod summons;
@@ -260,8 +262,11 @@ impl Machine for Shard {
     fn handle(&mut self, now: Now, input: Input<'_>) {
         self.now = now;
         match input {
-            Input::Opened { conn, peer, origin, transport, lane } => {
-                self.connections.insert(conn, Connection::new(peer, origin, transport, lane));
+            Input::Opened { conn, peer, origin, transport, cipher, lane } => {
+                let mut connection = Connection::new(peer, origin, transport, lane);
+                connection.since_unix_ms = now.unix_ms;
+                connection.cipher = cipher;
+                self.connections.insert(conn, connection);
                 let deadline = now.after(self.settings.limits.authenticate_timeout);
                 self.wheel.arm(deadline, Timer::Authenticate(conn));
             }

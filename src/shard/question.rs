@@ -1,14 +1,18 @@
 //! What operators ask the home of a user or of a conference, or every shard, and what they answer.
 
+use std::net::{IpAddr, SocketAddr};
+
 pub use super::observe::Sight;
 
 use super::conference_standing::{ConferenceList, ConferenceStanding};
 use super::refusals::Refused;
+use super::session_standing::SessionList;
 use crate::base::aor::Aor;
 use crate::base::ids::{ConferenceId, ConnId, Dialect, ShardId, SubscriptionId};
 use crate::base::time::Now;
 use crate::base::transport::Transport;
 use crate::contacts::{Contact, ContactList, Group};
+use crate::metrics::counters::TlsCipher;
 use crate::presence::aggregate::Aggregate;
 use crate::presence::card::Card;
 use crate::presence::category::{Category, CategorySet};
@@ -28,8 +32,12 @@ pub enum Question {
     /// The conferences of the shard; every shard is asked, and the answers are
     /// [put together](ConferenceList::merge).
     Conferences,
+    /// What one shard knows of connections of its own.
+    Connections(Vec<ConnId>),
     /// His contact list.
     Contacts(Aor),
+    /// How many endpoints users have; every shard is asked.
+    Endpoints(Vec<Aor>),
     /// An order: the conference ends for all.
     EndConference(ConferenceId),
     /// His presence document, and what a watcher would see of it.
@@ -50,8 +58,15 @@ pub enum Question {
         /// The level that the operator gave the application.
         level: ContainerId,
     },
-    /// An order: he is signed out of all his endpoints, and may sign in again.
-    SignOut(Aor),
+    /// Two-party sessions of the shard; every shard is asked.
+    Sessions,
+    /// An order: he is signed out, and may sign in again.
+    SignOut {
+        /// The user.
+        user: Aor,
+        /// The connection that is closed; `None` for all of his.
+        conn: Option<ConnId>,
+    },
     /// Who watches him.
     Watchers(Aor),
 }
@@ -61,11 +76,15 @@ impl Question {
     pub fn home(&self, shards: u16) -> Option<ShardId> {
         match self {
             Question::Conference(id) | Question::EndConference(id) => Some(id.home(shards)),
-            Question::Conferences | Question::Refusals(_) => None,
+            Question::Conferences
+            | Question::Endpoints(_)
+            | Question::Refusals(_)
+            | Question::Sessions => None,
+            Question::Connections(conns) => conns.first().map(|conn| conn.shard),
             Question::Contacts(user) | Question::Presence { user, .. } => Some(user.home(shards)),
-            Question::SignOut(user) | Question::Standing(user) | Question::Watchers(user) => {
-                Some(user.home(shards))
-            }
+            Question::SignOut { user, .. }
+            | Question::Standing(user)
+            | Question::Watchers(user) => Some(user.home(shards)),
             Question::Sights { users, .. } => users.first().map(|user| user.home(shards)),
         }
     }
@@ -74,13 +93,16 @@ impl Question {
     pub fn user(&self) -> Option<&Aor> {
         match self {
             Question::Contacts(user) | Question::Presence { user, .. } => Some(user),
-            Question::SignOut(user) | Question::Standing(user) | Question::Watchers(user) => {
-                Some(user)
-            }
+            Question::SignOut { user, .. }
+            | Question::Standing(user)
+            | Question::Watchers(user) => Some(user),
             Question::Conference(_)
             | Question::Conferences
+            | Question::Connections(_)
             | Question::EndConference(_)
+            | Question::Endpoints(_)
             | Question::Refusals(_)
+            | Question::Sessions
             | Question::Sights { .. } => None,
         }
     }
@@ -98,8 +120,12 @@ pub enum Answer {
     ConferenceStays,
     /// To [`Question::Conferences`].
     Conferences(ConferenceList),
+    /// To [`Question::Connections`], those that there still are.
+    Connections(Vec<ConnectionStanding>),
     /// To [`Question::Contacts`].
     Contacts(Contacts),
+    /// To [`Question::Endpoints`]: the users whose home the shard is.
+    Endpoints(Vec<(Aor, usize)>),
     /// There is no such conference.
     NoSuchConference,
     /// The user is not in the directory.
@@ -112,10 +138,42 @@ pub enum Answer {
     Standing(Box<Standing>),
     /// To [`Question::Sights`], in the order of the users.
     Sights(Vec<Sight>),
+    /// To [`Question::Sessions`].
+    Sessions(SessionList),
     /// To [`Question::SignOut`]: connections that are closed.
     SignedOut(usize),
     /// To [`Question::Watchers`].
     Watchers(Vec<Watcher>),
+}
+
+impl Answer {
+    /// This answer of some shards with `part`, that of one more, to a question that goes to every
+    /// one; at most `listed_max` are listed. `None` when they do not answer the same.
+    pub fn merged(mut self, part: Answer, listed_max: usize) -> Option<Self> {
+        match (&mut self, part) {
+            (Answer::Conferences(list), Answer::Conferences(part)) => list.merge(part, listed_max),
+            (Answer::Endpoints(users), Answer::Endpoints(part)) => users.extend(part),
+            (Answer::Refusals(refusals), Answer::Refusals(part)) => refusals.extend(part),
+            (Answer::Sessions(list), Answer::Sessions(part)) => list.merge(part),
+            _ => return None,
+        }
+        Some(self)
+    }
+}
+
+/// A connection, as far as its own shard knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectionStanding {
+    /// Which.
+    pub conn: ConnId,
+    /// The other end.
+    pub peer: SocketAddr,
+    /// Where the client is; on a link not the other end.
+    pub origin: Option<IpAddr>,
+    /// What it is encrypted with; `None` for a plain one, and on a link.
+    pub cipher: Option<TlsCipher>,
+    /// When it was ready for SIP, in milliseconds since the Unix epoch.
+    pub since_unix_ms: u64,
 }
 
 /// Whether a user may sign in, and where he has.

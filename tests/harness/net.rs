@@ -293,7 +293,8 @@ impl Net {
         self.streams.insert(conn, Stream::default());
         let peer: SocketAddr = peer.parse().expect("an address");
         let origin = Some(peer.ip());
-        self.handle(shard, Input::Opened { conn, peer, origin, transport, lane: false });
+        let opened = Input::Opened { conn, peer, origin, transport, cipher: None, lane: false };
+        self.handle(shard, opened);
         conn
     }
 

@@ -75,7 +75,7 @@ fn an_operator_sees_who_is_signed_in_and_that_the_server_is_well() {
 
     let page = browser.read(&at("/console/users/alice@example.test?as=bob@example.test"));
     assert!(page.contains("<h3>Signed in</h3>"), "{page}");
-    assert!(page.contains("over tls"), "{page}");
+    assert!(page.contains("over TLS 1.3"), "{page}");
     assert!(page.contains("Access level"), "{page}");
 
     // The style is the server's own and applies: the page is drawn, on a phone too.

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use mynah::base::aor::Aor;
 use mynah::base::ids::{ConferenceId, ConnId, ShardId, Slot};
-use mynah::base::limits::Limit;
+use mynah::base::limits::{Limit, Limits};
 use mynah::base::time::Now;
 use mynah::config::{Certificate, Settings};
 use mynah::immcu::conference::Admission;
@@ -21,6 +21,7 @@ use mynah::metrics::counters::{CloseReason, Counters};
 use mynah::metrics::names::Series;
 use mynah::metrics::store::StoreCounters;
 use mynah::records::{Kind, Record, RecordId, Started};
+use mynah::runtime::account_desk::AccountDesk;
 use mynah::runtime::boot::{Plan, StartError, start};
 use mynah::runtime::core_loop::Seat;
 use mynah::runtime::ledger::Ledger;
@@ -380,6 +381,7 @@ impl Running {
             settings,
             ledger: ledger.clone(),
             ldap: Board::default(),
+            accounts: AccountDesk::new(None, &Limits::default()),
             api: None,
             ready_file: Some(folder.path().join("ready")),
             spin: Duration::ZERO,

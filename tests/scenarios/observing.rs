@@ -115,13 +115,20 @@ fn who_is_not_there_or_watched_by_too_many_is_said() {
 }
 
 #[test]
-fn an_operator_signs_a_user_out_and_he_may_sign_in_again() {
+fn an_operator_signs_a_user_out_of_one_device_or_all_and_he_may_sign_in_again() {
     let mut net = Net::new(2);
     let bob = Client::lync(&mut net, 0, "bob");
     let second = Client::simple(&mut net, 1, "bob");
-    assert_eq!(net.inquire(Question::SignOut(aor("bob"))), Answer::SignedOut(2));
-    assert!(!net.is_open(bob.conn) && !net.is_open(second.conn));
-    assert_eq!(net.inquire(Question::SignOut(aor("bob"))), Answer::SignedOut(0));
+    let alice = Client::simple(&mut net, 0, "alice");
+    let sign_out = |user, conn| Question::SignOut { user: aor(user), conn };
+    let foreign = sign_out("bob", Some(alice.conn));
+    assert_eq!(net.inquire(foreign), Answer::SignedOut(0), "not a connection of his");
+    assert_eq!(net.inquire(sign_out("bob", Some(second.conn))), Answer::SignedOut(1));
+    assert!(net.is_open(alice.conn) && net.is_open(bob.conn) && !net.is_open(second.conn));
+    let third = Client::simple(&mut net, 1, "bob");
+    assert_eq!(net.inquire(sign_out("bob", None)), Answer::SignedOut(2));
+    assert!(!net.is_open(bob.conn) && !net.is_open(third.conn));
+    assert_eq!(net.inquire(sign_out("bob", None)), Answer::SignedOut(0));
     Client::simple(&mut net, 1, "bob");
-    assert_eq!(net.inquire(Question::SignOut(aor("nobody"))), Answer::NoSuchUser);
+    assert_eq!(net.inquire(sign_out("nobody", None)), Answer::NoSuchUser);
 }

@@ -8,11 +8,12 @@ use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::backend::{Backend, Trouble};
+use super::backend::Backend;
 use super::listener::Peer;
 use super::problem::{Kind, Problem};
 use super::request;
 use super::server::Api;
+use crate::admin::accounts::Trouble;
 use crate::auth::api_token::{KeptToken, Role, Token};
 use crate::auth::lockout::network;
 use crate::metrics::api::ApiEvent;

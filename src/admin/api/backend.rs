@@ -7,16 +7,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::mpsc;
 
+use crate::admin::accounts::{Accounts, Trouble};
 use crate::auth::api_token::{KeptToken, TokenId};
 use crate::base::aor::Aor;
-use crate::directory::User;
 use crate::presence::container::ContainerId;
 use crate::shard::observe::Sight;
 use crate::shard::question::{Answer, Question};
 
 /// Where the API gets its facts and carries its orders. Each wait is bounded by
-/// `admin_answer_timeout`, but by `store_busy_timeout` for a change.
+/// `admin_answer_timeout`.
 pub trait Backend: Send + Sync + 'static {
+    /// What accounts are in.
+    type Accounts: Accounts;
+
+    /// The accounts of users.
+    fn accounts(&self) -> &Self::Accounts;
+
     /// What an application at `level` sees of users, each once; `None` when a core does not answer.
     fn sights(
         &self,
@@ -33,49 +39,6 @@ pub trait Backend: Send + Sync + 'static {
     /// The token that is kept under `id` now.
     fn token(&self, id: TokenId)
     -> impl Future<Output = Result<Option<KeptToken>, Trouble>> + Send;
-
-    /// A page of users by address: at most `users_max` after `after`, with `text` in their address
-    /// or name.
-    fn users(
-        &self,
-        text: String,
-        after: String,
-        users_max: usize,
-    ) -> impl Future<Output = Result<Vec<User>, Trouble>> + Send;
-
-    /// The account of a user.
-    fn user(&self, user: Aor) -> impl Future<Output = Result<Option<User>, Trouble>> + Send;
-
-    /// Changes an account, durably; the cores know it within two seconds.
-    fn change(&self, change: AccountChange) -> impl Future<Output = Result<(), Trouble>> + Send;
-}
-
-/// A change of one account.
-#[derive(Clone, Debug)]
-pub enum AccountChange {
-    /// A new user.
-    Add(Box<User>),
-    /// He may not sign in any more, and is signed out.
-    Disable(Aor),
-    /// He may sign in again.
-    Enable(Aor),
-    /// Another password.
-    Password(Aor, zeroize::Zeroizing<String>),
-    /// The user is forgotten.
-    Remove(Aor),
-}
-
-/// Why something cannot be read or changed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Trouble {
-    /// There is no such user.
-    NoSuchUser,
-    /// The address is taken.
-    UserExists,
-    /// It is not fit to be kept; in words.
-    Unfit(String),
-    /// The database cannot be used now; in words.
-    Unavailable(String),
 }
 
 /// A watch on some users. It ends when it is dropped.

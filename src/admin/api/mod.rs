@@ -32,6 +32,6 @@ mod server;
 mod tests;
 mod users;
 
-pub use backend::{AccountChange, Backend, Trouble, Watch};
+pub use backend::{Backend, Watch};
 pub use listener::Offer;
 pub use server::{Api, serve};

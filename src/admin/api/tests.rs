@@ -13,10 +13,11 @@ use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
-use super::backend::{AccountChange, Backend, Trouble, Watch};
+use super::backend::{Backend, Watch};
 use super::embed::OPENAPI;
 use super::routes::routes;
 use super::server::{Api, serve};
+use crate::admin::accounts::{AccountChange, Accounts, Trouble};
 use crate::auth::api_token::{KeptToken, Role, Token, TokenId};
 use crate::base::aor::Aor;
 use crate::base::limits::Limits;
@@ -34,12 +35,23 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// A server without users, whose tokens a test keeps.
 #[derive(Default)]
 struct Fake {
+    accounts: NoAccounts,
     tokens: Arc<Mutex<Vec<KeptToken>>>,
     /// Where what watchers see comes from, kept open.
     sights: Mutex<Vec<mpsc::Sender<Sight>>>,
 }
 
+/// A database that cannot be used.
+#[derive(Default)]
+struct NoAccounts;
+
 impl Backend for Fake {
+    type Accounts = NoAccounts;
+
+    fn accounts(&self) -> &NoAccounts {
+        &self.accounts
+    }
+
     async fn sights(&self, users: Vec<Aor>, _: ContainerId) -> Option<Vec<Sight>> {
         let unseen = |user| Sight { user, view: Err(Unseen::NoSuchUser) };
         Some(users.into_iter().map(unseen).collect())
@@ -61,7 +73,9 @@ impl Backend for Fake {
     async fn token(&self, id: TokenId) -> Result<Option<KeptToken>, Trouble> {
         Ok(self.tokens.lock().unwrap().iter().find(|token| token.id == id).cloned())
     }
+}
 
+impl Accounts for NoAccounts {
     async fn users(&self, _: String, _: String, _: usize) -> Result<Vec<User>, Trouble> {
         Err(Trouble::Unavailable("the disk is full".to_owned()))
     }

@@ -11,11 +11,13 @@ use serde::{Deserialize, Deserializer, Serialize};
 use zeroize::Zeroizing;
 
 use super::admission::Application;
-use super::backend::{AccountChange, Backend};
+use super::backend::Backend;
 use super::presence::json;
 use super::problem::{Kind, Problem};
 use super::request;
 use super::server::Api;
+use crate::admin::account::Account;
+use crate::admin::accounts::{AccountChange, Accounts as _};
 use crate::admin::report::EndpointReport;
 use crate::base::aor::Aor;
 use crate::directory::User;
@@ -25,24 +27,6 @@ use crate::shard::question::{Answer, Question};
 const PAGE_MAX: usize = 100;
 /// Longest text to search for, in octets.
 const TEXT_LEN_MAX: usize = 256;
-
-/// An account. The names are those of `mynah user list --format json`.
-#[derive(Serialize)]
-struct Account<'a> {
-    address: &'a str,
-    login: &'a str,
-    enabled: bool,
-    display_name: &'a str,
-    title: &'a str,
-    department: &'a str,
-    company: &'a str,
-    office: &'a str,
-    email: &'a str,
-    phone_work: &'a str,
-    phone_mobile: &'a str,
-    phone_home: &'a str,
-    policy: &'a str,
-}
 
 #[derive(Serialize)]
 struct Page<'a> {
@@ -91,27 +75,6 @@ struct SignedOut {
     connections: usize,
 }
 
-impl<'a> From<&'a User> for Account<'a> {
-    fn from(user: &'a User) -> Self {
-        let person = &user.person;
-        Account {
-            address: &user.aor,
-            login: &user.login,
-            enabled: !user.disabled,
-            display_name: &user.display_name,
-            title: &person.title,
-            department: &person.department,
-            company: &person.company,
-            office: &person.office,
-            email: &person.email,
-            phone_work: &person.phone_work,
-            phone_mobile: &person.phone_mobile,
-            phone_home: &person.phone_home,
-            policy: &user.policy,
-        }
-    }
-}
-
 /// `GET /v1/users?q=…&after=…&limit=…`
 pub async fn list<B: Backend>(
     State(api): State<Arc<Api<B>>>,
@@ -135,7 +98,7 @@ pub async fn list<B: Backend>(
         }
     };
     // One more tells whether there is another page.
-    let mut users = api.backend.users(text, after, max + 1).await?;
+    let mut users = api.backend.accounts().users(text, after, max + 1).await?;
     let is_more = users.len() > max;
     users.truncate(max);
     let next = users.last().filter(|_| is_more).map(|user| user.aor.as_str());
@@ -148,7 +111,7 @@ pub async fn show<B: Backend>(
     Path(address): Path<String>,
 ) -> Result<Response, Problem> {
     let aor = request::aor(&address)?;
-    let user = api.backend.user(aor.clone()).await?;
+    let user = api.backend.accounts().user(aor.clone()).await?;
     let user = user.ok_or_else(|| Problem::new(Kind::NoSuchUser, ""))?;
     let question = Question::Presence { user: aor, watcher: None };
     let endpoints = match api.backend.ask(question).await {
@@ -201,7 +164,7 @@ pub async fn sign_out<B: Backend>(
     Path(address): Path<String>,
 ) -> Result<Response, Problem> {
     let user = request::aor(&address)?;
-    match api.backend.ask(Question::SignOut(user.clone())).await {
+    match api.backend.ask(Question::SignOut { user: user.clone(), conn: None }).await {
         Some(Answer::SignedOut(connections)) => {
             log(&application, "signed out", &user);
             Ok(json(&SignedOut { connections }))
@@ -251,7 +214,7 @@ impl<B: Backend> Api<B> {
         user: &Aor,
         change: AccountChange,
     ) -> Result<StatusCode, Problem> {
-        self.backend.change(change).await?;
+        self.backend.accounts().change(change).await?;
         log(application, done, user);
         Ok(StatusCode::NO_CONTENT)
     }

@@ -1,17 +1,20 @@
-//! Conferences: which there are, who is in one, and the button that ends it.
+//! Conferences: which there are, who is in one, and the form that ends it.
 
 use std::sync::Arc;
 
-use axum::extract::{FromRequestParts, Path, State};
-use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 
-use super::super::conference_report::{ConferenceReport, ConferencesReport, MemberReport};
+use super::super::conference_report::{
+    ConferenceReport, ConferencesReport, MemberReport, SummaryReport,
+};
 use super::super::questions::{FromHere, answer};
 use super::super::server::{Admin, Sources};
+use super::forms::Order;
 use super::frame::{Frame, failure, grouped};
+use super::table::{Head, table};
 use super::user::person;
 use crate::base::ids::ConferenceId;
 use crate::shard::question::{Answer, Question};
@@ -19,27 +22,15 @@ use crate::shard::question::{Answer, Question};
 /// Seconds after which the browser asks for the list again.
 const REFRESH_S: u32 = 10;
 
-/// Lets orders of the console's own pages pass, and none of other pages in the same browser.
-pub struct FromConsole;
-
-impl<S: Send + Sync> FromRequestParts<S> for FromConsole {
-    type Rejection = Response;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Response> {
-        let text = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
-        let host = text(header::HOST.as_str()).unwrap_or_default();
-        let origin =
-            text(header::ORIGIN.as_str()).and_then(|origin| origin.strip_prefix("http://"));
-        let is_own = match text("sec-fetch-site") {
-            Some(site) => site == "same-origin",
-            None => origin.is_some_and(|origin| origin == host),
-        };
-        match is_own {
-            true => Ok(FromConsole),
-            false => Err(failure(StatusCode::FORBIDDEN, "Only a page of the console is obeyed.")),
-        }
-    }
-}
+const HEADS: [Head; 7] = [
+    Head::Text("Subject"),
+    Head::Text("Organiser"),
+    Head::Number("Members"),
+    Head::Number("Waiting"),
+    Head::Number("Messages"),
+    Head::Text("Since"),
+    Head::Text("Kind"),
+];
 
 /// `/console/conferences`.
 pub async fn list<S: Sources>(_: FromHere, State(admin): State<Arc<Admin<S>>>) -> Response {
@@ -47,43 +38,24 @@ pub async fn list<S: Sources>(_: FromHere, State(admin): State<Arc<Admin<S>>>) -
         return failure(StatusCode::SERVICE_UNAVAILABLE, NO_ANSWER);
     };
     let report = ConferencesReport::from(&list);
-    let content = html! {
-        p { (report.conferences.len()) " of " (report.total) ", those with the most members first." }
-        @if !report.conferences.is_empty() {
-            div.wide tabindex="0" role="region" aria-label="Conferences" {
-                table {
-                    thead {
-                        tr {
-                            th scope="col" { "Subject" }
-                            th scope="col" { "Organiser" }
-                            th.number scope="col" { "Members" }
-                            th.number scope="col" { "Waiting" }
-                            th.number scope="col" { "Messages" }
-                            th scope="col" { "Since" }
-                            th scope="col" { "Kind" }
-                        }
-                    }
-                    tbody {
-                        @for one in &report.conferences {
-                            tr {
-                                th scope="row" {
-                                    a href={ "/console/conferences/" (one.id) } { (subject(&one.subject)) }
-                                }
-                                td { (person(&one.organiser)) }
-                                td.number { (one.members) }
-                                td.number { (one.waiting) }
-                                td.number { (grouped(one.messages)) }
-                                td { (one.started.as_deref().unwrap_or("not begun")) }
-                                td {
-                                    (if one.scheduled { "scheduled" } else { "ad hoc" })
-                                    @if one.locked { ", locked" }
-                                }
-                            }
-                        }
-                    }
-                }
+    let row = |one: &SummaryReport| {
+        html! {
+            th scope="row" { a href=(path(&one.id)) { (subject(&one.subject)) } }
+            td { (person(&one.organiser)) }
+            td.number { (one.members) }
+            td.number { (one.waiting) }
+            td.number { (grouped(one.messages)) }
+            td { (one.started.as_deref().unwrap_or("not begun")) }
+            td {
+                (if one.scheduled { "scheduled" } else { "ad hoc" })
+                @if one.locked { ", locked" }
             }
         }
+    };
+    let rows: Vec<Markup> = report.conferences.iter().map(row).collect();
+    let content = html! {
+        p { (report.conferences.len()) " of " (report.total) ", those with the most members first." }
+        (table("Conferences", &HEADS, &rows))
     };
     Frame { title: "Conferences", refresh_s: REFRESH_S }.page(StatusCode::OK, &content)
 }
@@ -118,21 +90,41 @@ pub async fn page<S: Sources>(
         }
         (members("Members", &report.members))
         (members("In the lobby", &report.waiting))
-        form method="post" action={ "/console/conferences/" (conference.id) "/end" } {
-            button.danger { "End this conference for all" }
-        }
+        div.actions { a.button.danger href={ (path(&conference.id)) "/end" } { (END) } }
     };
     Frame { title: "Conferences", refresh_s: 0 }.page(StatusCode::OK, &content)
 }
 
-/// Ends one.
-pub async fn end<S: Sources>(
+/// What is on the button that ends one.
+const END: &str = "End this conference for all";
+
+/// `GET /console/conferences/{id}/end`: asks whether it is meant.
+pub async fn ask_end<S: Sources>(
     _: FromHere,
-    _: FromConsole,
     State(admin): State<Arc<Admin<S>>>,
     Path(id): Path<String>,
 ) -> Response {
     let Some(id) = ConferenceId::parse(id.as_bytes()) else { return no_name() };
+    let path = path(&id.to_string());
+    let content = html! {
+        h2 { (END) }
+        p { "All members are let go at once, and nobody can join it any more." }
+        (admin.forms.form(&format!("{path}/end"), &html! {
+            button.danger { (END) }
+            a.button href=(path) { "Leave it" }
+        }))
+    };
+    Frame { title: "Conferences", refresh_s: 0 }.page(StatusCode::OK, &content)
+}
+
+/// `POST /console/conferences/{id}/end`: ends it.
+pub async fn end<S: Sources>(
+    State(admin): State<Arc<Admin<S>>>,
+    Path(id): Path<String>,
+    order: Order,
+) -> Response {
+    let Some(id) = ConferenceId::parse(id.as_bytes()) else { return no_name() };
+    tracing::info!(by = %order.by, conference = %id, "conference ended through the console");
     match answer(&admin, Question::EndConference(id)).await {
         Some(Answer::ConferenceEnded) => Redirect::to("/console/conferences").into_response(),
         Some(Answer::ConferenceStays) => failure(
@@ -143,6 +135,10 @@ pub async fn end<S: Sources>(
         Some(Answer::NoSuchConference) => gone(),
         _ => failure(StatusCode::SERVICE_UNAVAILABLE, NO_ANSWER),
     }
+}
+
+fn path(id: &str) -> String {
+    format!("/console/conferences/{id}")
 }
 
 const NO_ANSWER: &str = "A core that was asked does not answer.";

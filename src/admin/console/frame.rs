@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use maud::{DOCTYPE, Markup, html};
 
+use super::super::accounts::Trouble;
 use super::headers;
 
 /// A page of the console.
@@ -64,6 +65,16 @@ impl Frame<'_> {
 pub fn failure(status: StatusCode, text: &str) -> Response {
     let content = html! { p.note role="alert" { (text) } };
     Frame { title: "Not to be shown", refresh_s: 0 }.page(status, &content)
+}
+
+/// A page that says why an account cannot be read or changed.
+pub fn trouble(trouble: &Trouble) -> Response {
+    match trouble {
+        Trouble::NoSuchUser => failure(StatusCode::NOT_FOUND, "There is no such user."),
+        Trouble::UserExists => failure(StatusCode::CONFLICT, "There is such a user already."),
+        Trouble::Unfit(why) => failure(StatusCode::UNPROCESSABLE_ENTITY, why),
+        Trouble::Unavailable(why) => failure(StatusCode::SERVICE_UNAVAILABLE, why),
+    }
 }
 
 /// A number with its thousands apart: `1,234,567`.

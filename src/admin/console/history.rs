@@ -1,8 +1,11 @@
-//! What the counters were: a look every few seconds, kept for some minutes.
+//! What the counters were: a look every few seconds, kept for some minutes. Each look wakes every
+//! core, so nobody looks while nobody reads.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
 
 use super::super::process::Process;
 use super::super::server::Sources;
@@ -10,11 +13,14 @@ use crate::base::ids::ShardId;
 use crate::metrics::counters::Counters;
 use crate::metrics::names::Series;
 use crate::metrics::store::StoreCounters;
+use crate::metrics::summary::Summary;
 
 /// Between two looks.
 pub const STEP: Duration = Duration::from_secs(5);
 /// Looks that are kept: ten minutes.
 const KEPT: usize = 120;
+/// Time after the last reader for which looks go on.
+const READ_TIME: Duration = Duration::from_secs(300);
 /// Looks over which what happens now is counted: half a minute.
 const NOW: usize = 6;
 
@@ -35,30 +41,70 @@ pub struct Look {
 
 /// The looks of the last minutes.
 #[derive(Debug, Default)]
-pub struct History(Mutex<Past>);
+pub struct History {
+    past: Mutex<Past>,
+    /// Somebody reads again.
+    wanted: Notify,
+}
 
 #[derive(Debug, Default)]
 struct Past {
     looks: VecDeque<Look>,
+    /// When somebody last read.
+    read: Option<Instant>,
     /// The shards at the last look, each for itself.
     shards: Vec<(ShardId, Counters)>,
 }
 
 impl History {
-    /// Looks again and again; never ends.
+    /// Looks again and again while somebody reads; never ends.
     pub async fn keep<S: Sources>(&self, sources: &S, answer_timeout: Duration) {
         let mut ticks = tokio::time::interval(STEP);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            let counters = tokio::time::timeout(answer_timeout, sources.counters()).await;
-            self.add(
-                Instant::now(),
-                counters.unwrap_or_default(),
-                sources.store(),
-                Process::read(),
-            );
+            match self.is_read(Instant::now()) {
+                true => self.look(sources, answer_timeout).await,
+                false => {
+                    self.wanted.notified().await;
+                    // Who reads has looked himself.
+                    ticks.reset();
+                }
+            }
         }
+    }
+
+    /// What there is to show. Who comes when nobody has read for long waits for a look of his own.
+    pub async fn read<S: Sources>(&self, sources: &S, answer_timeout: Duration) -> Option<Recent> {
+        if !self.begin(Instant::now()) {
+            self.look(sources, answer_timeout).await;
+        }
+        self.recent()
+    }
+
+    async fn look<S: Sources>(&self, sources: &S, answer_timeout: Duration) {
+        let counters = tokio::time::timeout(answer_timeout, sources.counters()).await;
+        let (store, process) = (sources.store(), Process::read());
+        self.add(Instant::now(), counters.unwrap_or_default(), store, process);
+    }
+
+    /// Somebody reads at `now`. False when the looks stopped before: what is kept is of another
+    /// time, and forgotten.
+    fn begin(&self, now: Instant) -> bool {
+        let mut past = self.past();
+        past.read = Some(now);
+        let last = past.looks.back().map(|look| look.at);
+        let is_kept = last.is_some_and(|last| now.saturating_duration_since(last) < STEP * 3);
+        if !is_kept {
+            past.looks.clear();
+            self.wanted.notify_one();
+        }
+        is_kept
+    }
+
+    fn is_read(&self, now: Instant) -> bool {
+        let read = self.past().read;
+        read.is_some_and(|read| now.saturating_duration_since(read) < READ_TIME)
     }
 
     /// Adds a look; the oldest may leave.
@@ -81,7 +127,7 @@ impl History {
     }
 
     /// What there is to show; `None` before the first look.
-    pub fn recent(&self) -> Option<Recent> {
+    pub(super) fn recent(&self) -> Option<Recent> {
         let past = self.past();
         Some(Recent {
             last: past.looks.back()?.clone(),
@@ -109,7 +155,7 @@ impl History {
     }
 
     fn past(&self) -> std::sync::MutexGuard<'_, Past> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.past.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -151,27 +197,30 @@ impl Recent {
 
     /// Mean duration of a commit of the store now.
     pub fn commit(&self) -> Option<Duration> {
-        let (before, last) = (&self.before.store.commits, &self.last.store.commits);
-        mean(last.sum().checked_sub(before.sum())?, last.count().checked_sub(before.count())?)
+        self.mean(|look| look.store.commits.summary())
     }
 
     /// Mean time that the cores spend on a message now.
     pub fn processing(&self) -> Option<Duration> {
-        let (before, last) = (&self.before.total.processing, &self.last.total.processing);
-        mean(last.sum().checked_sub(before.sum())?, last.count().checked_sub(before.count())?)
+        self.mean(|look| look.total.processing)
     }
 
     /// Mean time for which a message is held now.
     pub fn holding(&self) -> Option<Duration> {
-        let (before, last) = (&self.before.total.holding, &self.last.total.holding);
-        mean(last.sum().checked_sub(before.sum())?, last.count().checked_sub(before.count())?)
+        self.mean(|look| look.total.holding.summary())
+    }
+
+    /// The mean of what came since the earlier look.
+    fn mean(&self, of: impl Fn(&Look) -> Summary) -> Option<Duration> {
+        of(&self.last).since(&of(&self.before))?.mean()
     }
 
     /// A time within which `share` of the messages leave the server now: the bound of a bucket, so
     /// the true one is shorter. `None` when none came, or when it is beyond all bounds.
     pub fn held_within(&self, share: f64) -> Option<Duration> {
         let (before, last) = (&self.before.total.holding, &self.last.total.holding);
-        let all = last.count().checked_sub(before.count()).filter(|all| *all > 0)?;
+        let since = last.summary().since(&before.summary())?;
+        let all = Some(since.count()).filter(|all| *all > 0)?;
         let buckets = last.cumulated().zip(before.cumulated());
         buckets
             .map(|((bound, now), (_, then))| (bound, now.saturating_sub(then)))
@@ -188,10 +237,6 @@ impl Recent {
     pub fn span(&self) -> Duration {
         self.last.at.saturating_duration_since(self.first.at)
     }
-}
-
-fn mean(sum: Duration, count: u64) -> Option<Duration> {
-    (count > 0).then(|| sum.div_f64(count as f64))
 }
 
 fn per_second(rise: u64, from: Instant, to: Instant) -> f64 {
@@ -257,6 +302,20 @@ mod tests {
         assert_eq!(recent.held_within(0.99), Some(Duration::from_millis(50)));
         assert_eq!(recent.holding(), Some(Duration::from_micros(1_780)));
         assert_eq!(recent.processing(), None);
+    }
+
+    #[test]
+    fn looks_end_some_minutes_after_the_last_reader_and_begin_anew_with_the_next() {
+        let history = History::default();
+        let start = Instant::now();
+        assert!(!history.is_read(start), "nobody has read yet");
+        assert!(!history.begin(start), "there is nothing yet");
+        look(&history, start, shard(100));
+        assert!(history.begin(start + STEP));
+        assert!(history.is_read(start + STEP + READ_TIME / 2));
+        assert!(!history.is_read(start + STEP + READ_TIME));
+        assert!(!history.begin(start + READ_TIME * 2), "what is kept is of long ago");
+        assert!(history.recent().is_none());
     }
 
     #[test]

@@ -3,25 +3,34 @@
 //! alone: from elsewhere reach it through a tunnel (`ssh -L 9090:localhost:9090`).
 //!
 //! What the pages show of the past comes from [`history`], which looks at the counters every few
-//! seconds whether somebody reads or not.
+//! seconds while somebody reads. What changes something goes through [`forms`].
 
+mod action;
 mod chart;
 mod conferences;
+mod devices;
+pub mod forms;
 mod frame;
 pub mod history;
 mod indicators;
 mod overview;
+mod password;
+mod policy;
+mod presence;
 mod refusals;
+mod table;
 mod user;
+mod users;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::{get, post};
+use axum::routing::get;
 
 use super::server::{Admin, Sources};
+pub use frame::failure;
 
 /// What a browser may do with a page: nothing comes from elsewhere, nothing runs.
 const POLICY: HeaderValue = HeaderValue::from_static(
@@ -35,11 +44,15 @@ pub fn router<S: Sources>() -> Router<Arc<Admin<S>>> {
         .route("/", get(async || Redirect::to("/console")))
         .route("/console", get(overview::page::<S>))
         .route("/console/refusals", get(refusals::page::<S>))
-        .route("/console/users", get(user::find))
+        .route("/console/users", get(users::list::<S>))
         .route("/console/users/{user}", get(user::page::<S>))
+        .route("/console/users/{user}/{action}", get(action::ask::<S>).post(action::carry_out::<S>))
         .route("/console/conferences", get(conferences::list::<S>))
         .route("/console/conferences/{id}", get(conferences::page::<S>))
-        .route("/console/conferences/{id}/end", post(conferences::end::<S>))
+        .route(
+            "/console/conferences/{id}/end",
+            get(conferences::ask_end::<S>).post(conferences::end::<S>),
+        )
         .route("/console/style.css", get(style))
 }
 

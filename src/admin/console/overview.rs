@@ -10,7 +10,7 @@ use maud::{Markup, html};
 
 use super::super::questions::FromHere;
 use super::super::server::{Admin, Sources};
-use super::frame::{Frame, duration, grouped, rate};
+use super::frame::{Frame, duration, failure, grouped, rate};
 use super::history::{History, Recent};
 use super::indicators::{self, Indicator};
 use super::{chart, history};
@@ -49,9 +49,8 @@ const BY_CORE: [(&str, Series); 6] = [
 /// `/console`.
 pub async fn page<S: Sources>(_: FromHere, State(admin): State<Arc<Admin<S>>>) -> Response {
     let frame = Frame { title: "Overview", refresh_s: history::STEP.as_secs() as u32 };
-    let Some(recent) = admin.history.recent() else {
-        let content = html! { p.note { "The first look at the cores is not done yet." } };
-        return frame.page(StatusCode::OK, &content);
+    let Some(recent) = admin.recent().await else {
+        return failure(StatusCode::SERVICE_UNAVAILABLE, "The cores cannot be asked now.");
     };
     let indicators = indicators::all(&admin.sources.health(), &recent, memory());
     let content = html! {

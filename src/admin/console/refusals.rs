@@ -1,18 +1,26 @@
-//! What was refused, closed or dropped, and why: since the start of the server and lately.
+//! What was refused, closed or dropped, and why: the last refusals one by one, and how many there were
+//! since the start of the server and lately.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use form_urlencoded::Serializer;
 use maud::{Markup, html};
+use serde::Deserialize;
 
+use super::super::advice;
+use super::super::diagnosis::{self, REFUSALS_MAX, RefusalReport};
 use super::super::questions::FromHere;
 use super::super::server::{Admin, Sources};
-use super::frame::{Frame, grouped};
+use super::frame::{Frame, failure, grouped};
 use super::history::{Look, Recent};
-use crate::base::limits::Limit;
+use super::table::{self, Head};
+use super::user::person;
 use crate::metrics::counters::{AuthFailure, CloseReason, FrameKind};
+use crate::shard::refusals::Refused;
 
 /// Statuses that refuse.
 const REFUSING: std::ops::Range<u16> = 400..700;
@@ -26,31 +34,112 @@ struct Row {
     lately: u64,
 }
 
+/// What [`page`] is asked with.
+#[derive(Debug, Deserialize)]
+pub struct Wanted {
+    /// The cause of those shown; empty for all.
+    #[serde(default)]
+    cause: String,
+}
+
 /// `/console/refusals`.
-pub async fn page<S: Sources>(_: FromHere, State(admin): State<Arc<Admin<S>>>) -> Response {
-    let frame = Frame { title: "Refusals", refresh_s: REFRESH_S };
-    let Some(recent) = admin.history.recent() else {
-        let content = html! { p.note { "The first look at the cores is not done yet." } };
-        return frame.page(StatusCode::OK, &content);
+pub async fn page<S: Sources>(
+    _: FromHere,
+    State(admin): State<Arc<Admin<S>>>,
+    Query(Wanted { cause }): Query<Wanted>,
+) -> Response {
+    let (recent, refusals) = tokio::join!(admin.recent(), diagnosis::all(&admin, None));
+    let Some(recent) = recent else {
+        return failure(StatusCode::SERVICE_UNAVAILABLE, "The cores cannot be asked now.");
     };
     let minutes = recent.span().as_secs() / 60;
     let content = html! {
+        section aria-labelledby="last" {
+            h2 id="last" { "Last refusals" }
+            @match refusals {
+                Some(refusals) => { (last(&refusals, &cause)) }
+                None => { p.note { "A core that was asked does not answer." } }
+            }
+        }
+        h2 { "How many" }
         p.small { "Since the start of the server, and in the last " (minutes.max(1)) " minutes." }
-        (table("Sign-ins refused", &rows(&recent, AuthFailure::ALL, |c| c.name().to_owned(), |look, cause| {
+        (counted("Sign-ins refused", &rows(&recent, AuthFailure::ALL, |c| c.name().to_owned(), |look, cause| {
             look.total.auth_failures(cause)
         })))
-        (table("Responses that refuse", &statuses(&recent)))
-        (table("Limits hit", &rows(&recent, Limit::ALL, |l| l.name().to_owned(), |look, limit| {
-            look.total.hits(limit)
-        })))
-        (table("Connections closed", &rows(&recent, CloseReason::ALL, |r| r.name().to_owned(), |look, reason| {
+        (counted("Responses that refuse", &statuses(&recent)))
+        (counted("Connections closed", &rows(&recent, CloseReason::ALL, |r| r.name().to_owned(), |look, reason| {
             look.total.closes(reason)
         })))
-        (table("Frames dropped between cores", &rows(&recent, FrameKind::ALL, |k| k.name().to_owned(), |look, kind| {
+        (counted("Frames dropped between cores", &rows(&recent, FrameKind::ALL, |k| k.name().to_owned(), |look, kind| {
             look.total.frames_dropped(kind)
         })))
     };
-    frame.page(StatusCode::OK, &content)
+    Frame { title: "Refusals", refresh_s: REFRESH_S }.page(StatusCode::OK, &content)
+}
+
+/// Those of `cause`, or all, and what leads to those of another.
+fn last(refusals: &[Refused], cause: &str) -> Markup {
+    let mut causes: BTreeMap<String, (usize, &str)> = BTreeMap::new();
+    for refused in refusals {
+        let reason = advice::reason(refused.cause);
+        causes.entry(advice::name(refused.cause)).or_insert((0, reason)).0 += 1;
+    }
+    let meant = |refused: &&Refused| cause.is_empty() || advice::name(refused.cause) == cause;
+    let shown: Vec<RefusalReport> =
+        refusals.iter().filter(meant).take(REFUSALS_MAX).map(RefusalReport::from).collect();
+    let current = |name: &str| (name == cause).then_some("true");
+    html! {
+        @if !causes.is_empty() {
+            nav.filter aria-label="Causes" {
+                a.button href="/console/refusals" aria-current=[current("")] {
+                    "All (" (refusals.len()) ")"
+                }
+                @for (name, (count, reason)) in &causes {
+                    a.button href=(of_cause(name)) title=(reason) aria-current=[current(name)] {
+                        (name.replace('_', " ")) " (" (count) ")"
+                    }
+                }
+            }
+        }
+        (table(shown.iter()))
+    }
+}
+
+/// Where the refusals of one cause are.
+fn of_cause(name: &str) -> String {
+    let mut query = Serializer::new(String::new());
+    format!("/console/refusals?{}", query.append_pair("cause", name).finish())
+}
+
+const HEADS: [Head; 5] = [
+    Head::Text("When"),
+    Head::Text("Who"),
+    Head::Text("What"),
+    Head::Text("Why, and what to do"),
+    Head::Text("From"),
+];
+
+/// Refusals one by one.
+pub fn table<'a>(refusals: impl Iterator<Item = &'a RefusalReport>) -> Markup {
+    let rows: Vec<Markup> = refusals.map(row).collect();
+    table::table("Refusals", &HEADS, &rows)
+}
+
+fn row(one: &RefusalReport) -> Markup {
+    let transport = one.transport.as_deref().unwrap_or_default();
+    html! {
+        th.number scope="row" { (one.time) }
+        td { (person(&one.user)) }
+        td { (one.method) @if let Some(status) = one.status { ", " (status) } }
+        td {
+            (one.reason) " (" (one.cause.replace('_', " ")) ")"
+            @if let Some(advice) = &one.advice { br; span.small { (advice) } }
+        }
+        td {
+            (one.origin.as_deref().or(one.peer.as_deref()).unwrap_or("–")) " " (transport)
+            @if !one.client.is_empty() { br; span.small { (one.client) } }
+        }
+    }
 }
 
 /// The causes that have occurred, most often lately first.
@@ -83,32 +172,17 @@ fn statuses(recent: &Recent) -> Vec<Row> {
     )
 }
 
-fn table(title: &str, rows: &[Row]) -> Markup {
-    html! {
-        section {
-            h2 { (title) }
-            @if rows.is_empty() {
-                p.small { "None." }
-            } @else {
-                table {
-                    thead {
-                        tr {
-                            th scope="col" { "Cause" }
-                            th.number scope="col" { "Lately" }
-                            th.number scope="col" { "In all" }
-                        }
-                    }
-                    tbody {
-                        @for row in rows {
-                            tr {
-                                th scope="row" { (row.cause.replace('_', " ")) }
-                                td.number { (grouped(row.lately)) }
-                                td.number { (grouped(row.total)) }
-                            }
-                        }
-                    }
-                }
-            }
+const COUNTED_HEADS: [Head; 3] =
+    [Head::Text("Cause"), Head::Number("Lately"), Head::Number("In all")];
+
+fn counted(title: &str, rows: &[Row]) -> Markup {
+    let row = |row: &Row| {
+        html! {
+            th scope="row" { (row.cause.replace('_', " ")) }
+            td.number { (grouped(row.lately)) }
+            td.number { (grouped(row.total)) }
         }
-    }
+    };
+    let rows: Vec<Markup> = rows.iter().map(row).collect();
+    html! { section { h3 { (title) } (table::table(title, &COUNTED_HEADS, &rows)) } }
 }

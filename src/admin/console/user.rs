@@ -1,49 +1,32 @@
-//! One user: where he is signed in, what his presence says and to whom, who watches him, whom he
-//! knows.
+//! One user: his account, where he is signed in, what his presence says and to whom, who watches him,
+//! whom he knows, and what was refused to him.
 
 use std::sync::Arc;
 
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::Response;
 use maud::{Markup, html};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
+use super::super::accounts::Accounts as _;
+use super::super::diagnosis::{self, RefusalReport};
 use super::super::questions::{FromHere, address, answer};
-use super::super::report::{
-    ContactsReport, PresenceReport, SeenReport, StateReport, WatchersReport,
-};
+use super::super::report::{ContactsReport, PresenceReport, WatchersReport};
 use super::super::server::{Admin, Sources};
+use super::action::{Action, Done};
 use super::frame::{Frame, failure};
-use crate::shard::question::{Answer, Question};
+use super::users::{account, search};
+use super::{devices, policy, presence, refusals};
+use crate::base::aor::Aor;
+use crate::directory::User;
+use crate::shard::question::{Answer, Question, Standing};
 
 /// Contacts and watchers on one page.
 const LISTED_MAX: usize = 200;
-
-/// The form of [`find`].
-#[derive(Debug, Deserialize)]
-pub struct Wanted {
-    #[serde(default)]
-    address: String,
-}
-
-/// `/console/users`: asks whom.
-pub async fn find(_: FromHere, Query(wanted): Query<Wanted>) -> Response {
-    match address(wanted.address.trim()) {
-        Ok(address) => {
-            Redirect::to(&format!("/console/users/{}", path(address.as_str()))).into_response()
-        }
-        Err(error) => {
-            let content = html! {
-                (search(&wanted.address))
-                @if !wanted.address.trim().is_empty() {
-                    p.note role="alert" { (error) }
-                }
-            };
-            Frame { title: "Users", refresh_s: 0 }.page(StatusCode::OK, &content)
-        }
-    }
-}
+/// His last refusals on one page.
+const REFUSALS_MAX: usize = 20;
 
 /// The form of [`page`].
 #[derive(Debug, Deserialize)]
@@ -51,6 +34,21 @@ pub struct Seen {
     /// Through whose eyes.
     #[serde(default, rename = "as")]
     watcher: String,
+    /// What was just done.
+    #[serde(default)]
+    done: String,
+}
+
+/// What the cores and the database know of a user.
+struct Facts {
+    account: Option<User>,
+    standing: Standing,
+    presence: PresenceReport,
+    devices: Vec<devices::Device>,
+    watchers: WatchersReport,
+    contacts: ContactsReport,
+    /// `None` when a core does not answer.
+    refusals: Option<Vec<RefusalReport>>,
 }
 
 /// `/console/users/{user}`.
@@ -71,234 +69,158 @@ pub async fn page<S: Sources>(
             Err(error) => return failure(StatusCode::BAD_REQUEST, &error.to_string()),
         },
     };
-    let (presence, watchers, contacts) = tokio::join!(
-        answer(&admin, Question::Presence { user: user.clone(), watcher }),
-        answer(&admin, Question::Watchers(user.clone())),
-        answer(&admin, Question::Contacts(user.clone())),
-    );
-    let content = match (presence, watchers, contacts) {
-        (
-            Some(Answer::Presence(presence)),
-            Some(Answer::Watchers(watchers)),
-            Some(Answer::Contacts(contacts)),
-        ) => {
-            let presence = PresenceReport::from(&*presence);
-            html! {
-                (search(user.as_str()))
-                h2 { (user) }
-                (state(&presence.state))
-                (endpoints(&presence))
-                (as_seen(&seen.watcher, presence.seen.as_ref()))
-                (publications(&presence))
-                (levels(&presence))
-                (watchers_of(&WatchersReport::from(&*watchers)))
-                (contacts_of(&ContactsReport::from(&contacts)))
+    let facts = match facts(&admin, &user, watcher).await {
+        Ok(facts) => facts,
+        Err(response) => return response,
+    };
+    let settings = admin.sources.settings();
+    let under = &facts.standing.policy;
+    let watchers = facts.watchers.watchers.iter().map(|one| {
+        html! {
+            (person(&one.address)) " – " (one.level_name.replace('_', " "))
+            @if !one.is_contact { ", no contact of his" }
+        }
+    });
+    let contacts = facts.contacts.contacts.iter().map(|one| {
+        html! { (person(&one.address)) @if !one.name.is_empty() { " – " (one.name) } }
+    });
+    let content = html! {
+        (search(""))
+        @if let Some(done) = Done::parse(&seen.done) {
+            p.note.done role="status" { (done.text()) }
+        }
+        (head(&user, &facts))
+        (actions(&admin, &user, &facts))
+        section {
+            h3 { "Signed in" }
+            (devices::table(&user, &facts.devices))
+        }
+        (presence::as_seen(&seen.watcher, facts.presence.seen.as_ref()))
+        section {
+            h3 { "Last refusals" }
+            @match &facts.refusals {
+                Some(list) => { (refusals::table(list.iter().take(REFUSALS_MAX))) }
+                None => { p.note { "A core that was asked does not answer." } }
             }
         }
-        (Some(Answer::NoSuchUser), ..) => {
-            return failure(StatusCode::NOT_FOUND, &format!("There is no user {user}."));
-        }
-        _ => {
-            let text = "The core that is home to this user does not answer.";
-            return failure(StatusCode::SERVICE_UNAVAILABLE, text);
-        }
+        (policy::details(settings.policies.effective(under), settings.policies.of(under)))
+        (people("Watchers", watchers))
+        (people("Contacts", contacts))
+        (presence::publications(&facts.presence))
+        (presence::levels(&facts.presence))
     };
     Frame { title: "Users", refresh_s: 0 }.page(StatusCode::OK, &content)
 }
 
-fn search(address: &str) -> Markup {
-    html! {
-        form.search action="/console/users" method="get" role="search" {
-            label for="address" { "Address" }
-            input id="address" name="address" type="search" required autocomplete="off"
-                placeholder="alice@example.com" value=(address);
-            button { "Show" }
+async fn facts<S: Sources>(
+    admin: &Admin<S>,
+    user: &Aor,
+    watcher: Option<Aor>,
+) -> Result<Facts, Response> {
+    let (account, standing, presence, watchers, contacts, refusals) = tokio::join!(
+        admin.sources.accounts().user(user.clone()),
+        answer(admin, Question::Standing(user.clone())),
+        answer(admin, Question::Presence { user: user.clone(), watcher }),
+        answer(admin, Question::Watchers(user.clone())),
+        answer(admin, Question::Contacts(user.clone())),
+        diagnosis::last(admin, Some(user.clone())),
+    );
+    // A database that cannot be read now hides nothing of what the cores know.
+    let account = account.ok().flatten();
+    match (standing, presence, watchers, contacts) {
+        (
+            Some(Answer::Standing(standing)),
+            Some(Answer::Presence(presence)),
+            Some(Answer::Watchers(watchers)),
+            Some(Answer::Contacts(contacts)),
+        ) => Ok(Facts {
+            account,
+            devices: devices::of(admin, &presence.endpoints).await,
+            standing: *standing,
+            presence: PresenceReport::from(&*presence),
+            watchers: WatchersReport::from(&*watchers),
+            contacts: ContactsReport::from(&contacts),
+            refusals,
+        }),
+        (_, Some(Answer::NoSuchUser), ..) => Err(match account {
+            Some(_) => {
+                let text = "The user was just added: the cores know it within two seconds.";
+                failure(StatusCode::OK, text)
+            }
+            None => failure(StatusCode::NOT_FOUND, &format!("There is no user {user}.")),
+        }),
+        _ => {
+            let text = "The core that is home to this user does not answer.";
+            Err(failure(StatusCode::SERVICE_UNAVAILABLE, text))
         }
     }
 }
 
-fn state(state: &StateReport) -> Markup {
-    let details = [
-        state.activity.as_deref(),
-        state.location.as_deref(),
-        state.meeting_subject.as_deref(),
-        state.meeting_location.as_deref(),
-    ];
+fn head(user: &Aor, facts: &Facts) -> Markup {
+    let name = facts.account.as_ref().map_or("", |account| &account.display_name);
     html! {
-        p.state {
-            span class=(format!("dot {}", state.class)) aria-hidden="true" {}
-            strong { (state.class.replace('_', " ")) }
-            " (" (state.availability) ")"
-            @for detail in details.into_iter().flatten() { ", " (detail) }
-            @if let Some(active) = &state.last_active { ", last active " (active) }
-        }
-    }
-}
-
-fn endpoints(presence: &PresenceReport) -> Markup {
-    html! {
-        section {
-            h3 { "Signed in" }
-            @if presence.endpoints.is_empty() { p.small { "Nowhere." } } @else {
-                div.wide tabindex="0" role="region" aria-label="Endpoints" {
-                    table {
-                        thead {
-                            tr {
-                                th scope="col" { "Client" }
-                                th scope="col" { "Device" }
-                                th scope="col" { "By" }
-                                th scope="col" { "Connection" }
-                                th.number scope="col" { "Registers again in" }
-                            }
-                        }
-                        tbody {
-                            @for one in &presence.endpoints {
-                                tr {
-                                    th scope="row" { (one.user_agent.as_deref().unwrap_or("unnamed")) }
-                                    td { (one.epid.as_deref().unwrap_or("–")) }
-                                    td { (one.dialect) " over " (one.transport) }
-                                    td { code { (one.connection) } }
-                                    td.number { (one.expires_s) " s" }
-                                }
-                            }
-                        }
-                    }
-                }
+        h2 { (user) }
+        @if !name.is_empty() { p { (name) } }
+        p.pills {
+            (account(is_enabled(facts)))
+            @if let Some(seconds) = facts.standing.locked_s {
+                span.pill.look { "locked out for " (seconds) " s" }
             }
         }
+        (presence::state(&facts.presence.state))
     }
 }
 
-fn as_seen(watcher: &str, seen: Option<&SeenReport>) -> Markup {
+/// The database knows it before the cores do.
+fn is_enabled(facts: &Facts) -> bool {
+    let disabled = facts.account.as_ref().map(|account| account.disabled);
+    !disabled.unwrap_or(facts.standing.disabled)
+}
+
+/// What can be done: what hurts asks again first.
+fn actions<S: Sources>(admin: &Admin<S>, user: &Aor, facts: &Facts) -> Markup {
+    let link = |action: Action, class: &str| {
+        html! { a class=(class) href=(action.path(user)) { (action.label()) } }
+    };
     html! {
-        section {
-            h3 { "As others see him" }
-            form.search method="get" {
-                label for="as" { "Through the eyes of" }
-                input id="as" name="as" type="search" placeholder="bob@example.com" value=(watcher);
-                button { "Look" }
+        div.actions role="group" aria-label="Account" {
+            @if is_enabled(facts) {
+                (link(Action::Disable, "button danger"))
+            } @else {
+                (admin.forms.form(&Action::Enable.path(user), &html! {
+                    button { (Action::Enable.label()) }
+                }))
             }
-            @if let Some(seen) = seen {
-                p { "Access level " (seen.level) ", " (seen.level_name.replace('_', " ")) "." }
-                @if let Some(of) = &seen.state { (state(of)) } @else { p { "No state." } }
-                ul {
-                    @for line in seen.notes.iter().chain(&seen.card) { li { (line) } }
-                    @for other in &seen.others { li { (other) } }
-                }
-            }
+            (link(Action::Password, "button"))
+            @if !facts.devices.is_empty() { (link(Action::SignOut, "button danger")) }
         }
     }
 }
 
-fn publications(presence: &PresenceReport) -> Markup {
+fn people(title: &str, people: impl ExactSizeIterator<Item = Markup>) -> Markup {
+    let len = people.len();
     html! {
         details {
-            summary { "Publications (" (presence.publications.len()) ")" }
-            div.wide tabindex="0" role="region" aria-label="Publications" {
-                table {
-                    thead {
-                        tr {
-                            th scope="col" { "Category" }
-                            th.number scope="col" { "Instance" }
-                            th.number scope="col" { "Container" }
-                            th.number scope="col" { "Version" }
-                            th scope="col" { "Lives" }
-                            th scope="col" { "Says" }
-                        }
-                    }
-                    tbody {
-                        @for one in &presence.publications {
-                            tr {
-                                th scope="row" { (one.category) }
-                                td.number { (one.instance) }
-                                td.number { (one.container) }
-                                td.number { (one.version) }
-                                td { (one.life) }
-                                td { (one.text) }
-                            }
-                        }
-                    }
-                }
-            }
+            summary { (title) " (" (len) ")" }
+            ul { @for one in people.take(LISTED_MAX) { li { (one) } } }
+            @if len > LISTED_MAX { p.small { "And " (len - LISTED_MAX) " more." } }
         }
-    }
-}
-
-fn levels(presence: &PresenceReport) -> Markup {
-    html! {
-        details {
-            summary { "Access levels" }
-            dl {
-                @for one in &presence.containers {
-                    dt { (one.name.replace('_', " ")) " (" (one.id) ")" }
-                    dd {
-                        @if one.members.is_empty() { "nobody" }
-                        @else { (one.members.join(", ")) }
-                    }
-                }
-            }
-        }
-    }
-}
-
-fn watchers_of(report: &WatchersReport) -> Markup {
-    html! {
-        details {
-            summary { "Watchers (" (report.watchers.len()) ")" }
-            ul {
-                @for one in report.watchers.iter().take(LISTED_MAX) {
-                    li {
-                        (person(&one.address)) " – " (one.level_name.replace('_', " "))
-                        @if !one.is_contact { ", no contact of his" }
-                    }
-                }
-            }
-            (rest(report.watchers.len()))
-        }
-    }
-}
-
-fn contacts_of(report: &ContactsReport) -> Markup {
-    html! {
-        details {
-            summary { "Contacts (" (report.contacts.len()) ")" }
-            ul {
-                @for one in report.contacts.iter().take(LISTED_MAX) {
-                    li {
-                        (person(&one.address))
-                        @if !one.name.is_empty() { " – " (one.name) }
-                    }
-                }
-            }
-            (rest(report.contacts.len()))
-        }
-    }
-}
-
-fn rest(len: usize) -> Markup {
-    html! {
-        @if len > LISTED_MAX { p.small { "And " (len - LISTED_MAX) " more." } }
     }
 }
 
 /// A link to a user's page.
 pub fn person(address: &str) -> Markup {
-    html! { a href={ "/console/users/" (path(address)) } { (address) } }
+    html! { a href=(path(address)) { (address) } }
 }
 
-/// `address` as a segment of a path (RFC 3986): what is not plainly allowed is in hexadecimal.
-fn path(address: &str) -> String {
-    let mut path = String::with_capacity(address.len());
-    for octet in address.bytes() {
-        match octet {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'@' | b'.' | b'-' | b'_' => {
-                path.push(char::from(octet));
-            }
-            _ => path.push_str(&format!("%{octet:02X}")),
-        }
-    }
-    path
+/// The page of a user.
+pub fn path(address: &str) -> String {
+    format!("/console/users/{}", utf8_percent_encode(address, ESCAPED))
 }
+
+/// What an address may hold and a segment of a path may not as it is (RFC 3986 section 3.3), and
+/// more.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'@').remove(b'.').remove(b'-').remove(b'_');
 
 #[cfg(test)]
 mod tests {
@@ -306,7 +228,7 @@ mod tests {
 
     #[test]
     fn an_address_is_one_segment_of_a_path() {
-        assert_eq!(path("alice@example.test"), "alice@example.test");
-        assert_eq!(path("a/b?c%#@x"), "a%2Fb%3Fc%25%23@x");
+        assert_eq!(path("alice@example.test"), "/console/users/alice@example.test");
+        assert_eq!(path("a/b?c%#@x"), "/console/users/a%2Fb%3Fc%25%23@x");
     }
 }

@@ -1,0 +1,108 @@
+//! Accounts, for the API and the console: a connection to the database of its own, so that a request
+//! waits neither for the store's thread nor holds it up.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use crate::admin::accounts::{AccountChange, Accounts, Trouble};
+use crate::base::aor::Aor;
+use crate::base::limits::Limits;
+use crate::directory::User;
+use crate::store::{Database, StoreError, UserChange, UserPage};
+
+/// Where accounts are read and changed. Copies share one connection.
+#[derive(Clone, Debug)]
+pub struct AccountDesk {
+    /// `None` for a server without accounts, as tests have it.
+    database: Option<Arc<Mutex<Database>>>,
+    answer_time: Duration,
+    /// For a change, which waits for other writers.
+    change_time: Duration,
+}
+
+impl AccountDesk {
+    /// A desk for the users of `database`.
+    pub fn new(database: Option<Database>, limits: &Limits) -> Self {
+        AccountDesk {
+            database: database.map(|database| Arc::new(Mutex::new(database))),
+            answer_time: limits.admin_answer_timeout,
+            change_time: limits.store_busy_timeout + limits.admin_answer_timeout,
+        }
+    }
+
+    /// Reads something from the database, away from the control thread.
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Database) -> Result<T, Trouble> + Send + 'static,
+    ) -> Result<T, Trouble> {
+        self.with_database(self.answer_time, work).await
+    }
+
+    async fn with_database<T: Send + 'static>(
+        &self,
+        time: Duration,
+        work: impl FnOnce(&mut Database) -> Result<T, Trouble> + Send + 'static,
+    ) -> Result<T, Trouble> {
+        let Some(database) = self.database.clone() else {
+            return Err(Trouble::Unavailable("there is no database".to_owned()));
+        };
+        let task = tokio::task::spawn_blocking(move || {
+            work(&mut database.lock().unwrap_or_else(PoisonError::into_inner))
+        });
+        match timeout(time, task).await {
+            Ok(Ok(done)) => done,
+            Ok(Err(_)) => Err(Trouble::Unavailable("the database failed".to_owned())),
+            Err(_) => Err(Trouble::Unavailable("the database does not answer".to_owned())),
+        }
+    }
+}
+
+impl Accounts for AccountDesk {
+    async fn users(
+        &self,
+        text: String,
+        after: String,
+        users_max: usize,
+    ) -> Result<Vec<User>, Trouble> {
+        let page = UserPage { text, after, users_max };
+        self.read(move |database| Ok(database.users_page(&page)?)).await
+    }
+
+    async fn user(&self, user: Aor) -> Result<Option<User>, Trouble> {
+        self.read(move |database| Ok(database.user(user.as_str())?)).await
+    }
+
+    async fn change(&self, change: AccountChange) -> Result<(), Trouble> {
+        self.with_database(self.change_time, move |database| apply(database, change)).await
+    }
+}
+
+fn apply(database: &mut Database, change: AccountChange) -> Result<(), Trouble> {
+    let address = |user: Aor| user.as_str().to_owned();
+    let change = match change {
+        AccountChange::Add(user) => UserChange::Add(*user),
+        AccountChange::Disable(user) => UserChange::Disable(address(user)),
+        AccountChange::Enable(user) => UserChange::Enable(address(user)),
+        AccountChange::Remove(user) => UserChange::Remove(address(user)),
+        AccountChange::Password(user, password) => {
+            let mut user = database.user(user.as_str())?.ok_or(Trouble::NoSuchUser)?;
+            let realm = user.realm().to_owned();
+            let set = user.set_password(&realm, &password);
+            set.map_err(|error| Trouble::Unfit(error.to_string()))?;
+            UserChange::Update(user)
+        }
+    };
+    Ok(database.change_user(&change)?)
+}
+
+impl From<StoreError> for Trouble {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NoSuchUser(_) => Trouble::NoSuchUser,
+            StoreError::UserExists(_) => Trouble::UserExists,
+            other => Trouble::Unavailable(other.to_string()),
+        }
+    }
+}
