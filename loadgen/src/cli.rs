@@ -2,6 +2,7 @@
 
 mod compare;
 mod outputs;
+mod paper;
 mod plan;
 mod profile;
 mod search;
@@ -18,6 +19,7 @@ use crate::settings::{
 };
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use compare::Compare;
 use outputs::{Outputs, command_line};
 use plan::PlanOptions;
@@ -102,6 +104,18 @@ enum Command {
     Profile {
         #[command(subcommand)]
         command: ProfileCommand,
+    },
+    /// Print what completes command lines in a shell.
+    Completions {
+        /// Shell that is to read them.
+        #[arg(value_name = "SHELL", value_enum)]
+        shell: Shell,
+    },
+    /// Write the manual pages of all commands.
+    Manual {
+        /// Folder to write them to, as loadgen.1, loadgen-im.1 and so on; made when it is absent.
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
     },
 }
 
@@ -473,6 +487,8 @@ fn execute(cli: Cli) -> Result<bool> {
         Command::Users(users) => print_users(&users).map(|()| true),
         Command::Profiles => print(&profile::list()).map(|()| true),
         Command::Profile { command } => print(&command.text()?).map(|()| true),
+        Command::Completions { shell } => paper::completions(shell).map(|()| true),
+        Command::Manual { folder } => paper::manual(&folder).map(|()| true),
     }
 }
 
@@ -594,5 +610,20 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_and_every_option_says_what_it_is() {
+        fn look(command: &clap::Command) {
+            let name = command.get_bin_name().unwrap_or_default();
+            assert!(command.get_about().is_some(), "{name}");
+            for argument in command.get_arguments() {
+                assert!(argument.get_help().is_some(), "{name} {}", argument.get_id());
+            }
+            command.get_subcommands().for_each(look);
+        }
+        let mut command = Cli::command().disable_help_subcommand(true);
+        command.build();
+        look(&command);
     }
 }

@@ -2,8 +2,10 @@
 //! what to do: exit code 1, and 2 for a wrong command line.
 
 mod api;
+mod backup;
 mod cdr;
 mod certificate;
+mod completions;
 mod conference;
 mod config;
 mod config_file;
@@ -16,10 +18,12 @@ mod drain;
 mod host_port;
 mod http;
 mod inquiry;
+mod manual;
 mod password;
 mod person;
 mod presence;
 mod reload;
+mod restore;
 mod serve;
 mod server_address;
 mod server_options;
@@ -38,9 +42,19 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+const FILES: &str = "\
+Files:
+  mynah.toml, /etc/mynah/mynah.toml  configuration: the one in this folder, then the other
+  DATA/mynah.db                      users, contacts, records; DATA is server.data in mynah.toml
+  DATA/ready.json                    where the running server listens; commands find it by this
+
+Exit code: 0 when done, 1 with one line on standard error that says what to do, 2 for a wrong
+command line.";
+
 /// Instant-messaging and presence Front End server.
 #[derive(Debug, Parser)]
 #[command(name = "mynah", version, propagate_version = true, disable_help_subcommand = true)]
+#[command(after_long_help = FILES)]
 struct CommandLine {
     #[command(subcommand)]
     command: Command,
@@ -51,8 +65,12 @@ enum Command {
     /// Make, list and revoke the tokens of other applications
     #[command(subcommand)]
     Api(api::Command),
+    /// Write all that the database holds to a file, also while the server runs
+    Backup(backup::Backup),
     /// List call detail records: who spoke with whom, when, how much, and how it ended
     Cdr(cdr::Cdr),
+    /// Print what completes command lines in a shell
+    Completions(completions::Completions),
     /// Show the conferences that go on, and end them
     #[command(subcommand)]
     Conference(conference::Conference),
@@ -70,10 +88,14 @@ enum Command {
     Doctor(doctor::Doctor),
     /// Have the running server take no new work, close its connections one by one, and end
     Drain(drain::Drain),
+    /// Write the manual pages of all commands
+    Manual(manual::Manual),
     /// Show a user's presence, and what others see of it
     Presence(presence::Presence),
     /// Have the running server read its configuration, certificates and users again
     Reload(reload::Reload),
+    /// Put a backup in the place of the database of a server that does not run
+    Restore(restore::Restore),
     /// Serve as mynah.toml says
     Serve(serve::Serve),
     /// Show how the running server does
@@ -94,7 +116,9 @@ enum Command {
 pub fn run() -> ExitCode {
     let outcome = match CommandLine::parse().command {
         Command::Api(command) => command.run(),
+        Command::Backup(command) => command.run(),
         Command::Cdr(command) => command.run(),
+        Command::Completions(command) => command.run(),
         Command::Conference(command) => command.run(),
         Command::Config(command) => command.run(),
         Command::Contacts(command) => command.run(),
@@ -102,8 +126,10 @@ pub fn run() -> ExitCode {
         Command::Directory(command) => command.run(),
         Command::Doctor(command) => command.run(),
         Command::Drain(command) => command.run(),
+        Command::Manual(command) => command.run(),
         Command::Presence(command) => command.run(),
         Command::Reload(command) => command.run(),
+        Command::Restore(command) => command.run(),
         Command::Serve(command) => command.run(),
         Command::Status(command) => command.run(),
         Command::Test(command) => command.run(),
@@ -123,13 +149,4 @@ pub fn run() -> ExitCode {
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::CommandFactory;
-
-    use super::*;
-
-    #[test]
-    fn the_command_line_contradicts_itself_nowhere() {
-        CommandLine::command().debug_assert();
-    }
-}
+mod tests;

@@ -29,7 +29,7 @@ pub enum InheritError {
     /// No listener of the configuration is there.
     #[error(
         "a socket on {address} was passed on, and nothing listens there: set an address under \
-         [listen] to it, or give the socket the name tls, tcp, http or links"
+         [listen] to it, or give the socket the name tls, tcp, http, links or api"
     )]
     Stray {
         /// Where it listens.

@@ -61,6 +61,38 @@ pub enum StoreError {
         /// Why.
         fault: Fault,
     },
+    /// The file of a backup cannot be made or read.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A backup was not written.
+    #[error("{} was not written: {}", path.display(), backup_advice(*fault))]
+    Backup {
+        /// The file that is not there.
+        path: PathBuf,
+        /// Why.
+        fault: Fault,
+    },
+    /// There is a file of the backup's name.
+    #[error("{} exists: give a new name, or a folder", .0.display())]
+    BackupExists(PathBuf),
+    /// The file is no backup.
+    #[error("{} is no backup of Mynah: give a file that `mynah backup` wrote", .0.display())]
+    NoBackup(PathBuf),
+    /// The file is a backup, but not all of it, or not as it was written.
+    #[error("{} is damaged or cut off: give another backup", .0.display())]
+    DamagedBackup(PathBuf),
+    /// A backup would take the place of a database.
+    #[error(
+        "data folder {} has a database: give --replace, which keeps it in a folder beside, or \
+         another --data",
+        .0.display()
+    )]
+    NotEmpty(PathBuf),
     /// A read or a write failed.
     #[error("{0}")]
     Fault(Fault),
@@ -98,6 +130,14 @@ pub enum StoreError {
 impl From<Fault> for StoreError {
     fn from(fault: Fault) -> Self {
         StoreError::Fault(fault)
+    }
+}
+
+/// What to do when a backup is not written: the disk that is full is not that of the data folder.
+fn backup_advice(fault: Fault) -> String {
+    match fault.alarm {
+        Alarm::DiskFull => "the disk is full: free space there, or give another folder".to_owned(),
+        _ => fault.to_string(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use super::error::StoreError;
@@ -45,7 +45,7 @@ pub fn prepare_database(folder: &Path) -> Result<PathBuf, StoreError> {
         options
     };
     match options().create_new(true).open(&path) {
-        Ok(_) => {}
+        Ok(file) => give(&file, folder),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             let mode = fs::metadata(&path).map_err(failed)?.permissions().mode();
             if mode & 0o077 != 0 {
@@ -55,6 +55,16 @@ pub fn prepare_database(folder: &Path) -> Result<PathBuf, StoreError> {
         Err(error) => return Err(failed(error)),
     }
     Ok(path)
+}
+
+/// Gives a file that root has made to the owner of the folder, as far as the system lets us: the
+/// server runs as that user, and could not read it otherwise.
+pub fn give(file: &File, folder: &Path) {
+    if rustix::process::geteuid().is_root()
+        && let Ok(owner) = fs::metadata(folder)
+    {
+        let _ = fchown(file, Some(owner.uid()), Some(owner.gid()));
+    }
 }
 
 /// Waits until no other process is opening the database in `folder`; the file returned keeps others
@@ -85,6 +95,7 @@ impl Lock {
             .mode(0o600)
             .open(folder.join(LOCK))
             .map_err(failed)?;
+        give(&file, folder);
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {

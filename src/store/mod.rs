@@ -16,6 +16,7 @@
 //! knows.
 
 mod api_tokens;
+mod backup;
 mod cdr;
 mod conference_cdr;
 mod conferences;
@@ -35,6 +36,7 @@ mod user_pages;
 mod users;
 mod writer;
 
+pub use backup::{Contents, Restored, restore};
 pub use cdr::CdrQuery;
 pub use database::Database;
 pub use error::{Fault, StoreError};

@@ -1,9 +1,11 @@
-//! What an operator does to a server that runs: reload it, drain it, restart it, and have it stand
-//! the return of all users. The real binary, through its sockets and its command line.
+//! What an operator does to a server that runs: reload it, drain it, restart it, keep a backup of it,
+//! and have it stand the return of all users. The real binary, through its sockets and its command
+//! line.
 
 #[path = "../outside/mod.rs"]
 mod outside;
 
+mod backup;
 mod drain;
 mod handover;
 mod reload;

@@ -84,6 +84,14 @@ impl Server {
         Place { folder, listen: Listen::ANYWHERE, config: None, passed_on: Vec::new() }.start()
     }
 
+    /// Starts `mynah demo` on a data folder that `prepare`, told its name, may have made.
+    pub fn demo_with_data(prepare: impl FnOnce(&Path)) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place { folder, listen: Listen::ANYWHERE, config: None, passed_on: Vec::new() };
+        prepare(&place.data());
+        place.start()
+    }
+
     /// Starts `mynah demo --links`.
     pub fn demo_with_links() -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -230,6 +238,12 @@ impl Stopped {
     pub fn start_at(mut self, ready: Ready) -> Server {
         self.place.listen =
             Listen { tls: ready.tls, tcp: ready.tcp, http: ready.http, links: ready.links };
+        self.place.start()
+    }
+
+    /// Starts it again when `change` has changed something in its data folder.
+    pub fn with_data(self, change: impl FnOnce(&Path)) -> Server {
+        change(&self.place.data());
         self.place.start()
     }
 

@@ -1,7 +1,7 @@
 //! The data folder and the database file in it.
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use super::super::{Store, StoreError, UserChange};
 use super::*;
@@ -132,4 +132,25 @@ fn errors_are_one_line_that_says_what_to_do() {
         folder.path().display(),
     );
     assert_eq!(error, expected);
+}
+
+#[test]
+fn what_root_makes_belongs_to_the_owner_of_the_folder() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (file, data) = (folder.path().join("backup.db"), folder.path().join("data"));
+    fs::create_dir(&data).unwrap();
+    std::os::unix::fs::chown(&data, Some(4321), Some(8765)).unwrap();
+    let owner = |path: &Path| {
+        let metadata = fs::metadata(path).unwrap();
+        (metadata.uid(), metadata.gid())
+    };
+    drop(Store::open(&data, &limits()).unwrap());
+    open(&data).back_up(&file).unwrap();
+    super::super::restore(&file, &data, Some("old")).unwrap();
+    for name in ["mynah.db", "mynah.lock", "old", "old/mynah.db"] {
+        assert_eq!(owner(&data.join(name)), (4321, 8765), "{name}");
+    }
 }
