@@ -355,7 +355,7 @@ fn systemd_takes_the_unit_and_finds_it_closed() {
     let folder = tempfile::tempdir().unwrap();
     let unit = folder.path().join("mynah.service");
     let text = fs::read_to_string(Path::new(TUNING).join("mynah.service")).unwrap();
-    let installed = text.replace("/usr/local/bin/mynah", env!("CARGO_BIN_EXE_mynah"));
+    let installed = text.replace("/usr/bin/mynah", env!("CARGO_BIN_EXE_mynah"));
     assert_ne!(installed, text);
     fs::write(&unit, installed).unwrap();
     let verified = run(Command::new("systemd-analyze").args(["verify", "--man=no"]).arg(&unit));
@@ -371,7 +371,7 @@ fn systemd_takes_the_sockets_and_finds_their_service() {
     let folder = tempfile::tempdir().unwrap();
     for name in ["mynah.service", "mynah.socket"] {
         let text = fs::read_to_string(Path::new(TUNING).join(name)).unwrap();
-        let installed = text.replace("/usr/local/bin/mynah", env!("CARGO_BIN_EXE_mynah"));
+        let installed = text.replace("/usr/bin/mynah", env!("CARGO_BIN_EXE_mynah"));
         fs::write(folder.path().join(name), installed).unwrap();
     }
     let socket = folder.path().join("mynah.socket");
@@ -397,6 +397,6 @@ fn the_unit_allows_what_the_server_cannot_run_without() {
 #[test]
 fn the_scripts_are_clean() {
     let mut command = Command::new("shellcheck");
-    command.args(["check", "cores", "compare.sh"]).current_dir(TUNING);
+    command.args(["check", "cores", "compare.sh", "package.sh"]).current_dir(TUNING);
     assert_eq!(run(&mut command), Outcome { code: 0, text: String::new() });
 }
