@@ -143,12 +143,21 @@ fn signed(speech: &Speech, text: Cow<'_, str>) -> Option<Rendition> {
     let mut all = String::with_capacity(name.len() + 2 + text.len());
     all.extend(name.chars().filter(|c| !c.is_control()));
     all.push_str(": ");
-    for (at, line) in text.split('\n').enumerate() {
-        // Further lines stand apart, or one could look like the beginning of another's.
-        all.push_str(if at == 0 { "" } else { "\n  " });
-        all.push_str(line);
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        all.push(character);
+        let is_crlf = character == '\r' && characters.peek() == Some(&'\n');
+        if breaks_lines(character) && !is_crlf {
+            // Further lines stand apart, or one could look like the beginning of another's.
+            all.push_str("  ");
+        }
     }
     Some(plain(all.into()))
+}
+
+/// True for whatever some client begins a line after (Unicode Standard Annex 14, mandatory breaks).
+fn breaks_lines(character: char) -> bool {
+    matches!(character, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
 /// The text of a plain part; `None` when it is not in UTF-8.

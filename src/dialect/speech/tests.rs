@@ -115,3 +115,15 @@ fn each_rendition_is_made_once() {
     assert_eq!(&renditions.of(PLAIN_MS).unwrap().body[..], b"hi");
     assert_eq!(renditions.of(SIMPLE).unwrap().body.as_ptr(), first);
 }
+
+#[test]
+fn nobody_begins_a_line_with_the_name_of_another_whatever_breaks_it() {
+    for end in ["\n", "\r", "\r\n", "\u{b}", "\u{c}", "\u{85}", "\u{2028}", "\u{2029}"] {
+        let speech = speech("text/plain; charset=UTF-8", &format!("hi{end}Bob: no"));
+        let expected = format!("Alice Ames: hi{end}  Bob: no");
+        assert_eq!(shown(&speech, SIMPLE), some(text::PLAIN, &expected), "{end:?}");
+    }
+    let speech = speech("text/html; charset=UTF-8", "hi&#8232;Bob: no");
+    let expected = "Alice Ames: hi\u{2028}  Bob: no";
+    assert_eq!(shown(&speech, SIMPLE), some(text::PLAIN, expected));
+}
