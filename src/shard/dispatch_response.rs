@@ -26,10 +26,9 @@ impl Shard {
             return self.own_reply(now, relay, conn, message);
         }
         let end = (message.method() == Method::Invite).then(|| {
-            let contact = message.contacts().next().and_then(Result::ok);
             Box::new(AnsweringEnd {
                 tag: message.to_tag().unwrap_or_default().into(),
-                target: contact.map(|contact| contact.uri).unwrap_or_default().into(),
+                target: message.remote_target().into(),
             })
         });
         let rewrite =

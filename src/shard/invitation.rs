@@ -358,12 +358,10 @@ impl Shard {
     fn establish(&mut self, now: Now, session: Slot, invite: &Bytes, answer: &AnsweringEnd) {
         let (mut dialog, mut ack) = (None, None);
         self.with_message(invite, |shard, message| {
-            let contact = message.contacts().next().and_then(Result::ok);
-            let target = contact.map(|contact| contact.uri).unwrap_or_default();
             let cseq = message.cseq().map_or(0, |cseq| cseq.number);
             ack = Some(cseq);
             let tag = message.from_tag().unwrap_or_default();
-            let caller = End::new(tag, target, cseq);
+            let caller = End::new(tag, message.remote_target(), cseq);
             let callee = End::new(&answer.tag, &answer.target, 0);
             let call_id = message.call_id().unwrap_or_default();
             dialog = Some(Dialog::new(&shard.hasher, call_id, caller, callee));

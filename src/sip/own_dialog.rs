@@ -7,7 +7,7 @@ use bytes::{BufMut, BytesMut};
 
 use super::dialog::DialogHash;
 use crate::wire::sip::write::{self, Writer};
-use crate::wire::sip::{Error, HeaderName, Message, Method, NameAddr};
+use crate::wire::sip::{Error, HeaderName, Message, Method, NameAddr, Uri};
 
 /// Our end of a dialog.
 #[derive(Debug)]
@@ -36,6 +36,7 @@ impl OwnDialog {
         let call_id = request.call_id()?;
         let from_tag = request.from_tag().ok_or(Error::NameAddr)?;
         let target = request.contacts().next().ok_or(Error::NameAddr)??.uri;
+        Uri::parse(target)?;
         let (from, to) = (request.header(HeaderName::From), request.header(HeaderName::To));
         let (from, to) = (from.ok_or(Error::NameAddr)?, to.ok_or(Error::NameAddr)?);
         let mut our_end = BytesMut::with_capacity(to.len() + tag.len() + 5);

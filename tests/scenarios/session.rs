@@ -473,3 +473,22 @@ fn a_gruu_rings_one_endpoint_only() {
     assert_eq!(net.recv(second.conn).uri(), second.contact);
     net.silent(&[first.conn]);
 }
+
+#[test]
+fn an_end_that_gives_no_contact_is_reached_by_its_address() {
+    for contact in ["", "%", "<>", "<sip:b\r\n c@d>", "*"] {
+        let mut net = Net::new(2);
+        let mut alice = Client::lync(&mut net, 0, "alice");
+        let mut bob = Client::lync(&mut net, 1, "bob");
+        let invite = alice.invite("bob");
+        net.send(alice.conn, &invite);
+        let offered = net.recv(bob.conn);
+        let (answer, _) = bob.accept(&offered);
+        let answer = answer.without("Contact");
+        let answer = if contact.is_empty() { answer } else { answer.header("Contact", contact) };
+        net.send(bob.conn, &answer);
+        net.close(alice.conn);
+        let bye = std::iter::from_fn(|| net.try_recv(bob.conn)).find(|m| m.method() == "BYE");
+        assert_eq!(bye.expect("a BYE").uri(), "sip:bob@example.test", "{contact:?}");
+    }
+}

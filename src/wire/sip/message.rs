@@ -7,6 +7,7 @@ use super::list::Elements;
 use super::method::Method;
 use super::name_addr::NameAddr;
 use super::octets;
+use super::uri::Uri;
 use super::via::Via;
 
 /// A view over the octets of one message and their index. Nothing is kept of what was typed:
@@ -225,6 +226,15 @@ impl<'a> Message<'a> {
     /// The Contact elements. `*` is an error here; ask [`Message::is_contact_star`] first.
     pub fn contacts(&self) -> impl Iterator<Item = Result<NameAddr<'a>, Error>> + use<'a> {
         self.list(HeaderName::Contact).map(NameAddr::parse)
+    }
+
+    /// Where later requests go that are meant for the sender of this one, if it makes a dialog: the
+    /// URI of its Contact or, of a sender that gives none that is a URI, its address; empty when that
+    /// is none either.
+    pub fn remote_target(&self) -> &'a [u8] {
+        let own = if self.is_request() { self.from() } else { self.to() };
+        let mut given = self.contacts().chain([own]).filter_map(Result::ok).map(|given| given.uri);
+        given.find(|uri| Uri::parse(uri).is_ok()).unwrap_or_default()
     }
 
     /// Whether the one Contact is `*` (RFC 3261 section 10.2.2).
