@@ -48,3 +48,7 @@ pub mod store;
 pub mod runtime;
 
 pub mod cli;
+
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;

@@ -243,5 +243,6 @@ fn failures_max(limits: &Limits) -> u32 {
     limits.auth_failures_per_connection_max.max(1)
 }
 
-#[cfg(test)]
-mod tests;
+#[cfg(any(test, fuzzing))]
+#[cfg_attr(fuzzing, allow(dead_code, unused_imports))]
+pub(super) mod tests;

@@ -9,6 +9,8 @@
 
 pub mod api_token;
 pub mod digest;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod gate;
 pub mod judge;
 pub mod lockout;

@@ -15,6 +15,9 @@ mod directory;
 mod directory_report;
 mod doctor;
 mod drain;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 mod host_port;
 mod http;
 mod inquiry;

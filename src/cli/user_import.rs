@@ -97,7 +97,7 @@ impl Import {
 }
 
 /// The users of a file; the first line at fault is named.
-fn read(file: impl Read, settings: Option<&Settings>) -> Result<Vec<UserChange>> {
+pub(super) fn read(file: impl Read, settings: Option<&Settings>) -> Result<Vec<UserChange>> {
     let mut users = csv::ReaderBuilder::new().trim(csv::Trim::Headers).from_reader(file);
     let lines = users.deserialize::<Line>();
     lines

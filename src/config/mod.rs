@@ -7,6 +7,8 @@
 mod change;
 pub mod error;
 pub mod filter;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod hep;
 pub mod ldap;
 mod limits;

@@ -243,5 +243,6 @@ fn check(texts: &[&str], bounds: &Bounds) -> Result<(), EditError> {
     }
 }
 
-#[cfg(test)]
-mod tests;
+#[cfg(any(test, fuzzing))]
+#[cfg_attr(fuzzing, allow(dead_code, unused_imports))]
+pub(super) mod tests;

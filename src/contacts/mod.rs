@@ -13,6 +13,8 @@
 //! | `packed` | a contact in little memory |
 
 pub mod edit;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod group;
 pub mod list;
 mod packed;

@@ -4,6 +4,8 @@
 pub mod address;
 pub mod conference_info;
 pub mod conference_uri;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod ms;
 pub mod person;
 pub mod reject;

@@ -3,5 +3,7 @@
 
 pub mod conference;
 pub mod filter;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod pager;
 pub mod session;

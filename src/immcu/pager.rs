@@ -172,8 +172,9 @@ pub fn pair(a: &Aor, b: &Aor) -> (Aor, Aor) {
     if a <= b { (a.clone(), b.clone()) } else { (b.clone(), a.clone()) }
 }
 
-#[cfg(test)]
-mod tests {
+#[cfg(any(test, fuzzing))]
+#[cfg_attr(fuzzing, allow(dead_code, unused_imports))]
+pub(super) mod tests {
     use super::*;
     use proptest::prelude::*;
 
@@ -223,36 +224,48 @@ mod tests {
         assert_eq!((ended, all.len()), (1, 1));
     }
 
+    /// One message: who writes to whom, the milliseconds before it, and whether it is taken.
+    pub type Step = (usize, usize, u64, bool);
+
+    /// Any message.
+    pub fn any_step() -> impl Strategy<Value = Step> {
+        (0usize..5, 0usize..5, 0u64..400_000, any::<bool>())
+    }
+
+    /// Every message that was taken is in exactly one record.
+    pub fn run(steps: Vec<Step>) -> Result<(), TestCaseError> {
+        let mut all = conversations(4);
+        let (mut now, mut accepted) = (0, 0);
+        let mut seen = Vec::new();
+        for (from, to, wait, ok) in steps {
+            now += wait;
+            all.tick(at(now));
+            all.handle(at(now), talk(from, to, if ok { 200 } else { 408 }), [0; 16]);
+            accepted += u64::from(ok);
+            seen.extend(std::iter::from_fn(|| all.next_output()));
+            prop_assert!(all.len() <= 4);
+        }
+        all.drain();
+        seen.extend(std::iter::from_fn(|| all.next_output()));
+        let ended: Vec<_> = seen
+            .iter()
+            .filter_map(|output| match output {
+                Output::Ended(conversation) | Output::Drained(conversation) => Some(conversation),
+                Output::Started(_) => None,
+            })
+            .collect();
+        prop_assert_eq!(ended.len() * 2, seen.len(), "each that started ended");
+        prop_assert_eq!(ended.iter().flat_map(|c| c.messages).sum::<u64>(), accepted);
+        prop_assert!(all.is_empty());
+        Ok(())
+    }
+
     proptest! {
         #[test]
         fn every_accepted_message_is_in_exactly_one_record(
-            steps in prop::collection::vec((0usize..5, 0usize..5, 0u64..400_000, any::<bool>()), 0..80)
+            steps in prop::collection::vec(any_step(), 0..80)
         ) {
-            let mut all = conversations(4);
-            let (mut now, mut accepted) = (0, 0);
-            let mut seen = Vec::new();
-            for (from, to, wait, ok) in steps {
-                now += wait;
-                all.tick(at(now));
-                all.handle(at(now), talk(from, to, if ok { 200 } else { 408 }), [0; 16]);
-                accepted += u64::from(ok);
-                seen.extend(std::iter::from_fn(|| all.next_output()));
-                prop_assert!(all.len() <= 4);
-            }
-            all.drain();
-            seen.extend(std::iter::from_fn(|| all.next_output()));
-            let ended: Vec<_> = seen
-                .iter()
-                .filter_map(|output| match output {
-                    Output::Ended(conversation) | Output::Drained(conversation) => {
-                        Some(conversation)
-                    }
-                    Output::Started(_) => None,
-                })
-                .collect();
-            prop_assert_eq!(ended.len() * 2, seen.len(), "each that started ended");
-            prop_assert_eq!(ended.iter().flat_map(|c| c.messages).sum::<u64>(), accepted);
-            prop_assert!(all.is_empty());
+            run(steps)?;
         }
     }
 }

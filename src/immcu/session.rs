@@ -196,8 +196,9 @@ impl Session {
     }
 }
 
-#[cfg(test)]
-mod tests {
+#[cfg(any(test, fuzzing))]
+#[cfg_attr(fuzzing, allow(dead_code, unused_imports))]
+pub(super) mod tests {
     use super::*;
     use proptest::prelude::*;
 
@@ -261,32 +262,40 @@ mod tests {
         ]
     }
 
+    /// One step: what happens, and the milliseconds before it.
+    pub fn any_step() -> impl Strategy<Value = (Input, u64)> {
+        (inputs(), 0u64..50_000)
+    }
+
+    /// It starts at most once and ends at most once, and what is outside does not count.
+    pub fn run(steps: Vec<(Input, u64)>) -> Result<(), TestCaseError> {
+        let mut session = session();
+        let (mut now, mut started, mut ended, mut delivered) = (0, 0, 0, 0);
+        for (input, wait) in steps {
+            now += wait;
+            if matches!(input, Input::Deliver { .. }) && session.is_established() {
+                delivered += 1;
+            }
+            session.handle(at(now), input);
+            match session.next_output() {
+                Some(Output::Started) => started += 1,
+                Some(Output::Ended(_)) => ended += 1,
+                None => {}
+            }
+            prop_assert!(session.next_output().is_none());
+        }
+        prop_assert!(started <= 1 && ended <= 1);
+        prop_assert_eq!(session.messages(Side::Caller) + session.messages(Side::Callee), delivered);
+        prop_assert_eq!(session.next_deadline().is_some(), started == 1 && ended == 0);
+        Ok(())
+    }
+
     proptest! {
         #[test]
         fn starts_at_most_once_and_ends_at_most_once_and_never_counts_outside(
-            steps in prop::collection::vec((inputs(), 0u64..50_000), 0..60)
+            steps in prop::collection::vec(any_step(), 0..60)
         ) {
-            let mut session = session();
-            let (mut now, mut started, mut ended, mut delivered) = (0, 0, 0, 0);
-            for (input, wait) in steps {
-                now += wait;
-                if matches!(input, Input::Deliver { .. }) && session.is_established() {
-                    delivered += 1;
-                }
-                session.handle(at(now), input);
-                match session.next_output() {
-                    Some(Output::Started) => started += 1,
-                    Some(Output::Ended(_)) => ended += 1,
-                    None => {}
-                }
-                prop_assert!(session.next_output().is_none());
-            }
-            prop_assert!(started <= 1 && ended <= 1);
-            prop_assert_eq!(
-                session.messages(Side::Caller) + session.messages(Side::Callee),
-                delivered
-            );
-            prop_assert_eq!(session.next_deadline().is_some(), started == 1 && ended == 0);
+            run(steps)?;
         }
     }
 }

@@ -13,6 +13,9 @@ mod board;
 mod client;
 mod fault;
 mod find;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 mod pages;
 mod tls;
 

@@ -25,11 +25,14 @@ pub mod card;
 pub mod category;
 pub mod container;
 pub mod document;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod membership;
 pub mod presentity;
 pub mod publication;
 pub mod row;
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
+#[cfg_attr(fuzzing, allow(dead_code, unused_imports))]
 mod samples;
 pub mod state;
 pub mod subscribers;

@@ -374,5 +374,6 @@ fn level_of(
     if is_stranger { ContainerId::DEFAULT } else { level }
 }
 
-#[cfg(test)]
-mod tests;
+#[cfg(any(test, fuzzing))]
+#[cfg_attr(fuzzing, allow(dead_code, unused_imports))]
+pub(super) mod tests;

@@ -5,6 +5,8 @@
 
 pub mod admission;
 mod binding;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod gruu;
 #[expect(clippy::module_inception, reason = "the machine bears the word of the standard")]
 mod registrar;

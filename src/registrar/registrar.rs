@@ -277,5 +277,6 @@ fn is_repetition(known: &Binding, request: &Register) -> bool {
     known.call_id == request.call_id && known.cseq == request.cseq && known.conn == request.conn
 }
 
-#[cfg(test)]
-mod tests;
+#[cfg(any(test, fuzzing))]
+#[cfg_attr(fuzzing, allow(dead_code, unused_imports))]
+pub(super) mod tests;

@@ -69,6 +69,8 @@ mod fanout;
 mod filter;
 mod forward;
 pub mod frame;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod home;
 pub mod input;
 mod inspect;

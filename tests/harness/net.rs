@@ -385,6 +385,11 @@ impl Net {
         }
     }
 
+    /// All connections there ever were.
+    pub fn connections(&self) -> Vec<ConnId> {
+        self.streams.keys().copied().collect()
+    }
+
     /// Messages a client has not looked at.
     pub fn waiting(&self, conn: ConnId) -> usize {
         self.streams.get(&conn).map_or(0, |stream| stream.inbox.len())

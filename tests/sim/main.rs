@@ -2,8 +2,8 @@
 //! interleaved, a clock that is moved by hand, and clients that sign in, chat and vanish as the
 //! seed says. After each step the shards' own rules are checked, at the end everybody's.
 //!
-//! There are three worlds: in one clients chat, in one they publish and watch (`presence`), in one
-//! they meet (`conference`).
+//! There are four worlds: in one clients chat, in one they publish and watch (`presence`), in one
+//! they meet (`conference`), and in one they send anything (`octets`).
 //!
 //! A failure prints its seed and how to replay it: `MYNAH_SIM_SEED=n` with the name of the test
 //! runs that one and tells what happens; `MYNAH_SIM_SEEDS=n` runs as many seeds as that. A seed
@@ -14,6 +14,7 @@ mod harness;
 
 mod agent;
 mod conference;
+mod octets;
 mod oracle;
 mod presence;
 mod stage;
@@ -32,6 +33,16 @@ fn clients_chat_and_vanish_and_every_rule_holds() {
 #[test]
 fn every_watcher_converges_to_the_view_of_his_level() {
     each_seed("presence", WHOLE, |seed, told| presence::World::new(seed, told).run());
+}
+
+/// The body of the fuzz target `octets`, on noise.
+#[test]
+fn whatever_clients_send_the_server_stays_whole() {
+    each_seed("octets", WHOLE, |seed, _| {
+        let mut octets = vec![0; 60 + (seed as usize * 37) % 900];
+        mynah::base::seed::Seed::from_u64(seed).fill(&mut octets);
+        octets::body(&octets);
+    });
 }
 
 mod every_word_in_a_conference_reaches_all_who_stay_once {
@@ -92,6 +103,7 @@ impl Drop for Named {
             let Named(world, seed) = self;
             let test = match *world {
                 "chat" => "chat",
+                "octets" => "whatever",
                 "presence" => "watcher",
                 _ => "conference",
             };

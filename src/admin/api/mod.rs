@@ -21,6 +21,8 @@ mod cors;
 mod document;
 mod embed;
 mod events;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod icon;
 mod listener;
 mod presence;

@@ -55,7 +55,7 @@ struct Password {
 /// The body of `POST /v1/users`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct New {
+pub(super) struct New {
     address: String,
     #[serde(deserialize_with = "secret")]
     password: Zeroizing<String>,

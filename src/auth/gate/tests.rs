@@ -245,49 +245,62 @@ fn a_bound_of_zero_failures_still_lets_a_good_client_in() {
     assert_eq!(bench.settle(Ok(())), Ok(()));
 }
 
-proptest! {
-    /// Whatever a client sends in whatever order: no use of a nonce passes twice, and no more
-    /// guesses pass than the bound permits between two good sign-ins.
-    #[test]
-    fn nothing_passes_twice_and_guesses_are_bounded(
-        failures_max in 1u32..4,
-        steps in prop::collection::vec((0u8..8, 0usize..6, 1u32..5), 0..80),
-    ) {
-        let mut bench = Bench::new();
-        bench.limits.auth_failures_per_connection_max = failures_max;
-        let (mut nonces, mut used) = (Vec::new(), HashSet::new());
-        let (mut under_way, mut failed) = (0u32, 0u32);
-        for (step, which, count) in steps {
-            match step {
-                0 => {
-                    bench.now = bench.now.plus(Duration::from_secs(which as u64 * 20));
-                    nonces.push(bench.mint());
+/// One step: what is done, with which of the latest nonces, and its count.
+pub type Step = (u8, usize, u32);
+
+/// Any step.
+pub fn any_step() -> impl Strategy<Value = Step> {
+    (0u8..8, 0usize..6, 1u32..5)
+}
+
+/// Whatever a client sends in whatever order: no use of a nonce passes twice, and no more guesses
+/// pass than the bound permits between two good sign-ins.
+pub fn run(failures_max: u32, steps: Vec<Step>) -> Result<(), TestCaseError> {
+    let mut bench = Bench::new();
+    bench.limits.auth_failures_per_connection_max = failures_max;
+    let (mut nonces, mut used) = (Vec::new(), HashSet::new());
+    let (mut under_way, mut failed) = (0u32, 0u32);
+    for (step, which, count) in steps {
+        match step {
+            0 => {
+                bench.now = bench.now.plus(Duration::from_secs(which as u64 * 20));
+                nonces.push(bench.mint());
+            }
+            1 if under_way > 0 => {
+                under_way -= 1;
+                let closed = bench.gate.closed().is_some();
+                prop_assert_eq!(bench.settle(Ok(())), Ok(()));
+                prop_assert_eq!(bench.gate.closed().is_some(), closed);
+                failed = 0;
+            }
+            2 if under_way > 0 => {
+                under_way -= 1;
+                failed += 1;
+                let answer = bench.settle(Err(AuthFailure::WrongPassword));
+                if failed >= failures_max {
+                    prop_assert_eq!(answer, forbidden(AuthFailure::WrongPassword));
                 }
-                1 if under_way > 0 => {
-                    under_way -= 1;
-                    let closed = bench.gate.closed().is_some();
-                    prop_assert_eq!(bench.settle(Ok(())), Ok(()));
-                    prop_assert_eq!(bench.gate.closed().is_some(), closed);
-                    failed = 0;
-                }
-                2 if under_way > 0 => {
-                    under_way -= 1;
-                    failed += 1;
-                    let answer = bench.settle(Err(AuthFailure::WrongPassword));
-                    if failed >= failures_max {
-                        prop_assert_eq!(answer, forbidden(AuthFailure::WrongPassword));
-                    }
-                }
-                _ => {
-                    let Some(nonce) = nonces.iter().rev().nth(which).copied() else { continue };
-                    if bench.present(nonce, count).is_ok() {
-                        under_way += 1;
-                        prop_assert!(used.insert((nonce, count)), "passed twice");
-                        prop_assert!(failed + under_way <= failures_max, "a guess too many");
-                    }
+            }
+            _ => {
+                let Some(nonce) = nonces.iter().rev().nth(which).copied() else { continue };
+                if bench.present(nonce, count).is_ok() {
+                    under_way += 1;
+                    prop_assert!(used.insert((nonce, count)), "passed twice");
+                    prop_assert!(failed + under_way <= failures_max, "a guess too many");
                 }
             }
         }
+    }
+    Ok(())
+}
+
+proptest! {
+    #[test]
+    fn nothing_passes_twice_and_guesses_are_bounded(
+        failures_max in 1u32..4,
+        steps in prop::collection::vec(any_step(), 0..80),
+    ) {
+        run(failures_max, steps)?;
     }
 }
 

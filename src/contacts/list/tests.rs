@@ -304,7 +304,7 @@ impl Model {
     }
 }
 
-fn an_edit() -> impl Strategy<Value = Edit> {
+pub fn an_edit() -> impl Strategy<Value = Edit> {
     let name = prop_oneof!["[a-c]{0,3}", Just("sip:b@example.test".to_owned())];
     let a_group = (1u32..8, name.clone()).prop_map(|(number, name)| group(number, &name));
     let address = "[a-f]@example\\.test";
@@ -321,47 +321,52 @@ fn an_edit() -> impl Strategy<Value = Edit> {
     ]
 }
 
+/// The list does what the model does; two endpoints that hear the deltas, and a list restored from
+/// the rows, have what it has.
+pub fn run(edits: Vec<Edit>, later: usize) -> Result<(), TestCaseError> {
+    let bounds = Bounds { contacts_max: 4, groups_max: 5, bytes_max: 100 };
+    let mut list = ContactList::default();
+    let mut model = Model::of(&list);
+    let (mut first, mut second) = (model.clone(), None::<Model>);
+    let mut kept = ContactList::default();
+    for (number, edit) in edits.into_iter().enumerate() {
+        if number == later {
+            // Signs in now: a whole list instead of the deltas before.
+            second = Some(Model::of(&list));
+        }
+        let expected = model.edit(&edit, &bounds);
+        let before = list.clone();
+        match list.apply(edit, &bounds) {
+            Ok(delta) => {
+                prop_assert!(expected);
+                first.hear(&delta);
+                if let Some(second) = &mut second {
+                    second.hear(&delta);
+                }
+                delta.rows().into_iter().for_each(|row| kept.restore(row));
+            }
+            Err(_) => {
+                prop_assert!(!expected);
+                prop_assert_eq!(&list, &before);
+            }
+        }
+        list.check_invariants();
+        prop_assert_eq!(&Model::of(&list), &model);
+        prop_assert_eq!(&kept, &list);
+    }
+    prop_assert_eq!(&first, &model);
+    if let Some(second) = second {
+        prop_assert_eq!(second, model);
+    }
+    Ok(())
+}
+
 proptest! {
-    /// The list does what the model does; two endpoints that hear the deltas, and a list restored
-    /// from the rows, have what it has.
     #[test]
     fn all_who_follow_a_list_converge_to_it(
         edits in prop::collection::vec(an_edit(), 0..60),
         later in 0usize..30,
     ) {
-        let bounds = Bounds { contacts_max: 4, groups_max: 5, bytes_max: 100 };
-        let mut list = ContactList::default();
-        let mut model = Model::of(&list);
-        let (mut first, mut second) = (model.clone(), None::<Model>);
-        let mut kept = ContactList::default();
-        for (number, edit) in edits.into_iter().enumerate() {
-            if number == later {
-                // Signs in now: a whole list instead of the deltas before.
-                second = Some(Model::of(&list));
-            }
-            let expected = model.edit(&edit, &bounds);
-            let before = list.clone();
-            match list.apply(edit, &bounds) {
-                Ok(delta) => {
-                    prop_assert!(expected);
-                    first.hear(&delta);
-                    if let Some(second) = &mut second {
-                        second.hear(&delta);
-                    }
-                    delta.rows().into_iter().for_each(|row| kept.restore(row));
-                }
-                Err(_) => {
-                    prop_assert!(!expected);
-                    prop_assert_eq!(&list, &before);
-                }
-            }
-            list.check_invariants();
-            prop_assert_eq!(&Model::of(&list), &model);
-            prop_assert_eq!(&kept, &list);
-        }
-        prop_assert_eq!(&first, &model);
-        if let Some(second) = second {
-            prop_assert_eq!(second, model);
-        }
+        run(edits, later)?;
     }
 }

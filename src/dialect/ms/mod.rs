@@ -8,6 +8,8 @@ pub mod conference;
 pub mod contacts;
 pub mod custom_states;
 pub mod fault;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod members;
 mod note;
 pub mod pending;

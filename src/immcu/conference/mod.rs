@@ -20,6 +20,8 @@
 mod admission;
 mod allowance;
 pub mod description;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod input;
 pub mod machine;
 pub mod member;
@@ -36,5 +38,6 @@ pub use machine::Conference;
 pub use member::{Leg, Member};
 pub use output::{Change, Ending, Output, Parting, Refusal, Speech};
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
+#[cfg_attr(fuzzing, allow(dead_code, unused_imports))]
 mod tests;

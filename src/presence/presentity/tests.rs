@@ -1,8 +1,8 @@
 //! What the machine does, step by step.
 
 mod model;
-mod properties;
-mod steps;
+pub mod properties;
+pub mod steps;
 
 use std::time::Duration;
 

@@ -439,7 +439,7 @@ impl Model {
 }
 
 #[derive(Clone, Debug)]
-enum Step {
+pub enum Step {
     Register(Register),
     Lost(u32),
     Pass(u64),
@@ -481,7 +481,7 @@ fn any_register() -> impl Strategy<Value = Register> {
     )
 }
 
-fn any_step() -> impl Strategy<Value = Step> {
+pub fn any_step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => any_register().prop_map(Step::Register),
         1 => (1u32..4).prop_map(Step::Lost),
@@ -490,65 +490,68 @@ fn any_step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// Takes steps beside the model.
+pub fn run(steps: Vec<Step>) -> Result<(), TestCaseError> {
+    let limits = Limits { endpoints_per_user_max: 4, ..Limits::default() };
+    let (mut registrar, mut model, mut now) = (Registrar::new(), Model::default(), 0);
+    for step in steps {
+        match step {
+            Step::Register(request) => {
+                let before: Vec<_> = registrar.bindings(at(now)).cloned().collect();
+                let outcome = registrar.register(at(now), &request, &limits);
+                let agreed = model.register(now, &request, 4);
+                prop_assert_eq!(outcome.is_ok(), agreed, "{:?}", outcome);
+                let after: Vec<_> = registrar.bindings(at(now)).cloned().collect();
+                match outcome {
+                    Ok(changes) if changes.is_empty() => prop_assert_eq!(before, after),
+                    Ok(changes) => {
+                        let count = |kind: fn(&ChangeKind) -> bool| {
+                            changes.iter().filter(|change| kind(&change.kind)).count()
+                        };
+                        let added = count(|kind| *kind == ChangeKind::Added);
+                        let removed =
+                            count(|kind| *kind == ChangeKind::Removed(Removal::Unregistered));
+                        prop_assert_eq!(before.len() + added, after.len() + removed);
+                    }
+                    Err(_) => prop_assert_eq!(before, after),
+                }
+            }
+            Step::Lost(index) => {
+                registrar.connection_lost(conn(index));
+                model.0.retain(|_, entry| entry.conn != index);
+                prop_assert!(registrar.bindings(at(now)).all(|b| b.conn != conn(index)));
+            }
+            Step::Pass(ms) => now += ms,
+            Step::Expire => {
+                let gone = registrar.expire(at(now));
+                prop_assert!(gone.iter().all(|change| now >= change.binding.expires_at.0));
+                prop_assert!(registrar.next_deadline().is_none_or(|next| next.0 > now));
+                model.0.retain(|_, entry| entry.expires_ms > now);
+            }
+        }
+        registrar.check_invariants();
+        let mut ours: Vec<_> = registrar
+            .bindings(at(now))
+            .map(|b| Entry {
+                conn: b.conn.slot.index,
+                call_id: b.call_id.to_vec(),
+                cseq: b.cseq,
+                expires_ms: b.expires_at.0,
+            })
+            .collect();
+        let live = model.0.values().filter(|entry| entry.expires_ms > now);
+        let mut theirs: Vec<_> = live.cloned().collect();
+        let by = |entry: &Entry| (entry.conn, entry.call_id.clone(), entry.cseq, entry.expires_ms);
+        ours.sort_by_key(by);
+        theirs.sort_by_key(by);
+        prop_assert_eq!(ours, theirs);
+    }
+    Ok(())
+}
+
 proptest! {
     #[test]
     fn behaves_as_the_model(steps in prop::collection::vec(any_step(), 0..60)) {
-        let limits = Limits { endpoints_per_user_max: 4, ..Limits::default() };
-        let (mut registrar, mut model, mut now) = (Registrar::new(), Model::default(), 0);
-        for step in steps {
-            match step {
-                Step::Register(request) => {
-                    let before: Vec<_> = registrar.bindings(at(now)).cloned().collect();
-                    let outcome = registrar.register(at(now), &request, &limits);
-                    let agreed = model.register(now, &request, 4);
-                    prop_assert_eq!(outcome.is_ok(), agreed, "{:?}", outcome);
-                    let after: Vec<_> = registrar.bindings(at(now)).cloned().collect();
-                    match outcome {
-                        Ok(changes) if changes.is_empty() => prop_assert_eq!(before, after),
-                        Ok(changes) => {
-                            let count = |kind: fn(&ChangeKind) -> bool| {
-                                changes.iter().filter(|change| kind(&change.kind)).count()
-                            };
-                            let added = count(|kind| *kind == ChangeKind::Added);
-                            let removed = count(|kind| {
-                                *kind == ChangeKind::Removed(Removal::Unregistered)
-                            });
-                            prop_assert_eq!(before.len() + added, after.len() + removed);
-                        }
-                        Err(_) => prop_assert_eq!(before, after),
-                    }
-                }
-                Step::Lost(index) => {
-                    registrar.connection_lost(conn(index));
-                    model.0.retain(|_, entry| entry.conn != index);
-                    prop_assert!(registrar.bindings(at(now)).all(|b| b.conn != conn(index)));
-                }
-                Step::Pass(ms) => now += ms,
-                Step::Expire => {
-                    let gone = registrar.expire(at(now));
-                    prop_assert!(gone.iter().all(|change| now >= change.binding.expires_at.0));
-                    prop_assert!(registrar.next_deadline().is_none_or(|next| next.0 > now));
-                    model.0.retain(|_, entry| entry.expires_ms > now);
-                }
-            }
-            registrar.check_invariants();
-            let mut ours: Vec<_> = registrar
-                .bindings(at(now))
-                .map(|b| Entry {
-                    conn: b.conn.slot.index,
-                    call_id: b.call_id.to_vec(),
-                    cseq: b.cseq,
-                    expires_ms: b.expires_at.0,
-                })
-                .collect();
-            let live = model.0.values().filter(|entry| entry.expires_ms > now);
-            let mut theirs: Vec<_> = live.cloned().collect();
-            let by = |entry: &Entry| {
-                (entry.conn, entry.call_id.clone(), entry.cseq, entry.expires_ms)
-            };
-            ours.sort_by_key(by);
-            theirs.sort_by_key(by);
-            prop_assert_eq!(ours, theirs);
-        }
+        run(steps)?;
     }
 }

@@ -2,11 +2,17 @@
 
 use super::content_type::ContentType;
 use super::multipart::{parts, related};
+use super::sdp;
 use crate::base::limits::Limits;
 
 /// Any octets are read or refused, and what was read can be written and read again, if its names
-/// are such as we give.
+/// are such as we give. They may be a content type or a session description as well.
 pub fn multipart(data: &[u8]) {
+    content_type(data);
+    if sdp::offers_message(data) {
+        assert!(data.windows(9).any(|part| part == b"m=message"));
+    }
+    assert!(sdp::accepts(data, "text/plain") || data.windows(7).any(|part| part == b"a=accep"));
     let limits = Limits { mime_parts_max: 8, ..Limits::default() };
     let content_type = ContentType::parse(b"multipart/related; boundary=b");
     let Ok(read) = parts(content_type, data, &limits) else { return };
@@ -24,4 +30,15 @@ pub fn multipart(data: &[u8]) {
         assert_eq!(again.content_type, read.content_type);
         assert_eq!(again.content_id, read.content_id.trim_ascii());
     }
+}
+
+/// What is said of a content type is a part of it.
+fn content_type(data: &[u8]) {
+    let read = ContentType::parse(data);
+    let inside = |part: &[u8]| {
+        let (range, at) = (data.as_ptr_range(), part.as_ptr_range());
+        part.is_empty() || (range.start <= at.start && at.end <= range.end)
+    };
+    assert!(inside(read.media));
+    assert!(["boundary", "charset", "start"].iter().filter_map(|n| read.param(n)).all(inside));
 }

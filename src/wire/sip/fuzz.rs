@@ -6,7 +6,7 @@ use bytes::BytesMut;
 
 use super::{
     CSeq, Credentials, Error, Framed, Framer, Head, HeaderName, HeaderSet, Message, NameAddr,
-    Params, Rewrite, StreamError, Uri, Via, list::List, write,
+    Params, Rewrite, SignedParts, StreamError, Uri, Via, list::List, mask::mask_secrets, write,
 };
 use crate::base::limits::Limits;
 
@@ -146,8 +146,44 @@ pub fn message(data: &[u8]) {
     assert!(message.from().is_ok() && message.to().is_ok() && message.call_id().is_ok());
     assert!(message.cseq().is_ok() && message.header(HeaderName::Via).is_some());
     copies_are_equal(message, &limits);
+    masks_in_place(message, &limits);
+    covers_its_own_octets(message);
     edits_hold(message, &limits);
     answers_hold(message, &limits);
+}
+
+/// A header of any name with any value, in a message that has the others as they should be. The
+/// first octet chooses the name; line ends become folds.
+pub fn header(data: &[u8]) {
+    let Some((which, value)) = data.split_first() else { return };
+    let names = HeaderName::ALL;
+    let Some(name) = names.get(usize::from(*which) % names.len()) else { return };
+    let mut text = b"INVITE sip:bob@example.test SIP/2.0\r\n".to_vec();
+    let usual: [(HeaderName, &[u8]); 6] = [
+        (HeaderName::Via, b"SIP/2.0/TLS h.test;branch=z9hG4bK1"),
+        (HeaderName::From, b"<sip:alice@example.test>;tag=1;epid=2"),
+        (HeaderName::To, b"<sip:bob@example.test>"),
+        (HeaderName::CallId, b"c"),
+        (HeaderName::CSeq, b"1 INVITE"),
+        (HeaderName::ContentLength, b"0"),
+    ];
+    let folded: Vec<u8> = value
+        .iter()
+        .flat_map(|octet| match octet {
+            b'\r' | b'\n' => &b"\r\n "[..],
+            octet => std::slice::from_ref(octet),
+        })
+        .copied()
+        .collect();
+    let others = usual.iter().filter(|(other, _)| other != name).copied();
+    for (name, value) in others.chain([(*name, &folded[..])]) {
+        text.extend_from_slice(name.as_str().as_bytes());
+        text.extend_from_slice(b": ");
+        text.extend_from_slice(value);
+        text.extend_from_slice(b"\r\n");
+    }
+    text.extend_from_slice(b"\r\n");
+    message(&text);
 }
 
 fn read_everything(message: Message<'_>) {
@@ -167,6 +203,32 @@ fn copies_are_equal(message: Message<'_>, limits: &Limits) {
     Rewrite::default().write(message, &mut out);
     assert_eq!(out, message.bytes(), "a rewrite without edits is a copy");
     assert_eq!(events([&out[..]], limits).len(), 1);
+}
+
+/// What is shown to people is the same message but for the secrets.
+fn masks_in_place(message: Message<'_>, limits: &Limits) {
+    let mut masked = message.bytes().to_vec();
+    mask_secrets(&mut masked);
+    assert_eq!(masked.len(), message.bytes().len());
+    let mut head = Head::new();
+    let framed = Framer::new().next(&masked, limits, &mut head);
+    assert_eq!(framed, Ok(Framed::Message { len: masked.len() }), "masked in place");
+    let places = |head: &Head| -> Vec<_> {
+        head.fields().iter().map(|field| (field.name, field.name_span, field.value)).collect()
+    };
+    assert_eq!(places(&head), places(message.head()));
+    let once = masked.clone();
+    mask_secrets(&mut masked);
+    assert_eq!(masked, once, "what is masked stays so");
+}
+
+/// A signature covers octets of the message in their order, brackets and one status.
+fn covers_its_own_octets(message: Message<'_>) {
+    let Some(parts) = SignedParts::of(message) else { return };
+    let mut covered = Vec::new();
+    parts.write(|piece| covered.extend_from_slice(piece));
+    assert!(covered.len() <= message.bytes().len() + 32);
+    assert!(!covered.iter().any(|octet| matches!(octet, b'\r' | b'\n')), "unfolded");
 }
 
 fn edits_hold(message: Message<'_>, limits: &Limits) {

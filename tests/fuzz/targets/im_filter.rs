@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| mynah::immcu::filter::fuzz::im_filter(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| mynah::fuzz::run("im_filter", data));

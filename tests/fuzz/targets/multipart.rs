@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| mynah::wire::mime::fuzz::multipart(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| mynah::fuzz::run("multipart", data));

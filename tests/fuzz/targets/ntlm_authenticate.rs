@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| mynah::wire::ntlm::fuzz::authenticate(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| mynah::fuzz::run("ntlm_authenticate", data));

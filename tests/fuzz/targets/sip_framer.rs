@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| mynah::wire::sip::fuzz::framer(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| mynah::fuzz::run("sip_framer", data));

@@ -328,7 +328,8 @@ fn sleep(drive: &mut Drive, model: &mut Model, ms: u64) -> Result<(), TestCaseEr
     Ok(())
 }
 
-fn run(
+/// Takes steps beside the model, and the end.
+pub fn run(
     description: Description,
     limits: Limits,
     steps: Vec<Step>,

@@ -12,19 +12,24 @@ use crate::presence::publication::Life;
 use crate::presence::samples::{SEEN, card, conn, everything, note, now, states, watch};
 use crate::presence::state::StateKind;
 
+/// Takes steps beside the model; a second later everybody has been told everything.
+pub fn run(steps: Vec<Step>) {
+    let mut presentity = Presentity::new(now(), card());
+    let mut model = Model::new(&presentity);
+    let mut time = now();
+    for step in steps {
+        take(step, &mut time, &mut presentity, &mut model);
+    }
+    take(Step::Pass(1_000), &mut time, &mut presentity, &mut model);
+    assert!(presentity.untold.iter().all(|untold| untold.is_empty()));
+}
+
 proptest! {
     /// Documents are as the model says, versions never go back, nobody is at a wrong level, and
     /// whoever has been told everything sees exactly the view of his level.
     #[test]
     fn behaves_as_the_model(steps in prop::collection::vec(any_step(), 0..60)) {
-        let mut presentity = Presentity::new(now(), card());
-        let mut model = Model::new(&presentity);
-        let mut time = now();
-        for step in steps {
-            take(step, &mut time, &mut presentity, &mut model);
-        }
-        take(Step::Pass(1_000), &mut time, &mut presentity, &mut model);
-        prop_assert!(presentity.untold.iter().all(|untold| untold.is_empty()));
+        run(steps);
     }
 
     /// Whatever is published, no view holds a text that its level may not read.
