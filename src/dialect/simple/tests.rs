@@ -105,10 +105,10 @@ fn who_is_closed_is_offline_and_who_is_idle_is_idle() {
     assert_eq!(state(&closed).availability, Availability::OFFLINE);
     let two = "<tuple id=\"x\"><status><basic>open</basic></status></tuple></presence>";
     assert_eq!(state(&closed.replace("</presence>", two)).availability, Availability::AVAILABLE);
-    assert_eq!(
-        state(&BARESIP.replace("<basic>open</basic>", "")).availability,
-        Availability::AVAILABLE
-    );
+    for basic in ["", "<basic>unknown</basic>"] {
+        let unsaid = BARESIP.replace("<basic>open</basic>", basic);
+        assert_eq!(state(&unsaid).availability, Availability::AVAILABLE, "{basic}");
+    }
 
     let input = "<rpid:user-input last-input=\"2026-11-20T21:00:00Z\">idle</rpid:user-input>";
     let idle = state(&BARESIP.replace("<rpid:activities/>", input));

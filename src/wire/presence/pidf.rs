@@ -122,7 +122,8 @@ impl<'t> Pidf<'t> {
 fn tuple(element: Element<'_>) -> Result<Tuple<'_>, Error> {
     let status = element.child("status").ok_or(Error::Missing)?;
     let is_open = match status.child("basic").map(Element::text).as_deref() {
-        None => None,
+        // No value of RFC 3863; baresip begins with it, and says open at once behind it.
+        None | Some("unknown") => None,
         Some("open") => Some(true),
         Some("closed") => Some(false),
         Some(_) => return Err(Error::Value),
