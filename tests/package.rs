@@ -220,3 +220,34 @@ fn words_of_the_server_that_trouble_shooting_quotes_are_its_words() {
         }
     }
 }
+
+/// The name of a heading in a link.
+fn slug(heading: &str) -> String {
+    let kept = heading.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+    kept.collect::<String>().trim().to_lowercase().replace(' ', "-")
+}
+
+#[test]
+fn links_of_the_documents_lead_somewhere() {
+    let documents = fs::read_dir(at("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let documents = documents.filter(|path| path.extension().is_some_and(|end| end == "md"));
+    let mut links = 0;
+    for path in documents.chain([at("README.md"), at("tuning/README.md")]) {
+        let text = fs::read_to_string(&path).unwrap();
+        let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+        for target in targets.filter(|target| !target.contains("://")) {
+            let (file, place) = target.split_once('#').unwrap_or((target, ""));
+            let file =
+                if file.is_empty() { path.clone() } else { path.parent().unwrap().join(file) };
+            assert!(file.exists(), "{}: {target}", path.display());
+            if !place.is_empty() {
+                let headings = fs::read_to_string(&file).unwrap();
+                let mut headings = headings.lines().filter(|line| line.starts_with('#'));
+                let is_there = headings.any(|line| slug(line.trim_start_matches('#')) == place);
+                assert!(is_there, "{}: {target}", path.display());
+            }
+            links += 1;
+        }
+    }
+    assert!(links > 40, "{links}");
+}
