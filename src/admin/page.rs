@@ -33,6 +33,8 @@ pub struct Page {
     pub api: ApiCounters,
     /// Copies for the collector that were sent, and that were lost.
     pub copies: (u64, u64),
+    /// Log lines that were lost.
+    pub log_lines_lost: u64,
     /// The process.
     pub process: Process,
     /// Start of the process, in seconds since the Unix epoch.
@@ -66,6 +68,7 @@ impl Page {
         page.single(names::DRAINING, u64::from(self.drain_left_s.is_some()));
         page.single(names::DRAIN_LEFT, self.drain_left_s.unwrap_or_default());
         page.single(names::SHARDS_CURRENT, self.shards.len());
+        page.single(names::LOG_LOST, self.log_lines_lost);
         page.single(names::PROCESS_START, self.start_unix_s);
         let process = self.process;
         process.cpu_s.inspect(|cpu_s| page.single(names::PROCESS_CPU, cpu_s));

@@ -62,6 +62,11 @@ pub trait Sources: Send + Sync + 'static {
     /// Copies for the collector that were sent, and that were lost.
     fn copies(&self) -> (u64, u64);
 
+    /// Log lines that nobody read in time and were lost.
+    fn log_lines_lost(&self) -> u64 {
+        0
+    }
+
     /// The store's counters as they stand.
     fn store(&self) -> StoreCounters;
 
@@ -169,6 +174,7 @@ async fn metrics<S: Sources>(State(admin): State<Arc<Admin<S>>>) -> Response {
         shards: counters.await.unwrap_or_default(),
         store: admin.sources.store(),
         copies: admin.sources.copies(),
+        log_lines_lost: admin.sources.log_lines_lost(),
         ldap: admin.sources.ldap(),
         api: admin.sources.api(),
         process: Process::read(),

@@ -197,6 +197,7 @@ fn page() -> Page {
             ..Default::default()
         },
         copies: (5, 6),
+        log_lines_lost: 7,
         process: Process::read(),
         start_unix_s: 1_800_000_000.25,
         healthy: false,

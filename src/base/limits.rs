@@ -79,6 +79,15 @@ limits! {
     ConnectionsPerAddress, connections_per_address_max: usize = 50_000;
     /// TLS handshakes in progress on one core: beyond it accepting waits.
     Handshakes, handshakes_per_core_max: usize = 64;
+    /// TLS handshakes that begin in a second on one core; beyond it accepting waits. 0 means no bound.
+    /// One costs about 0.15 ms of a core, so these take a sixth of it.
+    HandshakeRate, handshakes_per_core_per_second_max: u32 = 1_000;
+    /// TLS handshakes that begin in a second from one address, or from one IPv6 network of 64 bits;
+    /// whoever is one too many is closed. 0 means no bound. Five seconds' worth may come at once.
+    /// Networks of `listen.exempt` have no bound.
+    HandshakeRatePerAddress, handshakes_per_address_per_second_max: u32 = 200;
+    /// Addresses of which a core knows how many handshakes began; at the bound one is forgotten.
+    HandshakeAddresses, handshake_addresses_max: usize = 65_536;
     /// From accept to the end of the TLS handshake, whole, not per read.
     HandshakeTime, handshake_timeout: Duration = Duration::from_secs(10);
     /// From accept (or the end of the handshake) to the first complete message.

@@ -58,6 +58,8 @@ impl Demo {
         settings.links.names.push(EDGE.to_owned());
         // The load generator signs in as many as it is told to.
         settings.limits.sign_ins_per_second_max = 0;
+        settings.limits.handshakes_per_core_per_second_max = 0;
+        settings.limits.handshakes_per_address_per_second_max = 0;
         options.apply(&mut settings)?;
         // Before anything is promised.
         Store::check_free(&settings.data)?;

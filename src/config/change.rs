@@ -73,6 +73,7 @@ fn value(setting: Setting, settings: &Settings) -> String {
         Setting::Limit(limit) => limits::write(settings.limits.value(limit)),
         Setting::LinksCa => path(&links.ca),
         Setting::LinksNames => list(&links.names, |name| quoted(name)),
+        Setting::ListenExempt => list(&settings.exempt, |network| quoted(network)),
         Setting::ListenHttp => address(listen.http),
         Setting::ListenLinks => address(listen.links),
         Setting::ListenTcp => address(listen.tcp),

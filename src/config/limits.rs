@@ -109,9 +109,13 @@ fn range(limit: Limit, amount: Amount) -> (Amount, Amount) {
             (Amount::Time(Duration::from_millis(1)), Amount::Time(TIME_CEILING))
         }
         // Here 0 means no bound.
-        (Amount::Count(_), Limit::ConnectionsPerAddress | Limit::SignIns) => {
-            (Amount::Count(0), Amount::Count(COUNT_CEILING))
-        }
+        (
+            Amount::Count(_),
+            Limit::ConnectionsPerAddress
+            | Limit::HandshakeRate
+            | Limit::HandshakeRatePerAddress
+            | Limit::SignIns,
+        ) => (Amount::Count(0), Amount::Count(COUNT_CEILING)),
         (Amount::Count(_), Limit::ContactBytes) => {
             (Amount::Count(1), Amount::Count(CONTACT_BYTES_CEILING))
         }

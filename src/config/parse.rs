@@ -17,6 +17,7 @@ pub fn parse(text: &str) -> Result<Settings, Error> {
 fn resolve(file: File) -> Result<Settings, Located> {
     let defaults = Settings::default();
     let listen = listen(&file.listen)?;
+    let exempt = once(file.listen.exempt.unwrap_or_default(), |network| network.0.to_string())?;
     let api_place = file.api.listen.as_ref().map_or(0..0, Spanned::span);
     let api = api(file.api)?;
     let (lync_auth, standard_auth) = methods(file.auth.lync, file.auth.standard)?;
@@ -43,6 +44,7 @@ fn resolve(file: File) -> Result<Settings, Located> {
         api,
         links: links(file.links, file.listen.links.as_ref(), &listen)?,
         listen,
+        exempt: exempt.into_iter().map(|network| network.0).collect(),
         lync_auth,
         standard_auth,
         ntlm_version: file.auth.ntlm_version.map_or(defaults.ntlm_version, |version| version.0),

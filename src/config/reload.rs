@@ -28,6 +28,8 @@ pub enum Setting {
     HepUsers,
     /// `limits.…`
     Limit(Limit),
+    /// `listen.exempt`
+    ListenExempt,
     /// `listen.http`
     ListenHttp,
     /// `links.ca`
@@ -64,7 +66,7 @@ pub enum Setting {
 
 impl Setting {
     /// All keys outside `[limits]`.
-    pub const PLAIN: [Setting; 26] = [
+    pub const PLAIN: [Setting; 27] = [
         Setting::ApiListen,
         Setting::ApiOrigins,
         Setting::AuthLync,
@@ -75,6 +77,7 @@ impl Setting {
         Setting::HepCollector,
         Setting::HepOneIn,
         Setting::HepUsers,
+        Setting::ListenExempt,
         Setting::ListenHttp,
         Setting::LinksCa,
         Setting::LinksNames,
@@ -107,7 +110,8 @@ impl Setting {
             | Setting::HepUsers => "hep",
             Setting::Limit(_) => "limits",
             Setting::LinksCa | Setting::LinksNames => "links",
-            Setting::ListenHttp
+            Setting::ListenExempt
+            | Setting::ListenHttp
             | Setting::ListenLinks
             | Setting::ListenTcp
             | Setting::ListenTls => "listen",
@@ -133,6 +137,7 @@ impl Setting {
             Setting::HepOneIn => "one_in",
             Setting::HepUsers => "users",
             Setting::Limit(limit) => limit.name(),
+            Setting::ListenExempt => "exempt",
             Setting::ListenHttp => "http",
             Setting::LinksCa => "ca",
             Setting::LinksNames => "names",
@@ -163,6 +168,7 @@ impl Setting {
             | Setting::Digest
             | Setting::LinksCa
             | Setting::LinksNames
+            | Setting::ListenExempt
             | Setting::LogFilter
             | Setting::Policies => true,
             Setting::Limit(limit) => !AT_START.contains(&limit),
@@ -214,6 +220,7 @@ impl Setting {
             }
             Setting::LinksCa => settings.links.ca.clone_from(&running.links.ca),
             Setting::LinksNames => settings.links.names.clone_from(&running.links.names),
+            Setting::ListenExempt => settings.exempt = running.exempt.clone(),
             Setting::ListenHttp => settings.listen.http = running.listen.http,
             Setting::ListenLinks => settings.listen.links = running.listen.links,
             Setting::ListenTcp => settings.listen.tcp = running.listen.tcp,
@@ -239,6 +246,7 @@ impl Setting {
             Setting::HepOneIn => running.hep.one_in != wanted.hep.one_in,
             Setting::HepUsers => running.hep.users != wanted.hep.users,
             Setting::Limit(limit) => running.limits.value(limit) != wanted.limits.value(limit),
+            Setting::ListenExempt => running.exempt != wanted.exempt,
             Setting::ListenHttp => running.listen.http != wanted.listen.http,
             Setting::LinksCa => running.links.ca != wanted.links.ca,
             Setting::LinksNames => running.links.names != wanted.links.names,
@@ -327,7 +335,7 @@ mod tests {
         parse(
             "[server]\ndomains = ['a.test']\nname = 'a.test'\ndata = '/d'\ncores = 1\n\
              [listen]\ntls = '0.0.0.0:1'\ntcp = '0.0.0.0:2'\nhttp = '0.0.0.0:3'\n\
-             links = '0.0.0.0:4'\n[links]\nca = 'c'\nnames = ['edge.a.test']\n\
+             links = '0.0.0.0:4'\nexempt = ['10.0.0.0/8']\n[links]\nca = 'c'\nnames = ['edge.a.test']\n\
              [api]\nlisten = '127.0.0.1:5'\norigins = ['*']\n\
              [tls]\ncertificates = [{ chain = 'a', key = 'b' }]\n[auth]\nlync = ['digest']\nstandard = []\n\
              digest = ['MD5']\nntlm_version = 3\n\

@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use ipnet::IpNet;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, Unexpected, Visitor};
 use toml::Spanned;
@@ -61,6 +62,7 @@ pub struct Listen {
     pub tcp: Option<Spanned<Listener>>,
     pub http: Option<Spanned<Listener>>,
     pub links: Option<Spanned<Listener>>,
+    pub exempt: Option<Vec<Spanned<Network>>>,
 }
 
 /// `[api]`
@@ -192,6 +194,15 @@ text!(
         text => text.parse().ok().map(|address| Listener(Some(address))),
     }
 );
+
+/// A network, or one address.
+#[derive(Clone, Copy, Debug)]
+pub struct Network(pub IpNet);
+text!(Network, "a network such as \"192.0.2.0/24\" or \"2001:db8::/48\", or an address", |text| {
+    let address = |text: &str| text.parse::<IpAddr>().ok().map(IpNet::from);
+    let network = text.parse::<IpNet>().ok().or_else(|| address(text));
+    network.map(|network| Network(network.trunc()))
+});
 
 /// A web site as browsers name it (RFC 6454), or `*` for all.
 #[derive(Debug)]

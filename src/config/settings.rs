@@ -2,6 +2,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ipnet::IpNet;
 
 use super::hep::Hep;
 use super::ldap::Ldap;
@@ -21,6 +24,8 @@ pub struct Settings {
     pub cores: Option<usize>,
     /// Where to listen.
     pub listen: Listen,
+    /// Networks that the bounds of an address do not bind.
+    pub exempt: Arc<[IpNet]>,
     /// The API for other applications.
     pub api: Api,
     /// Certificates side by side, of which the handshake picks the first that the client can
@@ -61,6 +66,7 @@ impl Default for Settings {
             data: PathBuf::from("/var/lib/mynah"),
             cores: None,
             listen: Listen::default(),
+            exempt: Arc::default(),
             api: Api::default(),
             certificates: vec![Certificate {
                 chain: PathBuf::from("/etc/mynah/chain.pem"),

@@ -379,6 +379,21 @@ proptest::proptest! {
 }
 
 #[test]
+fn networks_are_read_with_or_without_their_length() {
+    let text = "[listen]\nexempt = ['192.0.2.7', '198.51.100.7/24', '2001:db8::1/32']\n";
+    let settings = parse(text).unwrap();
+    let networks: Vec<String> = settings.exempt.iter().map(ToString::to_string).collect();
+    assert_eq!(networks, ["192.0.2.7/32", "198.51.100.0/24", "2001:db8::/32"]);
+    assert_eq!(
+        error("[listen]\nexempt = ['10.0.0.0/8', '10.0.0.0/33']\n"),
+        "2:25: invalid value: string \"10.0.0.0/33\", expected a network such as \
+         \"192.0.2.0/24\" or \"2001:db8::/48\", or an address"
+    );
+    let twice = "[listen]\nexempt = ['10.0.0.0/8', '10.1.2.3/8']\n";
+    assert!(error(twice).starts_with("2:25: "), "{}", error(twice));
+}
+
+#[test]
 fn links_need_somebody_who_may_open_them() {
     assert_eq!(
         error("[listen]\nlinks = '127.0.0.1:5062'\n"),

@@ -196,6 +196,8 @@ families! {
     HEP_SENT Counter "mynah_hep_messages_total" "Copies of messages sent to the collector.";
     HEP_LOST Counter "mynah_hep_messages_lost_total" "Copies of messages that the collector or a queue on the way to it did not take.";
 
+    LOG_LOST Counter "mynah_log_lines_lost_total" "Log lines lost because standard error was not read.";
+
     PROCESS_START Gauge "process_start_time_seconds" "Start of the process, in seconds since the Unix epoch.";
     PROCESS_CPU Counter "process_cpu_seconds_total" "User and system CPU time of the process.";
     PROCESS_RESIDENT Gauge "process_resident_memory_bytes" "Resident memory of the process.";

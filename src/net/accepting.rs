@@ -28,8 +28,8 @@ pub(super) struct Listener {
     door: Door,
     /// Somebody may wait in its backlog.
     knocked: bool,
-    /// Who waits was found to wait for handshakes to end.
-    gated: bool,
+    /// The bound for which who waits was found to wait.
+    gated: Option<Limit>,
     /// No descriptor or memory before this time.
     rests_until: Option<Deadline>,
 }
@@ -44,7 +44,7 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
             socket,
             door,
             knocked: true,
-            gated: false,
+            gated: None,
             rests_until: None,
         });
         Ok(())
@@ -62,12 +62,12 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
         self.listeners.iter().any(|listener| self.is_open(listener, now))
     }
 
-    /// Accepts from every listener that has somebody and may; counts one that must wait for
-    /// handshakes to end.
+    /// Accepts from every listener that has somebody and may; counts one that must wait because of
+    /// handshakes.
     pub fn accept_some(&mut self, now: Now) {
         for number in 0..self.listeners.len() {
             for _ in 0..ACCEPTS {
-                self.count_gated(number);
+                self.count_gated(number, now);
                 let Some(listener) = self.listeners.get(number) else { break };
                 if !self.is_open(listener, now) {
                     break;
@@ -85,19 +85,25 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
     /// Whether the listener has somebody who may come in.
     fn is_open(&self, listener: &Listener, now: Now) -> bool {
         let rests = listener.rests_until.is_some_and(|until| !now.reached(until));
-        listener.knocked && !rests && !self.is_gated(listener.door)
+        listener.knocked && !rests && self.gate(listener.door, now).is_none()
     }
 
-    fn is_gated(&self, door: Door) -> bool {
-        door.transport() == Transport::Tls
-            && self.handshaking >= self.limits.handshakes_per_core_max.max(1)
+    /// The bound for which nobody may come in through `door` now.
+    fn gate(&self, door: Door, now: Now) -> Option<Limit> {
+        let shakes = door.transport() == Transport::Tls;
+        if shakes && self.handshaking >= self.limits.handshakes_per_core_max.max(1) {
+            return Some(Limit::Handshakes);
+        }
+        // Links are few, and nothing holds one that is refused.
+        let waits = door == Door::Tls && !self.handshakes.has_room(now);
+        waits.then_some(Limit::HandshakeRate)
     }
 
     /// Takes in a link that was accepted elsewhere; one too many in a handshake is refused, as no
     /// backlog holds it.
     pub fn take_link(&mut self, stream: TcpStream, peer: SocketAddr, now: Now) {
-        if self.is_gated(Door::Links) {
-            return self.refuse(peer, Some(Limit::Handshakes), CloseReason::Refused, now);
+        if let Some(limit) = self.gate(Door::Links, now) {
+            return self.refuse(peer, Some(limit), CloseReason::Refused, now);
         }
         self.enter(stream, peer, Door::Links, now);
     }
@@ -109,15 +115,15 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
         }
     }
 
-    /// Counts once for each time that somebody has to wait for handshakes to end.
-    fn count_gated(&mut self, number: usize) {
+    /// Counts once for each time that somebody has to wait because of handshakes.
+    fn count_gated(&mut self, number: usize, now: Now) {
         let Some(listener) = self.listeners.get(number) else { return };
-        let gated = listener.knocked && self.is_gated(listener.door);
+        let gate = if listener.knocked { self.gate(listener.door, now) } else { None };
         if let Some(listener) = self.listeners.get_mut(number)
-            && std::mem::replace(&mut listener.gated, gated) != gated
-            && gated
+            && std::mem::replace(&mut listener.gated, gate) != gate
+            && let Some(limit) = gate
         {
-            self.machine.counters().hit(Limit::Handshakes);
+            self.machine.counters().hit(limit);
         }
     }
 

@@ -22,10 +22,11 @@ impl Addresses {
         self.share = share(max, cores);
     }
 
-    /// Counts a connection from `address`; false, and not counted, if that is one too many.
-    pub fn enter(&mut self, address: IpAddr) -> bool {
+    /// Counts a connection from `address`; false, and not counted, if that is one too many for an
+    /// address that is not `exempt`.
+    pub fn enter(&mut self, address: IpAddr, exempt: bool) -> bool {
         let count = self.counts.entry(address.to_canonical()).or_insert(0);
-        if self.share != 0 && *count >= self.share {
+        if !exempt && self.share != 0 && *count >= self.share {
             return false;
         }
         *count += 1;
@@ -67,24 +68,34 @@ mod tests {
     #[test]
     fn one_too_many_is_refused_until_one_leaves() {
         let mut addresses = Addresses::new(3, 2);
-        assert!(addresses.enter(A) && addresses.enter(A));
-        assert!(!addresses.enter(A));
+        assert!(addresses.enter(A, false) && addresses.enter(A, false));
+        assert!(!addresses.enter(A, false));
         addresses.leave(A);
-        assert!(addresses.enter(A));
+        assert!(addresses.enter(A, false));
+    }
+
+    #[test]
+    fn an_exempt_address_has_no_bound_and_is_counted() {
+        let mut addresses = Addresses::new(1, 1);
+        assert!(addresses.enter(A, true) && addresses.enter(A, true));
+        assert!(!addresses.enter(A, false));
+        addresses.leave(A);
+        addresses.leave(A);
+        assert!(addresses.enter(A, false));
     }
 
     #[test]
     fn the_same_address_in_its_two_forms_is_one() {
         let mut addresses = Addresses::new(1, 1);
-        assert!(addresses.enter(A));
-        assert!(!addresses.enter("::ffff:192.0.2.1".parse().unwrap()));
+        assert!(addresses.enter(A, false));
+        assert!(!addresses.enter("::ffff:192.0.2.1".parse().unwrap(), false));
     }
 
     #[test]
     fn without_a_bound_everyone_enters_and_nothing_is_left_behind() {
         let mut addresses = Addresses::new(0, 4);
         for _ in 0..1000 {
-            assert!(addresses.enter(A));
+            assert!(addresses.enter(A, false));
         }
         for _ in 0..1000 {
             addresses.leave(A);

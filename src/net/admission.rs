@@ -1,6 +1,8 @@
 //! Who is let in, and who is not.
 
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
+
+use ipnet::IpNet;
 
 use super::carrier::Carrier;
 use super::connection::{Connection, Phase};
@@ -30,13 +32,19 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
     ) -> Option<Slot> {
         // Another server goes elsewhere when it is refused; a client wants to be told.
         let leaves = self.leaving.is_some() && door == Door::Links;
+        let exempt = is_exempt(&self.exempt, peer.ip());
         let refused = if self.drain.is_some() || leaves {
             Some((None, CloseReason::Drain))
-        } else if !self.addresses.enter(peer.ip()) {
+        } else if door == Door::Tls && !exempt && !self.handshakes.allow(peer.ip(), now) {
+            Some((Some(Limit::HandshakeRatePerAddress), CloseReason::Refused))
+        } else if !self.addresses.enter(peer.ip(), exempt) {
             Some((Some(Limit::ConnectionsPerAddress), CloseReason::Refused))
         } else {
             None
         };
+        for _ in 0..self.handshakes.take_evicted() {
+            self.machine.counters().hit(Limit::HandshakeAddresses);
+        }
         if let Some((limit, reason)) = refused {
             self.refuse(peer, limit, reason, now);
             return None;
@@ -82,6 +90,7 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
         }
         if door.transport() == Transport::Tls {
             self.handshaking += 1;
+            self.handshakes.begin(now);
         }
         let current = self.connections.streams() as u64;
         let counters = self.machine.counters();
@@ -134,4 +143,10 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
             tracing::error!(error, held_back, "cannot accept; trying again (LimitNOFILE?)");
         }
     }
+}
+
+/// True when an address is in one of the networks that the bounds of an address do not bind.
+pub(super) fn is_exempt(networks: &[IpNet], address: IpAddr) -> bool {
+    let address = address.to_canonical();
+    networks.iter().any(|network| network.contains(&address))
 }

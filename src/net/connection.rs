@@ -61,6 +61,8 @@ pub(super) struct Connection {
     pub dirty: bool,
     /// In the list of connections to visit, whatever their sockets say.
     pub expected: bool,
+    /// In the list of those whose handshake waits for its turn.
+    pub shaking: bool,
     /// The peer has closed its side or the socket has failed, and reading will show it.
     pub hangup: bool,
     /// In the list of connections that wait for the mesh.
@@ -102,6 +104,7 @@ impl Connection {
             told: false,
             dirty: false,
             expected: false,
+            shaking: false,
             hangup: false,
             paused: false,
             unfinished: false,

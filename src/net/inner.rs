@@ -9,6 +9,7 @@ use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
+use ipnet::IpNet;
 use rustls::pki_types::ServerName;
 
 use super::accepting::Listener;
@@ -19,6 +20,7 @@ use super::clock::Clock;
 use super::connection::Phase;
 use super::connections::Connections;
 use super::deadlines::{Drain, GRANULARITY_MS, Timer};
+use super::handshakes::Handshakes;
 use super::holding::Holding;
 use super::lane;
 use super::leaving::Leaving;
@@ -63,10 +65,15 @@ pub(super) struct Inner<M, C> {
     pub holding: Holding,
     /// Connections to visit, whatever their sockets say.
     pub expected: VecDeque<Slot>,
+    /// Connections in their handshake whose sockets are ready: they have their turn after all others.
+    pub shaking: VecDeque<Slot>,
     /// The task that visits, woken for them.
     pub visitor: Option<Waker>,
     pub buffers: Buffers,
+    /// Handshakes in progress.
     pub handshaking: usize,
+    /// Those that may begin.
+    pub handshakes: Handshakes,
     pub paused: Vec<Slot>,
     pub log: LogLimit<{ LANE_REFUSED + 1 }>,
     /// Ends of connections that the machine has not been told.
@@ -84,6 +91,8 @@ pub(super) struct Inner<M, C> {
     /// What is written here itself.
     pub written: BytesMut,
     pub addresses: Addresses,
+    /// Networks whose addresses have no bound.
+    pub exempt: Arc<[IpNet]>,
     /// Who listens to messages.
     pub taps: Taps,
     pub wheel: Wheel<Timer>,
@@ -113,7 +122,8 @@ pub(super) struct Buffers {
 
 impl<M: Machine, C: Carrier> Inner<M, C> {
     pub fn new(parts: Parts<M, C>) -> io::Result<Self> {
-        let Parts { shard, shards, limits, clock, machine, carrier, offers, link_names } = parts;
+        let Parts { shard, shards, limits, clock, machine, carrier, .. } = parts;
+        let Parts { offers, link_names, exempt, .. } = parts;
         Ok(Inner {
             shard,
             clock,
@@ -126,9 +136,11 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
             learned: Instant::now(),
             holding: Holding::new(),
             expected: VecDeque::new(),
+            shaking: VecDeque::new(),
             visitor: None,
             buffers: Buffers::default(),
             handshaking: 0,
+            handshakes: Handshakes::new(&limits, shards),
             paused: Vec::new(),
             log: LogLimit::default(),
             ended: VecDeque::new(),
@@ -140,6 +152,7 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
             next_lane: 0,
             written: BytesMut::new(),
             addresses: Addresses::new(limits.connections_per_address_max, shards),
+            exempt,
             taps: Taps::default(),
             wheel: Wheel::new(GRANULARITY_MS, clock.now()),
             due: Vec::new(),

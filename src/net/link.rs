@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use super::admission::is_exempt;
 use super::carrier::Carrier;
 use super::inner::Inner;
 use super::lane::{self, Lane};
@@ -139,7 +140,8 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
         if lanes.is_none_or(|link| link.lanes.len() >= self.limits.lanes_per_link_max) {
             return Err(Limit::LanesPerLink);
         }
-        if origin.is_some_and(|address| !self.addresses.enter(address)) {
+        let mut enter = |address| self.addresses.enter(address, is_exempt(&self.exempt, address));
+        if origin.is_some_and(|address| !enter(address)) {
             return Err(Limit::ConnectionsPerAddress);
         }
         self.connections.insert_lane(lane).ok_or_else(|| {

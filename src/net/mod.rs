@@ -27,6 +27,7 @@ mod deadlines;
 pub mod door;
 mod flushing;
 mod framing;
+pub mod handshakes;
 mod holding;
 pub mod inherited;
 mod inner;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use ipnet::IpNet;
 use rustls::pki_types::ServerName;
 
 use super::carrier::Carrier;
@@ -45,6 +46,8 @@ pub struct Parts<M, C> {
     pub offers: Offers,
     /// Servers that may open links, by a name in their certificate.
     pub link_names: Arc<[ServerName<'static>]>,
+    /// Networks that the bounds of an address do not bind.
+    pub exempt: Arc<[IpNet]>,
 }
 
 impl<M: Machine, C: Carrier> Partition<M, C> {
@@ -142,18 +145,21 @@ impl<M: Machine, C: Carrier> Partition<M, C> {
         self.0.borrow_mut().offers = offers;
     }
 
-    /// Other bounds, certificates and servers that may open links, from now on. Connections keep
-    /// their certificate, and links stay.
+    /// Other bounds, certificates, servers that may open links and networks without bounds, from now
+    /// on. Connections keep their certificate, and links stay.
     pub fn configure(
         &self,
         limits: Arc<Limits>,
         offers: Offers,
         link_names: Arc<[ServerName<'static>]>,
+        exempt: Arc<[IpNet]>,
     ) {
         let mut inner = self.0.borrow_mut();
         let shards = inner.shards;
         inner.connections.set_max(limits.connections_per_shard_max);
         inner.addresses.set_max(limits.connections_per_address_max, shards);
+        inner.handshakes.configure(&limits, shards);
+        inner.exempt = exempt;
         inner.offers = offers;
         inner.link_names = link_names;
         inner.limits = limits;

@@ -1,10 +1,12 @@
 //! One wake-up of a core: the connections that are ready are visited one after the other, frames of
-//! other shards between them, and then everything that waits leaves.
+//! other shards between them, and then everything that waits leaves. Handshakes come last and few at
+//! a time: each costs as much as twenty messages, and after a restart all users want one.
 
 use std::task::Context;
 use std::time::Instant;
 
 use super::carrier::Carrier;
+use super::connection::Phase;
 use super::inner::Inner;
 use super::readiness::{Ready, Source};
 use crate::base::ids::Slot;
@@ -15,6 +17,9 @@ use crate::shard::Machine;
 const PULLED: usize = 64;
 /// Time after which the tick and the inbox have their turn before the next visit.
 const TURN_MS: u64 = 5;
+/// Handshakes take one part of so many of the time of a busy core, and what is left over of an idle
+/// one.
+const HANDSHAKE_PART: u32 = 4;
 
 impl<M: Machine, C: Carrier> Inner<M, C> {
     /// Has `slot` visited soon, whatever its socket says.
@@ -41,7 +46,10 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
             self.learned = asked;
         }
         let expected = self.expected.len();
-        let idle = self.ready.is_empty() && expected == 0 && !self.has_knocks(began);
+        let idle = self.ready.is_empty()
+            && expected == 0
+            && self.shaking.is_empty()
+            && !self.has_knocks(began);
         let mut now = began;
         while now.mono_ms.saturating_sub(began.mono_ms) <= TURN_MS
             && let Some(Ready { source, hangup }) = self.ready.pop_front()
@@ -51,6 +59,13 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
                 Source::Connection(slot) => {
                     if let Some(connection) = self.connections.get_mut(slot) {
                         connection.hangup |= hangup;
+                        if connection.phase == Phase::Handshake {
+                            if !std::mem::replace(&mut connection.shaking, true) {
+                                connection.learned = self.learned;
+                                self.shaking.push_back(slot);
+                            }
+                            continue;
+                        }
                         // What an earlier visit left is older.
                         if !connection.expected && !connection.paused {
                             connection.learned = self.learned;
@@ -70,9 +85,33 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
                 now = self.visit(slot);
             }
         }
+        now = self.shake_hands(asked, now);
         self.accept_some(now);
         self.flush(now);
-        !idle || !self.expected.is_empty() || self.sockets.poll(cx).is_ready()
+        !idle
+            || !self.shaking.is_empty()
+            || !self.expected.is_empty()
+            || self.sockets.poll(cx).is_ready()
+    }
+
+    /// Takes handshakes a step further: one, and others as long as those who are served, since
+    /// `since`, have had the greater part of the time. Then the sockets are looked at again, so who
+    /// is served waits for one handshake, not for all.
+    fn shake_hands(&mut self, since: Instant, mut now: Now) -> Now {
+        if self.shaking.is_empty() {
+            return now;
+        }
+        let began = Instant::now();
+        let time = began.saturating_duration_since(since) / (HANDSHAKE_PART - 1);
+        while let Some(slot) = self.shaking.pop_front() {
+            let Some(connection) = self.connections.get_mut(slot) else { continue };
+            connection.shaking = false;
+            now = self.visit(slot);
+            if began.elapsed() >= time {
+                break;
+            }
+        }
+        now
     }
 
     /// One visit, and what may not wait for the others; when it was. The time of a visit in which

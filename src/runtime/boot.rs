@@ -17,7 +17,7 @@ use super::account_desk::AccountDesk;
 use super::checks::{self, CheckError};
 use super::control::{Control, Service};
 use super::copies;
-use super::core_loop::{self, CorePlan, Event, Seat};
+use super::core_loop::{Berth, CorePlan, Event, Seat};
 use super::ledger::Ledger;
 use super::links;
 use super::mesh::Mesh;
@@ -36,9 +36,10 @@ use crate::shard::Machine;
 
 /// Time between two looks at the certificate files.
 pub const CERTIFICATE_LOOK: Duration = Duration::from_secs(2);
-/// For executors to be made. There is no waking one that glommio puts to sleep before its first
-/// task has run; this bounds the wait for it.
-const START_TIME: Duration = Duration::from_secs(10);
+/// For executors to run, however busy the machine is.
+const START_TIME: Duration = Duration::from_secs(60);
+/// For one to run its first task, before another is started in its place.
+const FIRST_TASK_TIME: Duration = Duration::from_secs(1);
 /// For machines to be made, which may read what is kept of a million users.
 const MAKE_TIME: Duration = Duration::from_secs(600);
 /// Days before its end at which a certificate is worth a warning.
@@ -187,6 +188,7 @@ where
     let clock = Clock::start();
     let (events, mut heard) = unbounded_channel();
     let make = Arc::new(make);
+    let mut berths = Vec::with_capacity(cpus.len());
     let mut threads = Vec::with_capacity(cpus.len());
     for (shard, cpu) in (0..shards).map(ShardId).zip(&cpus) {
         let tls = tls.next().into_iter().map(|socket| (Door::Tls, socket));
@@ -199,6 +201,7 @@ where
             listeners: tls.chain(tcp).collect(),
             offers: offers.clone(),
             link_names: link_names.clone(),
+            exempt: settings.exempt.clone(),
             limits: limits.clone(),
             clock,
             mesh: mesh.clone(),
@@ -207,15 +210,23 @@ where
             pulses: pulses.clone(),
             events: events.clone(),
         };
-        let make = make.clone();
-        let thread = core_loop::spawn(plan, move |seat| make(seat)).map_err(StartError::Thread)?;
-        threads.push(thread);
+        berths.push(Berth::new(plan));
     }
     drop(events);
-    if let Err(error) = wait_started(&mut heard, shards) {
+    let mut start = |shard: ShardId| {
+        let Some(berth) = berths.get(usize::from(shard.0)) else { return Ok(()) };
+        let make = make.clone();
+        threads.push(berth.spawn(move |seat| make(seat))?);
+        Ok(())
+    };
+    if let Err(error) = wait_started(&mut heard, shards, FIRST_TASK_TIME, &mut start) {
         cores.order_all(|| Order::Stop);
         return Err(error);
     }
+    // Others than those that run sleep for good, or end as soon as they see it.
+    threads
+        .retain(|thread| berths.iter().any(|berth| berth.runner() == Some(thread.thread().id())));
+    drop(berths);
 
     services.extend(links.sockets.into_iter().flatten().map(links::deal));
     let served = api.sockets.into_iter().flatten().zip(plan.api);
@@ -317,18 +328,27 @@ impl Sockets {
     }
 }
 
-fn wait_started(heard: &mut UnboundedReceiver<Event>, shards: u16) -> Result<(), StartError> {
+/// Has `start` start an executor for each core, and another for one that does not run its first task
+/// within `first_task_time`; until all have started.
+fn wait_started(
+    heard: &mut UnboundedReceiver<Event>,
+    shards: u16,
+    first_task_time: Duration,
+    start: &mut dyn FnMut(ShardId) -> io::Result<()>,
+) -> Result<(), StartError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()
         .map_err(StartError::Thread)?;
     let mut asleep: BTreeSet<ShardId> = (0..shards).map(ShardId).collect();
     let mut waiting = asleep.clone();
+    asleep.iter().copied().try_for_each(&mut *start).map_err(StartError::Thread)?;
     runtime.block_on(async {
         let began = Instant::now();
+        let mut look = began + first_task_time;
         while let Some(first) = waiting.first().copied() {
-            let time = if asleep.is_empty() { MAKE_TIME } else { START_TIME };
-            match timeout_at(began + time, heard.recv()).await {
+            let until = if asleep.is_empty() { began + MAKE_TIME } else { look };
+            match timeout_at(until, heard.recv()).await {
                 Ok(Some(Event::Awake(shard))) => {
                     asleep.remove(&shard);
                 }
@@ -341,6 +361,13 @@ fn wait_started(heard: &mut UnboundedReceiver<Event>, shards: u16) -> Result<(),
                     return Err(StartError::Core(shard, reason));
                 }
                 Ok(None) => return Err(StartError::Core(first, "it ended".to_owned())),
+                Err(_) if !asleep.is_empty() && began.elapsed() < START_TIME => {
+                    for shard in &asleep {
+                        tracing::warn!(core = %shard, "executor does not run, starting another");
+                        start(*shard).map_err(StartError::Thread)?;
+                    }
+                    look = Instant::now() + first_task_time;
+                }
                 Err(_) => {
                     let late = asleep.first().copied().unwrap_or(first);
                     return Err(StartError::Core(late, "it takes too long".to_owned()));
@@ -354,6 +381,24 @@ fn wait_started(heard: &mut UnboundedReceiver<Event>, shards: u16) -> Result<(),
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Those of which nothing is heard are started again, and those that run are not.
+    #[test]
+    fn an_executor_that_does_not_run_its_first_task_is_replaced() {
+        let (events, mut heard) = unbounded_channel();
+        let mut tries = Vec::new();
+        let mut start = |shard: ShardId| {
+            tries.push(shard.0);
+            let runs = shard.0 != 1 || tries.iter().filter(|number| **number == 1).count() == 3;
+            if runs {
+                events.send(Event::Awake(shard)).unwrap();
+                events.send(Event::Started(shard)).unwrap();
+            }
+            Ok(())
+        };
+        wait_started(&mut heard, 3, Duration::from_millis(1), &mut start).unwrap();
+        assert_eq!(tries, [0, 1, 2, 1, 1]);
+    }
 
     #[test]
     fn cores_take_usable_cpus_in_order_and_share_only_when_told() {

@@ -10,6 +10,7 @@ use super::account_desk::AccountDesk;
 use super::control::Operate;
 use super::drain::Leave;
 use super::ledger::Ledger;
+use super::log_writer;
 use super::orders::{Cores, Order};
 use super::watchdog::Pulses;
 use crate::admin::operation::{Operated, Operation};
@@ -159,6 +160,10 @@ impl Sources for Census {
 
     fn copies(&self) -> (u64, u64) {
         self.copies.values()
+    }
+
+    fn log_lines_lost(&self) -> u64 {
+        log_writer::lost()
     }
 
     fn store(&self) -> StoreCounters {

@@ -11,12 +11,13 @@ use std::future::poll_fn;
 use std::net::TcpListener;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
-use std::thread::JoinHandle;
+use std::thread::{JoinHandle, ThreadId};
 use std::time::Duration;
 
 use glommio::{Latency, LocalExecutorBuilder, Placement, Shares};
+use ipnet::IpNet;
 use rustls::pki_types::ServerName;
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -82,6 +83,8 @@ pub struct CorePlan {
     pub offers: Offers,
     /// Servers that may open links.
     pub link_names: Arc<[ServerName<'static>]>,
+    /// Networks that the bounds of an address do not bind.
+    pub exempt: Arc<[IpNet]>,
     /// The bounds in force.
     pub limits: Arc<Limits>,
     /// The clock of the process.
@@ -113,35 +116,101 @@ pub enum Event {
     Ended(ShardId, Result<(), String>),
 }
 
-/// Starts the thread of a core. `make` makes its machine there, or says in one line why it
-/// cannot.
-pub fn spawn<M, F>(plan: CorePlan, make: F) -> std::io::Result<JoinHandle<()>>
-where
-    M: Machine + 'static,
-    F: FnOnce(Seat) -> Result<M, String> + Send + 'static,
-{
-    std::thread::Builder::new().name(format!("core-{}", plan.shard)).spawn(move || {
-        let (shard, events) = (plan.shard, plan.events.clone());
-        let result = catch_unwind(AssertUnwindSafe(|| execute(plan, make)))
-            .unwrap_or_else(|_| Err("its executor panicked".to_owned()));
-        // Fails only when the control thread is gone, and then nobody is left to be told.
-        let _ = events.send(Event::Ended(shard, result));
-    })
+/// The place of a core, on which executors are started until one runs. When the operating system
+/// takes the CPU away at the wrong moment, glommio 0.9 puts an executor to sleep before its first
+/// task has run, and nothing wakes it: no task of it is known anywhere.
+#[derive(Clone)]
+pub struct Berth {
+    shard: ShardId,
+    cpu: usize,
+    spin: Duration,
+    events: UnboundedSender<Event>,
+    state: Arc<Mutex<Occupancy>>,
 }
 
-fn execute<M, F>(plan: CorePlan, make: F) -> Result<(), String>
-where
-    M: Machine + 'static,
-    F: FnOnce(Seat) -> Result<M, String>,
-{
-    let executor = LocalExecutorBuilder::new(Placement::Fixed(plan.cpu))
-        .name("core")
-        .io_memory(IO_MEMORY)
-        .preempt_timer(PREEMPT)
-        .spin_before_park(plan.spin)
-        .make()
-        .map_err(|error| format!("no executor on CPU {}: {error}", plan.cpu))?;
-    executor.run(run(plan, make))
+/// Who has a place.
+enum Occupancy {
+    /// Nobody yet.
+    Free(Box<CorePlan>),
+    /// The executor of this thread.
+    Taken(ThreadId),
+}
+
+impl Berth {
+    /// The place for a core that is started with `plan`.
+    pub fn new(plan: CorePlan) -> Self {
+        Berth {
+            shard: plan.shard,
+            cpu: plan.cpu,
+            spin: plan.spin,
+            events: plan.events.clone(),
+            state: Arc::new(Mutex::new(Occupancy::Free(Box::new(plan)))),
+        }
+    }
+
+    /// The thread whose executor has the place.
+    pub fn runner(&self) -> Option<ThreadId> {
+        match *self.state.lock().unwrap_or_else(PoisonError::into_inner) {
+            Occupancy::Free(_) => None,
+            Occupancy::Taken(thread) => Some(thread),
+        }
+    }
+
+    /// Starts a thread with an executor for the place. `make` makes the machine of the core there,
+    /// or says in one line why it cannot. An executor that finds the place taken ends unheard.
+    ///
+    /// # Errors
+    /// When the system refuses a thread.
+    pub fn spawn<M, F>(&self, make: F) -> std::io::Result<JoinHandle<()>>
+    where
+        M: Machine + 'static,
+        F: FnOnce(Seat) -> Result<M, String> + Send + 'static,
+    {
+        let berth = self.clone();
+        std::thread::Builder::new().name(format!("core-{}", self.shard)).spawn(move || {
+            let result = catch_unwind(AssertUnwindSafe(|| berth.execute(make)))
+                .unwrap_or_else(|_| Err("its executor panicked".to_owned()));
+            if berth.runner().is_none_or(|runner| runner == std::thread::current().id()) {
+                // Fails only when the control thread is gone, and then nobody is left to be told.
+                let _ = berth.events.send(Event::Ended(berth.shard, result));
+            }
+        })
+    }
+
+    fn execute<M, F>(&self, make: F) -> Result<(), String>
+    where
+        M: Machine + 'static,
+        F: FnOnce(Seat) -> Result<M, String>,
+    {
+        let executor = LocalExecutorBuilder::new(Placement::Fixed(self.cpu))
+            .name("core")
+            .io_memory(IO_MEMORY)
+            .preempt_timer(PREEMPT)
+            .spin_before_park(self.spin)
+            .make()
+            .map_err(|error| format!("no executor on CPU {}: {error}", self.cpu))?;
+        executor.run(async {
+            match self.take() {
+                Some(plan) => run(*plan, make).await,
+                None => Ok(()),
+            }
+        })
+    }
+
+    /// Takes the place for the executor of this thread, unless it is taken.
+    fn take(&self) -> Option<Box<CorePlan>> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        match *state {
+            Occupancy::Taken(_) => None,
+            Occupancy::Free(_) => {
+                let taken = Occupancy::Taken(std::thread::current().id());
+                match std::mem::replace(&mut *state, taken) {
+                    Occupancy::Free(plan) => Some(plan),
+                    Occupancy::Taken(_) => None,
+                }
+            }
+        }
+    }
 }
 
 /// What the tasks of a core share besides the partition.
@@ -166,6 +235,9 @@ where
     F: FnOnce(Seat) -> Result<M, String>,
 {
     let CorePlan { shard, port, listeners, limits, clock, mesh, cores, events, pulses, .. } = plan;
+    if let Some(bell) = mesh.bell(shard) {
+        poll_fn(|cx| Poll::Ready(bell.keep(cx.waker()))).await;
+    }
     let _ = events.send(Event::Awake(shard));
     let machine = make(Seat {
         shard,
@@ -188,6 +260,7 @@ where
         carrier,
         offers: plan.offers,
         link_names: plan.link_names,
+        exempt: plan.exempt,
     });
     let partition = Rc::new(partition.map_err(|error| format!("no epoll: {error}"))?);
     let core = Rc::new(Core {
@@ -272,8 +345,9 @@ impl<M: Machine> Core<M> {
             }
             Order::Configure(configuration, done) => {
                 let Configuration { settings, limits, offers, link_names } = *configuration;
+                let exempt = settings.exempt.clone();
                 self.partition.control(Control::Configure(settings));
-                self.partition.configure(limits, offers, link_names);
+                self.partition.configure(limits, offers, link_names, exempt);
                 // Nobody waits any more if this fails.
                 let _ = done.send(());
             }

@@ -106,6 +106,8 @@ pub struct Bell {
     asleep: AtomicBool,
     /// The same task waits every time, so its waker is set once and never exchanged.
     waker: OnceLock<Waker>,
+    /// Of the first task of the core, which is there before any other has run.
+    keeper: OnceLock<Waker>,
 }
 
 impl Bell {
@@ -119,9 +121,15 @@ impl Bell {
         asleep
     }
 
-    /// Wakes the task whether it sleeps or not, and with it an executor that should not sleep.
+    /// Names the task whose waking wakes the executor even while the one that waits here has not
+    /// run yet.
+    pub fn keep(&self, keeper: &Waker) {
+        let _ = self.keeper.get_or_init(|| keeper.clone());
+    }
+
+    /// Wakes the tasks whether they sleep or not, and with them an executor that should not sleep.
     pub fn rouse(&self) {
-        if let Some(waker) = self.waker.get() {
+        for waker in [&self.keeper, &self.waker].into_iter().filter_map(OnceLock::get) {
             waker.wake_by_ref();
         }
     }

@@ -16,6 +16,7 @@ pub mod ldap_look;
 mod ldap_users;
 pub mod ledger;
 mod links;
+mod log_writer;
 pub mod logging;
 pub mod mesh;
 pub mod observers;

@@ -58,6 +58,17 @@ pub enum Error {
 /// are known, with what is kept of them; `reread` gives the settings anew for a reload.
 pub fn serve(settings: Settings, ready_file: PathBuf, reread: Reread) -> Result<(), Error> {
     let log = logging::start(&settings.log)?;
+    let outcome = serve_logged(settings, ready_file, reread, log.clone());
+    log.last_lines();
+    outcome
+}
+
+fn serve_logged(
+    settings: Settings,
+    ready_file: PathBuf,
+    reread: Reread,
+    log: logging::LogFilter,
+) -> Result<(), Error> {
     let users = read_users(&settings)?;
     let store = Store::open(&settings.data, &settings.limits)?;
     let outcome = serve_from(settings, ready_file, reread, log, &store, users);

@@ -57,6 +57,18 @@ impl Plain {
     pub fn plain(address: SocketAddr) -> Self {
         Client { stream: connect(address), rest: Vec::new() }
     }
+
+    /// From another address of this machine.
+    pub fn from(source: &str, address: SocketAddr) -> Self {
+        let socket =
+            socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+        let source = SocketAddr::new(source.parse().unwrap(), 0);
+        socket.bind(&source.into()).unwrap();
+        socket.connect(&address.into()).unwrap();
+        let stream = TcpStream::from(socket);
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        Client { stream, rest: Vec::new() }
+    }
 }
 
 impl Tls {

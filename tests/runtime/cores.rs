@@ -149,6 +149,17 @@ fn a_core_that_shares_its_cpu_goes_on() {
     assert!(longest < Duration::from_secs(2), "stood still for {longest:?}");
 }
 
+/// T1 before there is a tick, or any task at all: another executor takes the place.
+#[test]
+fn a_server_starts_on_a_cpu_that_others_want() {
+    contended(|| {
+        for _ in 0..5 {
+            let server = Running::start(|_| {});
+            Client::plain(server.tcp()).ask("ok", 1);
+        }
+    });
+}
+
 /// T1 again, where the tick does not help: it waits behind so much work that it is among what
 /// glommio forgets. Then the watchdog wakes the core.
 #[test]

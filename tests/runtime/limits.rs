@@ -79,6 +79,62 @@ fn handshakes_beyond_the_cap_wait_and_are_served_later() {
 }
 
 #[test]
+fn handshakes_of_a_second_are_bounded_and_who_waits_is_served_later() {
+    let server = Running::start(|settings| settings.limits.handshakes_per_core_per_second_max = 20);
+    let began = std::time::Instant::now();
+    for _ in 0..5 {
+        Client::tls(server.tls(), &server.ca()).ask("ok", 1);
+    }
+    // One at once, and four that had to wait for a twentieth of a second.
+    assert!(began.elapsed() >= std::time::Duration::from_millis(200), "{:?}", began.elapsed());
+    assert!(server.hits(Limit::HandshakeRate) > 0);
+    assert_eq!(server.value(Series::Handshakes), 5);
+    assert_eq!(server.sum().closes(CloseReason::Refused), 0);
+}
+
+#[test]
+fn one_address_has_its_bound_of_handshakes_a_second() {
+    let server =
+        Running::start(|settings| settings.limits.handshakes_per_address_per_second_max = 1);
+    // Five seconds' worth.
+    let mut served = [(); 5].map(|()| Client::tls(server.tls(), &server.ca()));
+    served.iter_mut().for_each(|client| client.ask("ok", 1));
+    assert_eq!(Client::plain(server.tls()).closed(), b"");
+    server.wait_closed(CloseReason::Refused, 1);
+    assert_eq!(server.hits(Limit::HandshakeRatePerAddress), 1);
+    served.iter_mut().for_each(|client| client.ask("ok", 2));
+    // Plain connections shake no hands.
+    Client::plain(server.tcp()).ask("ok", 1);
+}
+
+#[test]
+fn an_address_beyond_those_that_are_known_makes_one_be_forgotten() {
+    let server = Running::start(|settings| settings.limits.handshake_addresses_max = 1);
+    for (source, hits) in [("127.0.0.1", 0), ("127.0.0.2", 1), ("127.0.0.1", 2)] {
+        drop(Client::from(source, server.tls()));
+        wait_until("it is counted", || server.hits(Limit::HandshakeAddresses) == hits);
+        server.wait_empty();
+    }
+}
+
+#[test]
+fn the_bounds_of_an_address_do_not_bind_an_exempt_network() {
+    let server = Running::start(|settings| {
+        settings.limits.handshakes_per_address_per_second_max = 1;
+        settings.limits.connections_per_address_max = 1;
+        settings.exempt = ["127.0.0.0/31".parse().unwrap()].into();
+    });
+    let mut clients: Vec<_> = (0..10).map(|_| Client::tls(server.tls(), &server.ca())).collect();
+    clients.iter_mut().for_each(|client| client.ask("ok", 1));
+    Client::from("127.0.0.2", server.tcp()).ask("ok", 1);
+    server.wait_closed(CloseReason::Peer, 1);
+    let mut other = Client::from("127.0.0.2", server.tcp());
+    other.ask("ok", 1);
+    assert_eq!(Client::from("127.0.0.2", server.tcp()).closed(), b"");
+    assert_eq!(server.hits(Limit::ConnectionsPerAddress), 1);
+}
+
+#[test]
 fn broken_framing_is_answered_once_and_closed() {
     let server = Running::start(|_| {});
     for (text, limit) in [
