@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::host_port::HostPort;
 use crate::config::Change;
 
 /// An order to the control thread.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Operation {
     /// Take no new work, close the connections evenly over a time, and end.
     Drain {
@@ -15,6 +16,8 @@ pub enum Operation {
         over: Duration,
         /// Do not end afterwards.
         stay: bool,
+        /// Where clients that follow are sent.
+        to: Option<HostPort>,
     },
     /// Read the configuration again.
     Reload {
@@ -41,6 +44,8 @@ pub struct DrainReport {
     pub over_ms: u64,
     /// The process stays afterwards.
     pub stays: bool,
+    /// Where clients that follow are sent.
+    pub to: Option<String>,
 }
 
 /// What the configuration says that the running server does not do.

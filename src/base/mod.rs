@@ -3,6 +3,7 @@
 pub mod aor;
 pub mod grouped;
 pub mod host_name;
+pub mod host_port;
 pub mod ids;
 pub mod limits;
 pub mod plain_text;

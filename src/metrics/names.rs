@@ -97,6 +97,7 @@ series! {
     MessagesBlocked Counter "mynah_im_messages_blocked_total" "Messages refused by the filter of a policy.";
     MessagesChanged Counter "mynah_im_messages_changed_total" "Messages changed by the filter of a policy: links made text, or a warning put before them.";
     RelaysCurrent Gauge "mynah_relays_current" "Requests in flight.";
+    Redirects Counter "mynah_redirects_total" "Clients sent to another server because of a drain.";
     RelayTimeouts Counter "mynah_relay_timeouts_total" "Forwarded requests that got no answer in time.";
     ResponsesStray Counter "mynah_responses_stray_total" "Responses that matched no request in flight and were dropped.";
     RecordsWritten Counter "mynah_call_detail_records_total" "Call detail records handed to the store.";

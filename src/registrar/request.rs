@@ -29,6 +29,19 @@ pub struct Register {
     pub contacts: Contacts,
 }
 
+impl Register {
+    /// True when it binds nothing and takes endpoints back (RFC 3261 section 10.2.2).
+    pub fn takes_back(&self) -> bool {
+        match &self.contacts {
+            Contacts::Star => true,
+            Contacts::List(contacts) => {
+                let expires = |contact: &Contact| contact.expires.or(self.expires);
+                !contacts.is_empty() && contacts.iter().all(|contact| expires(contact) == Some(0))
+            }
+        }
+    }
+}
+
 /// The Contact headers of a REGISTER.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Contacts {

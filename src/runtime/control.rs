@@ -172,8 +172,8 @@ impl Control {
             };
             match word {
                 Word::Down(why) => break why,
-                Word::Operate((Operation::Drain { over, stay }, reply)) => {
-                    let report = self.leave(over, stay);
+                Word::Operate((Operation::Drain { over, stay, to }, reply)) => {
+                    let report = self.leave(over, stay, to);
                     leave.send_replace(self.leaving.as_ref().map(|leaving| leaving.leave));
                     // Nobody waits any more if this fails.
                     let _ = reply.send(Operated::Draining(report));

@@ -236,7 +236,11 @@ where
 {
     let CorePlan { shard, port, listeners, limits, clock, mesh, cores, events, pulses, .. } = plan;
     if let Some(bell) = mesh.bell(shard) {
-        poll_fn(|cx| Poll::Ready(bell.keep(cx.waker()))).await;
+        poll_fn(|cx| {
+            bell.keep(cx.waker());
+            Poll::Ready(())
+        })
+        .await;
     }
     let _ = events.send(Event::Awake(shard));
     let machine = make(Seat {
@@ -352,8 +356,8 @@ impl<M: Machine> Core<M> {
                 let _ = done.send(());
             }
             Order::Control(control) => self.partition.control(control),
-            Order::Leave(over) => {
-                self.partition.control(Control::Leave(over));
+            Order::Leave { over, to } => {
+                self.partition.control(Control::Leave { over, to });
                 self.partition.leave(over);
                 self.left.set(false);
             }

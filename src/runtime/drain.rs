@@ -10,6 +10,7 @@ use super::control::{Control, Signals, Word};
 use super::core_loop::Event;
 use super::orders::Order;
 use crate::admin::operation::DrainReport;
+use crate::base::host_port::HostPort;
 use crate::base::ids::ShardId;
 
 /// For executors to end once told to.
@@ -43,12 +44,19 @@ pub(super) struct Leaving {
 impl Control {
     /// Takes no new work from now on and closes the connections over a time. The server ends when all
     /// are closed, unless it is to stay.
-    pub(super) fn leave(&mut self, over: Duration, stays: bool) -> DrainReport {
-        tracing::info!(?over, stays, "draining");
+    pub(super) fn leave(
+        &mut self,
+        over: Duration,
+        stays: bool,
+        to: Option<HostPort>,
+    ) -> DrainReport {
+        let place = to.as_ref().map(ToString::to_string);
+        tracing::info!(?over, stays, to = place, "draining");
         let leave = Leave { until: Instant::now() + over, stays };
-        self.cores.order_all(|| Order::Leave(over));
+        self.cores.order_all(|| Order::Leave { over, to: to.clone() });
         self.leaving = Some(Leaving { leave, left: BTreeSet::new() });
-        DrainReport { over_ms: u64::try_from(over.as_millis()).unwrap_or(u64::MAX), stays }
+        let over_ms = u64::try_from(over.as_millis()).unwrap_or(u64::MAX);
+        DrainReport { over_ms, stays, to: place }
     }
 
     /// Notes that a core has closed its connections; true when the server may end.

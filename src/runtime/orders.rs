@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 
 use super::mesh::Mesh;
 use super::observers::Way;
+use crate::base::host_port::HostPort;
 use crate::base::ids::{ShardId, Slot};
 use crate::base::limits::Limits;
 use crate::config::Settings;
@@ -34,8 +35,13 @@ pub enum Order {
     Counters(oneshot::Sender<Counters>),
     /// Other settings hold from now on; answered once they do.
     Configure(Box<Configuration>, oneshot::Sender<()>),
-    /// Take no new work, and close the connections there are evenly over this time.
-    Leave(Duration),
+    /// Take no new work, and close the connections there are evenly over a time.
+    Leave {
+        /// The time.
+        over: Duration,
+        /// Where clients that follow are sent.
+        to: Option<HostPort>,
+    },
     /// Offer these certificates from now on.
     Offer(Offers),
     /// Let one more listen to messages.

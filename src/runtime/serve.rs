@@ -15,6 +15,7 @@ use super::core_loop::Seat;
 use super::ldap_users;
 use super::logging::{self, LogError};
 use super::orders::{Cores, Deaf};
+use crate::admin::Sources;
 use crate::admin::api::{self, Api};
 use crate::base::aor::Aor;
 use crate::base::ids::ShardId;
@@ -228,7 +229,10 @@ fn make_api(settings: &Settings, accounts: AccountDesk) -> MakeApi {
                 let tally = desk.census.api_tally();
                 let tls = settings.api.needs_tls().then_some(desk.tls);
                 let backend = ApiDesk::new(desk.cores, accounts, &settings.limits);
-                let api = Api::new(backend, &settings, tally, desk.draining, &mut random());
+                let census = desk.census;
+                let leaves_in_s = Box::new(move || census.health().leaves_in_s);
+                let seed = &mut random();
+                let api = Api::new(backend, &settings, tally, desk.draining, leaves_in_s, seed);
                 if let Err(error) = api::serve(socket, tls, api).await {
                     tracing::error!(%error, "the API has ended");
                 }

@@ -116,19 +116,18 @@ impl Shard {
             (None, Some(session)) => Asker::Summons(session),
             (None, None) => Asker::Nobody,
         };
-        let known = self.conferences.get(conference);
-        let Some(entry) =
-            known.filter(|entry| entry.is_of(&organiser)).filter(|_| !self.refuses_work())
-        else {
-            let reject =
-                if self.refuses_work() { Reject::GoingDown } else { Reject::UnknownConference };
+        let known = self.conferences.get(conference).filter(|entry| entry.is_of(&organiser));
+        let is_in = known.is_some_and(|entry| entry.machine.who(&reach).is_some());
+        // A member in pager mode joins with all he says.
+        let refused = self.draining || self.leaving.is_some() && !is_in;
+        let Some(entry) = known.filter(|_| !refused) else {
+            let reject = if refused { Reject::GoingDown } else { Reject::UnknownConference };
             return self.join_refused(conference, &reach, &asker, reject);
         };
         let machine = &entry.machine;
         if join.asked_by.is_some_and(|by| !entry.is_of(&by) && machine.member(&by).is_none()) {
             return self.join_refused(conference, &reach, &asker, Reject::NotMember);
         }
-        let is_in = machine.who(&reach).is_some();
         if is_in {
             self.answer_summons(&asker, Ok(()));
         } else {

@@ -92,6 +92,9 @@ impl Shard {
         let Some(user) = self.users.slot(&pager.to) else {
             return self.pager_refused(&pager, Reject::UnknownUser);
         };
+        if self.leaving.is_some() && !self.goes_on(user, &pager) {
+            return self.pager_refused(&pager, Reject::GoingDown);
+        }
         let mut endpoints = Vec::new();
         let request = pager.request.clone();
         self.with_message(&request, |shard, message| {
@@ -113,6 +116,15 @@ impl Shard {
         }
         self.counters.count(Series::PagerMessages);
         self.fork_pager(now, user, pager, &endpoints);
+    }
+
+    /// True for a pager-mode message that belongs to a session: that of a member, or one through the
+    /// bridge, whichever end it comes from.
+    fn goes_on(&self, user: Slot, pager: &Pager) -> bool {
+        match pager.origin {
+            Origin::Connection(_) => self.users.bridge_to(user, &pager.from).is_some(),
+            Origin::Relay(_) => true,
+        }
     }
 
     /// Sends a pager-mode message to each of the endpoints, as far as there is room.

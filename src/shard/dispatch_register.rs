@@ -48,6 +48,9 @@ impl Shard {
         if user.is_none() && !self.may_sign_in(now, conn, message) {
             return;
         }
+        if user.as_ref() == Some(&aor) && !register.takes_back() && self.redirect(conn, message) {
+            return;
+        }
         let proof = match user {
             Some(user) if user != aor => {
                 return self.reject(conn, message, Reject::AnotherUser);

@@ -85,8 +85,10 @@ impl Shard {
             Ok(expires) => expires,
             Err(reject) => return self.reject(conn, message, reject),
         };
-        let is_end = expires == 0 && message.to_tag().is_some();
-        if self.draining && !is_end {
+        let is_known = message.to_tag().is_some();
+        let is_end = expires == 0 && (is_known || package(message) == b"conference");
+        let refused = self.draining || self.leaving.is_some() && !is_known;
+        if refused && !is_end {
             return self.reject(conn, message, Reject::GoingDown);
         }
         let outcome = match message.to_tag() {

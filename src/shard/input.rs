@@ -9,6 +9,7 @@ use super::frame::Frame;
 pub use super::observe::Observation;
 use super::question::Question;
 use crate::base::aor::Aor;
+use crate::base::host_port::HostPort;
 use crate::base::ids::{ConnId, Slot};
 pub use crate::base::transport::Transport;
 use crate::config::Settings;
@@ -84,9 +85,14 @@ pub enum Control {
     /// [reload](crate::config::Setting::reloads) may change alone.
     Configure(Arc<Settings>),
     /// Take no new work from now on, and go on with what there is: nobody new signs in, nobody is
-    /// invited. Who is refused is told to come again after this time, in which the partition closes
-    /// the connections. Told again, the new time holds.
-    Leave(Duration),
+    /// invited. Told again, the new words hold.
+    Leave {
+        /// Time in which the partition closes the connections; who is refused is told to come again
+        /// after it.
+        over: Duration,
+        /// Where clients that follow are sent instead.
+        to: Option<HostPort>,
+    },
     /// An operator asks about a user or a conference whose home this is, or about all conferences
     /// of this shard.
     Ask {

@@ -286,7 +286,7 @@ impl Machine for Shard {
             }
             Input::Control(Control::Configure(settings)) => self.configure(now, settings),
             Input::Control(Control::Drain) => self.drain(now),
-            Input::Control(Control::Leave(over)) => self.leave_over(now, over),
+            Input::Control(Control::Leave { over, to }) => self.leave_over(now, over, to),
             Input::Control(Control::PutUser(user)) => self.put_user(now, user),
             Input::Control(Control::RemoveUser(aor)) => {
                 self.end_scheduled_of(now, &aor);

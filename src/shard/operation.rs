@@ -262,6 +262,10 @@ impl Shard {
             Ok(commands) => commands,
             Err(reject) => return self.refuse_operation(&asker, reject),
         };
+        let calls = commands.iter().any(|command| matches!(command, Command::Invite { .. }));
+        if calls && self.refuses_work() {
+            return self.refuse_operation(&asker, Reject::GoingDown);
+        }
         // Nothing changes: the answer shows what there is.
         let Some(last) = commands.pop() else { return self.operation_done(id, &asker) };
         let by = Some(operation.by.clone());

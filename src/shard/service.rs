@@ -26,7 +26,7 @@ use crate::presence::publication::Life;
 use crate::presence::row::Row;
 use crate::sip::subscription::Content;
 use crate::wire::presence::Error;
-use crate::wire::sip::{Message, Method, Uri};
+use crate::wire::sip::{HeaderName, Message, Method, Uri};
 
 /// What a SERVICE asks for, by the type of its body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +48,13 @@ impl Wish {
         .into_iter()
         .find_map(|(media_type, wish)| message.is_media_type(media_type).then_some(wish))
     }
+}
+
+/// True for a PUBLISH that keeps a publication as it is, or takes it back (RFC 3903 section 4).
+fn is_upkeep(message: Message<'_>) -> bool {
+    let known = message.header(HeaderName::SipIfMatch).is_some();
+    let ends = message.expires() == Ok(Some(0));
+    message.method() == Method::Publish && known && (ends || message.body().is_empty())
 }
 
 impl Shard {
@@ -75,7 +82,7 @@ impl Shard {
             Ok(_) => return self.reject(conn, message, Reject::NotYours),
             Err(reject) => return self.reject(conn, message, reject),
         }
-        if self.draining {
+        if self.draining || self.leaving.is_some() && !is_upkeep(message) {
             return self.reject(conn, message, Reject::GoingDown);
         }
         let request = self.keep(message);

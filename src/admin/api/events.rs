@@ -50,6 +50,7 @@ fn begin<B: Backend>(
     application: Application,
     users: Vec<Aor>,
 ) -> Result<Response, Problem> {
+    api.takes_work()?;
     let Ok(permit) = Arc::clone(&api.streams).try_acquire_owned() else {
         api.tally.count(ApiEvent::StreamRefused);
         return Err(Problem::new(Kind::TooManyStreams, "")

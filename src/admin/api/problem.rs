@@ -33,6 +33,8 @@ kinds! {
     BadRequest, "bad-request", BAD_REQUEST, "The request cannot be read";
     /// The body is longer than `api_body_bytes_max`.
     BodyTooLong, "body-too-long", PAYLOAD_TOO_LARGE, "The body is too long";
+    /// The server takes no new work.
+    GoingDown, "going-down", SERVICE_UNAVAILABLE, "The server takes no new work";
     /// The server is at fault.
     Internal, "internal", INTERNAL_SERVER_ERROR, "The server failed";
     /// Too many wrong tokens came from the address.

@@ -24,6 +24,12 @@ use crate::base::time::Now;
 use crate::config::Settings;
 use crate::metrics::api::{ApiEvent, ApiTally};
 
+/// Seconds behind the end of a drain after which applications may come again.
+const RETRY_S: u64 = 5;
+
+/// Says how many seconds a drain goes on, if one is under way.
+pub type LeavesInS = Box<dyn Fn() -> Option<u64> + Send + Sync>;
+
 /// What all requests work with.
 pub struct Api<B> {
     pub(super) backend: Arc<B>,
@@ -35,6 +41,8 @@ pub struct Api<B> {
     pub(super) streams: Arc<Semaphore>,
     /// Becomes true when the server goes down: then streams end.
     pub(super) draining: watch::Receiver<bool>,
+    /// Seconds until the last connection is closed, while the server takes no new work.
+    leaves_in_s: LeavesInS,
     failures: Mutex<Lockout>,
     start: Instant,
 }
@@ -46,6 +54,7 @@ impl<B: Backend> Api<B> {
         settings: &Settings,
         tally: Arc<ApiTally>,
         draining: watch::Receiver<bool>,
+        leaves_in_s: LeavesInS,
         seed: &mut Seed,
     ) -> Arc<Self> {
         let limits = settings.limits.clone();
@@ -62,6 +71,7 @@ impl<B: Backend> Api<B> {
             tally,
             streams: Arc::new(Semaphore::new(limits.api_streams_max.min(Semaphore::MAX_PERMITS))),
             draining,
+            leaves_in_s,
             failures: Mutex::new(failures),
             start: Instant::now(),
             limits,
@@ -74,6 +84,17 @@ impl<B: Backend> Api<B> {
         Now {
             mono_ms: u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX),
             unix_ms: u64::try_from(unix.as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+
+    /// Refuses what would be new work while the server takes none.
+    pub(super) fn takes_work(&self) -> Result<(), Problem> {
+        match (self.leaves_in_s)() {
+            None => Ok(()),
+            Some(left_s) => {
+                let wait_s = HeaderValue::from(left_s + RETRY_S);
+                Err(Problem::new(Kind::GoingDown, "").with_header(header::RETRY_AFTER, wait_s))
+            }
         }
     }
 

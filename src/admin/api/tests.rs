@@ -95,6 +95,8 @@ struct Running {
     tokens: Arc<Mutex<Vec<KeptToken>>>,
     tally: Arc<ApiTally>,
     draining: watch::Sender<bool>,
+    /// Seconds that a drain goes on.
+    leaves_in_s: Arc<Mutex<Option<u64>>>,
 }
 
 impl Running {
@@ -104,7 +106,11 @@ impl Running {
         let (draining, is_draining) = watch::channel(false);
         let tally = Arc::new(ApiTally::default());
         let settings = Settings { limits, ..Settings::default() };
-        let api = Api::new(fake, &settings, tally.clone(), is_draining, &mut Seed::from_u64(1));
+        let leaves_in_s = Arc::<Mutex<Option<u64>>>::default();
+        let left = leaves_in_s.clone();
+        let left = Box::new(move || *left.lock().unwrap());
+        let seed = &mut Seed::from_u64(1);
+        let api = Api::new(fake, &settings, tally.clone(), is_draining, left, seed);
         let socket = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = socket.local_addr().unwrap();
         let offer = tls.map(|config| watch::Sender::new(Some(config)));
@@ -112,7 +118,7 @@ impl Running {
             let receiver = offer.as_ref().map(watch::Sender::subscribe);
             serve(socket, receiver, api).await.unwrap();
         });
-        Running { address, tokens, tally, draining }
+        Running { address, tokens, tally, draining, leaves_in_s }
     }
 
     /// Keeps a token of `role`, and its text.
@@ -174,8 +180,9 @@ fn problem(answer: &str) -> String {
 async fn every_route_is_described_and_every_described_route_is_there() {
     let (_draining, is_draining) = watch::channel(false);
     let settings = Settings::default();
-    let api =
-        Api::new(Fake::default(), &settings, Arc::default(), is_draining, &mut Seed::from_u64(1));
+    let seed = &mut Seed::from_u64(1);
+    let left = Box::new(|| None);
+    let api = Api::new(Fake::default(), &settings, Arc::default(), is_draining, left, seed);
     let described: Value = serde_json::from_str(OPENAPI).unwrap();
     assert!(described["openapi"].as_str().unwrap().starts_with("3.1."));
     let mut documented = BTreeMap::new();
@@ -268,6 +275,36 @@ async fn whatever_refuses_says_so_in_a_problem_document() {
     assert!(status == 405 && answer.contains("\r\nallow: GET"), "{answer}");
     let counters = running.tally.counters();
     assert_eq!((counters.bodies_refused, counters.lists_refused), (1, 1));
+}
+
+/// The store behind it knows no user, so what is done is refused too, for another reason.
+#[tokio::test]
+async fn a_drain_refuses_changes_and_streams_but_not_to_keep_somebody_out() {
+    let running = Running::start(Limits::default(), None);
+    *running.leaves_in_s.lock().unwrap() = Some(300);
+    let admin = running.token(Role::Admin);
+    let new = "{\"address\":\"a@example.test\",\"password\":\"p\"}";
+    for (line, body) in [
+        ("POST /v1/users", new),
+        ("POST /v1/users/a@b.test/enable", ""),
+        ("POST /v1/users/a@b.test/password", "{\"password\":\"p\"}"),
+        ("DELETE /v1/users/a@b.test", ""),
+        ("GET /v1/presence/a@b.test/events", ""),
+        ("GET /v1/presence/events?address=a@b.test", ""),
+    ] {
+        let (status, answer) = running.ask(line, &admin, body).await;
+        assert_eq!((status, problem(&answer).as_str()), (503, "going-down"), "{line}");
+        assert!(answer.contains("\r\nretry-after: 305\r\n"), "{answer}");
+    }
+    for (line, expected) in [
+        ("POST /v1/users/a@b.test/disable", "no-such-user"),
+        ("POST /v1/users/a@b.test/sign-out", "no-answer"),
+        ("GET /v1/users/a@b.test", "no-such-user"),
+        ("GET /v1/presence/a@b.test", "no-such-user"),
+    ] {
+        let (_, answer) = running.ask(line, &admin, "").await;
+        assert_eq!(problem(&answer), expected, "{line}");
+    }
 }
 
 #[tokio::test]

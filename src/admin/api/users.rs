@@ -1,5 +1,5 @@
 //! Accounts, for a help desk: what the command line can do with them. Each change is logged with the
-//! application that made it.
+//! application that made it. While the server takes no new work only what keeps somebody out is done.
 
 use std::sync::Arc;
 
@@ -130,6 +130,7 @@ pub async fn enable<B: Backend>(
     Extension(application): Extension<Application>,
     Path(address): Path<String>,
 ) -> Result<StatusCode, Problem> {
+    api.takes_work()?;
     let user = request::aor(&address)?;
     api.change(&application, "enabled", &user, AccountChange::Enable(user.clone())).await
 }
@@ -151,6 +152,7 @@ pub async fn password<B: Backend>(
     Path(address): Path<String>,
     body: Bytes,
 ) -> Result<StatusCode, Problem> {
+    api.takes_work()?;
     let user = request::aor(&address)?;
     let Password { password } = request::json(&body)?;
     let change = AccountChange::Password(user.clone(), password);
@@ -180,6 +182,7 @@ pub async fn add<B: Backend>(
     Extension(application): Extension<Application>,
     body: Bytes,
 ) -> Result<Response, Problem> {
+    api.takes_work()?;
     let New { address, password, login, display_name } = request::json(&body)?;
     let address = request::address(&address)?;
     if !api.domains.iter().any(|domain| domain == address.domain()) {
@@ -202,6 +205,7 @@ pub async fn remove<B: Backend>(
     Extension(application): Extension<Application>,
     Path(address): Path<String>,
 ) -> Result<StatusCode, Problem> {
+    api.takes_work()?;
     let user = request::aor(&address)?;
     api.change(&application, "removed", &user, AccountChange::Remove(user.clone())).await
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::super::operation::{ChangeReport, DrainReport, Operated, Operation, ReloadReport};
 use super::{Fake, ask_host, start};
+use crate::base::host_port::HostPort;
 use crate::base::limits::Limits;
 
 const HOST: &str = "127.0.0.1:9090";
@@ -54,15 +55,25 @@ async fn a_reload_that_cannot_be_says_why() {
 
 #[tokio::test]
 async fn a_drain_has_a_time_and_may_stay() {
-    for (line, ms, stay) in
-        [("POST /drain/300000", 300_000, false), ("POST /drain/0/stay", 0, true)]
-    {
-        let report = DrainReport { over_ms: ms, stays: stay };
+    for (line, ms, stay, to) in [
+        ("POST /drain/300000", 300_000, false, None),
+        ("POST /drain/0/stay", 0, true, None),
+        ("POST /drain/0?to=b.example.test", 0, false, Some("b.example.test:5061")),
+        ("POST /drain/0/stay?to=10.0.0.1:7", 0, true, Some("10.0.0.1:7")),
+    ] {
+        let place = to.map(str::to_owned);
+        let report = DrainReport { over_ms: ms, stays: stay, to: place };
         let operated = Some(Operated::Draining(report.clone()));
         let (status, body, operations) = ask(operated, line, HOST).await;
         assert_eq!(status, "HTTP/1.1 200 OK");
         assert_eq!(serde_json::from_str::<DrainReport>(&body).unwrap(), report);
-        assert_eq!(operations, [Operation::Drain { over: Duration::from_millis(ms), stay }]);
+        let (over, to) = (Duration::from_millis(ms), to.and_then(HostPort::parse));
+        assert_eq!(operations, [Operation::Drain { over, stay, to }]);
+    }
+    for place in ["", "a%0d%0ab", "a;b", "[::1]", "a:0"] {
+        let line = format!("POST /drain/1?to={place}");
+        let (status, _, operations) = ask(None, &line, HOST).await;
+        assert_eq!((status.as_str(), operations.len()), ("HTTP/1.1 400 Bad Request", 0), "{place}");
     }
     for time in ["-1", "5m", "86400001", "%00", "99999999999999999999"] {
         let (status, _, operations) = ask(None, &format!("POST /drain/{time}"), HOST).await;
