@@ -14,6 +14,7 @@ use outside::endpoint::Endpoint;
 use outside::eventually;
 use outside::program::require;
 use outside::server::{BINARY, PASSWORD, Server};
+use outside::service::add_contact;
 use outside::session::Session;
 use outside::stream::Stream;
 
@@ -165,19 +166,6 @@ fn sigterm_during_traffic_ends_in_order_and_keeps_every_record() {
     // The last one may have ended in the drain.
     assert!((served..=served + 1).contains(&found), "{served} were served, {found} recorded");
     assert!(records.len() <= served + 1, "{records:#?}");
-}
-
-/// Adds a contact, as a Lync client does, and waits for the answer.
-fn add_contact(endpoint: &mut Endpoint, contact: &str) -> u16 {
-    let body = format!(
-        "<s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\" \
-         xmlns:m=\"http://schemas.microsoft.com/winrtc/2002/11/sip\"><s:Body><m:setContact>\
-         <m:displayName>{contact}</m:displayName><m:groups>1</m:groups>\
-         <m:subscribed>true</m:subscribed><m:URI>sip:{contact}@example.test</m:URI>\
-         <m:externalURI /><m:deltaNum>1</m:deltaNum></m:setContact></s:Body></s:Envelope>"
-    );
-    let own = endpoint.user.clone();
-    endpoint.ask("SERVICE", &own, "Content-Type: application/SOAP+xml\r\n", &body).status()
 }
 
 /// The addresses in the contact list of a user, as the running server tells it.

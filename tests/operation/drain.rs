@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use crate::outside::PATIENCE;
 use crate::outside::endpoint::Endpoint;
-use crate::outside::metrics::{closed, fetch};
+use crate::outside::metrics::{ask, closed, fetch};
 use crate::outside::server::{DOMAIN, PASSWORD, Server};
+use crate::outside::service;
 use crate::outside::session::{SDP, Session};
 use crate::outside::stream::{Message, Stream, connect};
 
@@ -72,6 +73,113 @@ fn new_work_is_refused_from_every_source_and_what_there_is_goes_on() {
     alice.stream.end();
     bob.stream.end();
     server.process().wait_success();
+}
+
+/// A body of SERVICE or PUBLISH with its media type.
+fn lines(media_type: &str) -> String {
+    format!("Content-Type: {media_type}\r\n")
+}
+
+#[test]
+fn every_source_of_work_over_tls_is_refused_and_told_when_to_come_again() {
+    // 66
+    let server = Server::serve("[api]\nlisten = '127.0.0.1:0'\n");
+    let id = "C71C6BB0267883E2248C1EA7F80725B8";
+    let mut alice = Endpoint::tls(&server, "alice");
+    let mut bob = Endpoint::tls(&server, "bob");
+    assert_eq!(alice.ask_for_conference(id, "Budget", "2099-01-01T00:00:00Z").status(), 200);
+    let subscribe = "Event: presence\r\nExpires: 600\r\n";
+    let subscribe = format!("{subscribe}Contact: {}\r\n", alice.contact());
+    let mut presence = Session::subscribe(&mut alice, "bob", &subscribe);
+    alice.answer("NOTIFY", 200, "");
+    let mut session = Session::open(&mut alice, &mut bob);
+    drain(&server, &["--over", "10m"]);
+
+    let media = format!("Contact: {}\r\nContent-Type: application/sdp\r\n", alice.contact());
+    let (contact, soap) = service::contact("bob");
+    let (note, publish) = service::note("alice", "gone", 0);
+    let pidf = "<presence xmlns='urn:ietf:params:xml:ns:pidf' entity='sip:alice@example.test'/>";
+    let published = format!("Event: presence\r\nExpires: 600\r\n{}", lines("application/pidf+xml"));
+    let focus = format!("alice@{DOMAIN};gruu;opaque=app:conf:focus:id:{id}");
+    for (what, method, to, headers, body) in [
+        ("an invitation", "INVITE", "bob", media.as_str(), SDP),
+        ("a message", "MESSAGE", "bob", &lines("text/plain"), "hello"),
+        ("a subscription", "SUBSCRIBE", "carol", &subscribe, ""),
+        ("a standard publication", "PUBLISH", "alice", &published, pidf),
+        ("a Lync publication", "SERVICE", "alice", &lines(publish), &note),
+        ("a change of contacts", "SERVICE", "alice", &lines(soap), &contact),
+        ("a question", "OPTIONS", DOMAIN, "", ""),
+    ] {
+        let answer = alice.ask(method, to, headers, body);
+        assert_eq!(answer.status(), 503, "{what}: {}", answer.head);
+        assert!(refused(&answer) >= 500, "{what}");
+    }
+    let another = alice.ask_for_conference(&id.replace('C', "D"), "Budget", "2099-01-01T00:00:00Z");
+    assert!(refused(&another) >= 500);
+    let join = bob.request("INVITE", "alice", &media, SDP);
+    bob.stream.write(join.replacen(&format!("alice@{DOMAIN} "), &format!("{focus} "), 1));
+    assert!(refused(&bob.final_answer()) >= 500);
+    let mut carol = Endpoint { user: "carol".to_owned(), stream: Stream::tls(&server), cseq: 0 };
+    assert!(refused(&carol.register(PASSWORD)) >= 500);
+    carol.stream.end();
+
+    // Applications are told the same, but for keeping somebody out.
+    let token = server.command(&["api", "token", "create", "--role", "admin", "desk"]);
+    let token = String::from_utf8(token.stdout).unwrap();
+    let api = |method: &str, path: &str| {
+        let head = format!("Authorization: Bearer {}\r\n", token.trim());
+        ask(server.ready.api.unwrap(), method, path, &head)
+    };
+    for (method, path) in [
+        ("POST", "/v1/users/carol@example.test/enable"),
+        ("DELETE", "/v1/users/carol@example.test"),
+        ("GET", "/v1/presence/bob@example.test/events"),
+    ] {
+        let (status, head, _) = api(method, path);
+        assert_eq!(status, 503, "{method} {path}");
+        let wait = head.lines().find_map(|line| line.strip_prefix("retry-after: ")).unwrap();
+        assert!(wait.parse::<u64>().unwrap() >= 500, "{wait}");
+    }
+    assert_eq!(api("GET", "/v1/presence/bob@example.test").0, 200);
+    assert_eq!(api("POST", "/v1/users/carol@example.test/disable").0, 204);
+
+    // What has begun goes on: a session, a subscription, a registration; and what ends, ends.
+    session.say(&mut alice, &mut bob, "still here");
+    for expires in ["600", "0"] {
+        let again = presence.request("SUBSCRIBE", &subscribe.replace("600", expires));
+        alice.stream.write(again);
+        assert_eq!(alice.final_answer().status(), 200, "{expires}");
+        alice.answer("NOTIFY", 200, "");
+    }
+    assert_eq!(alice.register(PASSWORD).status(), 200);
+    session.close(&mut alice, &mut bob);
+    server.stop();
+}
+
+#[test]
+fn lync_clients_are_sent_to_another_server_and_find_it() {
+    // 66
+    let (server, other) = (Server::demo(), Server::demo());
+    let mut signed_in = Endpoint::tls(&server, "alice");
+    let place = other.ready.tls.to_string();
+    let said = drain(&server, &["--over", "10m", "--to", &place]);
+    assert!(said.contains(&format!("Lync clients are sent to {place}")), "{said}");
+    let lync = "Supported: msrtc-event-categories\r\nms-keep-alive: UAC;hop-hop=yes\r\n";
+    let mut new = Endpoint { user: "bob".to_owned(), stream: Stream::tls(&server), cseq: 0 };
+    for endpoint in [&mut new, &mut signed_in] {
+        let headers = format!("Contact: {}\r\n{lync}", endpoint.contact());
+        let sent = endpoint.ask("REGISTER", DOMAIN, &headers, "");
+        assert_eq!(sent.status(), 301, "{}", sent.head);
+        assert_eq!(sent.header("Contact").unwrap(), format!("<sip:{place};transport=tls>"));
+        Endpoint::tls(&other, &endpoint.user);
+    }
+    new.stream.end();
+    assert_eq!(server.metrics().value("mynah_redirects_total"), 2.0);
+    let bad =
+        server.command(&["drain", "--to", "fe02;x", "--http", &server.ready.http.to_string()]);
+    assert_eq!(bad.status.code(), Some(2));
+    server.stop();
+    other.stop();
 }
 
 #[test]

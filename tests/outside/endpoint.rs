@@ -88,6 +88,13 @@ impl Endpoint {
     /// Asks for a conference of this name, 32 hexadecimal digits, and waits for the final answer.
     /// The subject stands there as XML; `expiry` is a time as XML Schema writes it.
     pub fn ask_for_conference(&mut self, id: &str, subject: &str, expiry: &str) -> Message {
+        let request = self.conference_request(id, subject, expiry);
+        self.stream.write(request);
+        self.final_answer()
+    }
+
+    /// The request for it.
+    pub fn conference_request(&mut self, id: &str, subject: &str, expiry: &str) -> String {
         self.cseq += 1;
         let user = &self.user;
         let uri = format!("{user}@{DOMAIN};gruu;opaque=app:conf:focusfactory");
@@ -107,8 +114,7 @@ impl Endpoint {
             text,
             "Content-Type: application/cccp+xml\r\nContent-Length: {len}\r\n\r\n{body}"
         );
-        self.stream.write(text);
-        self.final_answer()
+        text
     }
 
     /// Waits for a request of `method` and answers it with `status`, a tag in To and the lines.

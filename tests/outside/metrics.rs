@@ -66,12 +66,18 @@ pub fn post(http: SocketAddr, path: &str) -> (u16, String) {
 }
 
 fn request(http: SocketAddr, method: &str, path: &str) -> (u16, String) {
+    let (status, _, body) = ask(http, method, path, "");
+    (status, body)
+}
+
+/// Status, head and body of the answer to a request without a body, with these header lines.
+pub fn ask(http: SocketAddr, method: &str, path: &str, lines: &str) -> (u16, String, String) {
     let mut stream = TcpStream::connect_timeout(&http, PATIENCE).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    write!(stream, "{method} {path} HTTP/1.0\r\nHost: {http}\r\n\r\n").unwrap();
+    write!(stream, "{method} {path} HTTP/1.0\r\nHost: {http}\r\n{lines}\r\n").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    (status, body.to_owned())
+    (status, head.to_owned(), body.to_owned())
 }

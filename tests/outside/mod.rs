@@ -10,6 +10,7 @@ pub mod link;
 pub mod metrics;
 pub mod program;
 pub mod server;
+pub mod service;
 pub mod session;
 pub mod stream;
 

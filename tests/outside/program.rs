@@ -31,11 +31,17 @@ pub struct Program {
 impl Program {
     /// Starts `command`, called `name` in messages.
     pub fn start(name: &str, command: &mut Command) -> Self {
+        let mut program = Program::start_unread(name, command);
+        collect(program.child.stderr.take().unwrap(), Arc::clone(&program.lines));
+        program
+    }
+
+    /// The same, but nobody reads its standard error, which is a pipe.
+    pub fn start_unread(name: &str, command: &mut Command) -> Self {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{name}: {error}"));
         let lines = Arc::new(Lines::default());
         collect(child.stdout.take().unwrap(), Arc::clone(&lines));
-        collect(child.stderr.take().unwrap(), Arc::clone(&lines));
         let stdin = child.stdin.take();
         Program { name: name.to_owned(), child, stdin, lines, seen: 0 }
     }

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 use super::cdr::{self, Conference, Record};
 use super::metrics::Metrics;
-use super::program::Program;
+use super::program::{Program, require};
 use super::{cdr::Ending, eventually};
 
 /// The binary under test.
@@ -69,6 +69,19 @@ struct Place {
     config: Option<PathBuf>,
     /// Listening sockets that it is started with.
     passed_on: Vec<PassedOn>,
+    /// What the data folder lies on.
+    disk: Disk,
+}
+
+/// The file system of a data folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Disk {
+    /// That of all folders.
+    Common,
+    /// One of its own with so many octets, which the server alone has mounted.
+    Own(u64),
+    /// One that cannot be written to.
+    ReadOnly,
 }
 
 /// A listening socket that outlives the servers it is passed on to.
@@ -80,8 +93,7 @@ struct PassedOn {
 impl Server {
     /// Starts `mynah demo`.
     pub fn demo() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        Place { folder, listen: Listen::ANYWHERE, config: None, passed_on: Vec::new() }.start()
+        Place::demo(Listen::ANYWHERE).start()
     }
 
     /// Starts `mynah demo` on a data folder that `prepare`, told its name, may have made.
@@ -94,9 +106,7 @@ impl Server {
 
     /// Starts `mynah demo --links`.
     pub fn demo_with_links() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let listen = Listen { links: Some(Listen::ANY_PORT), ..Listen::ANYWHERE };
-        Place { folder, listen, config: None, passed_on: Vec::new() }.start()
+        Place::demo(Listen { links: Some(Listen::ANY_PORT), ..Listen::ANYWHERE }).start()
     }
 
     /// Starts `mynah serve` with the users of the demo and these lines in the configuration, such
@@ -108,6 +118,26 @@ impl Server {
     /// The same, started with listening sockets, by the names of their listeners, as systemd would.
     pub fn serve_with(lines: &str, passed_on: &[(&'static str, &TcpListener)]) -> Self {
         Place::serve(lines, passed_on).start()
+    }
+
+    /// Starts `mynah serve` with its log in a pipe that nobody reads.
+    pub fn serve_unread(lines: &str) -> Self {
+        Place::serve(lines, &[]).start_by(Program::start_unread)
+    }
+
+    /// Starts `mynah serve` with its data on a file system of its own of so many octets, which
+    /// [`inside`](Self::inside) shows.
+    pub fn serve_on_disk_of(octets: u64, lines: &str) -> Self {
+        Place { disk: Disk::Own(octets), ..Place::serve(lines, &[]) }.start()
+    }
+
+    /// Starts it with its data on a file system that cannot be written to; the line that says why it
+    /// cannot start.
+    pub fn serve_read_only_fails() -> String {
+        let place = Place { disk: Disk::ReadOnly, ..Place::serve("", &[]) };
+        let output = place.start_command(&place.folder.path().join("ready")).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8(output.stderr).unwrap().lines().last().unwrap_or_default().to_owned()
     }
 
     /// Starts it like that when it cannot start; the line that says why.
@@ -126,6 +156,12 @@ impl Server {
     /// Its data folder.
     pub fn data(&self) -> PathBuf {
         self.place.data()
+    }
+
+    /// Its data folder as the server sees it, which may be on a file system that it alone has mounted.
+    pub fn inside(&self) -> PathBuf {
+        let root = PathBuf::from(format!("/proc/{}/root", self.ready.pid));
+        root.join(self.data().strip_prefix("/").unwrap())
     }
 
     /// The certificate to trust: that of the demo's authority, or the server's own.
@@ -266,6 +302,12 @@ impl Listen {
 }
 
 impl Place {
+    /// The demo.
+    fn demo(listen: Listen) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Place { folder, listen, config: None, passed_on: Vec::new(), disk: Disk::Common }
+    }
+
     /// The users of the demo, and these lines in the configuration.
     fn serve(lines: &str, passed_on: &[(&'static str, &TcpListener)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -282,6 +324,7 @@ impl Place {
             listen: Listen::ANYWHERE,
             config: Some(config),
             passed_on: passed_on.collect(),
+            disk: Disk::Common,
         };
         for user in ["alice", "bob", "carol"] {
             place.add_user(user, PASSWORD);
@@ -290,9 +333,13 @@ impl Place {
     }
 
     fn start(self) -> Server {
+        self.start_by(Program::start)
+    }
+
+    fn start_by(self, start: impl Fn(&str, &mut Command) -> Program) -> Server {
         let ready_file = self.folder.path().join("ready");
         let _ = fs::remove_file(&ready_file);
-        let mut process = Program::start("mynah", &mut self.start_command(&ready_file));
+        let mut process = start("mynah", &mut self.start_command(&ready_file));
         let ready = eventually("a ready file", || {
             assert!(process.is_running(), "the server ended before it was ready");
             fs::read(&ready_file).map_err(|error| error.to_string())
@@ -320,8 +367,29 @@ impl Place {
         command
     }
 
-    /// The binary; a shell makes the sockets that are passed on its descriptors from 3 on.
+    /// The binary, perhaps where it alone has its data folder mounted; a shell makes the sockets that
+    /// are passed on its descriptors from 3 on.
     fn program(&self) -> Command {
+        let mount = match self.disk {
+            Disk::Common => None,
+            Disk::Own(octets) => Some(format!(
+                "cp -a data seed && mount -t tmpfs -o size={octets},mode=0700 tmpfs data && \
+                 cp -a seed/. data/"
+            )),
+            Disk::ReadOnly => {
+                Some("mount --bind data data && mount -o remount,bind,ro data".to_owned())
+            }
+        };
+        if let Some(mount) = mount {
+            require("unshare", "util-linux");
+            let mut command = Command::new("unshare");
+            if !rustix::process::geteuid().is_root() {
+                command.arg("--map-root-user");
+            }
+            let script = format!("cd \"$1\" && {mount} && shift && exec \"$0\" \"$@\"");
+            command.args(["--mount", "bash", "-c", &script, BINARY]).arg(self.folder.path());
+            return command;
+        }
         if self.passed_on.is_empty() {
             return Command::new(BINARY);
         }

@@ -39,6 +39,13 @@ impl Session {
         session
     }
 
+    /// The dialog of a subscription of `subscriber` to `whom`, which is accepted.
+    pub fn subscribe(subscriber: &mut Endpoint, whom: &str, lines: &str) -> Self {
+        let accepted = subscriber.ask("SUBSCRIBE", whom, lines, "");
+        assert_eq!(accepted.status(), 200, "{}", accepted.head);
+        Session::of(&accepted)
+    }
+
     fn of(accepted: &Message) -> Self {
         let header = |name| accepted.header(name).unwrap().to_owned();
         let contact = header("Contact");
