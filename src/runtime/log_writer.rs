@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use tracing_subscriber::fmt::MakeWriter;
 
-/// Lines that may wait: some 2 MiB.
-const LINES_MAX: usize = 8192;
+/// Lines that may wait: some 300 KiB.
+const LINES_MAX: usize = 2048;
 
 /// The writer of the process, once there is one.
 static WRITER: OnceLock<LogWriter> = OnceLock::new();

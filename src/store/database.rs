@@ -1,17 +1,21 @@
 //! One connection to the database of a data folder.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::ffi::ErrorCode;
+use rusqlite::ffi::{ErrorCode, SQLITE_FULL};
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use super::error::{Fault, StoreError};
 use super::{folder, migrations};
+use crate::metrics::store::Alarm;
 
 /// The write-ahead log is cut back to this after a checkpoint, so that one burst does not keep the
 /// disk for ever.
 const LOG_BYTES_KEPT: i64 = 64 << 20;
+/// Room that a disk must have before it is no longer full, in octets: some large commits.
+const ROOM: usize = 1 << 20;
 /// Statements kept prepared; there are fewer.
 const STATEMENTS_CACHED: usize = 64;
 
@@ -66,6 +70,23 @@ impl Database {
         let transaction = self.begin()?;
         transaction.prepare_cached("UPDATE directory SET version = version")?.execute(())?;
         Ok(transaction.commit()?)
+    }
+
+    /// Tells whether the disk has room for some commits, by taking it for a moment. What
+    /// [`probe`](Self::probe) writes finds a place that the log has already, on a full disk too.
+    pub(super) fn look_for_room(&self) -> Result<(), Fault> {
+        let Some(path) = self.connection.path() else { return Ok(()) };
+        let path = PathBuf::from(format!("{path}-room"));
+        let taken = std::fs::write(&path, vec![0; ROOM]);
+        // What is left of it is overwritten by the next look.
+        let _ = std::fs::remove_file(&path);
+        match taken.map_err(|error| error.kind()) {
+            Err(ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::WriteZero) => {
+                Err(Fault { alarm: Alarm::DiskFull, code: SQLITE_FULL })
+            }
+            // Others are for SQLite to find.
+            Ok(()) | Err(_) => Ok(()),
+        }
     }
 }
 

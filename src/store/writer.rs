@@ -222,7 +222,10 @@ impl Writer {
             return;
         }
         let began = Instant::now();
-        match write(&mut self.database, &self.pending, &changes, &writes) {
+        match self
+            .look_for_room()
+            .and_then(|()| write(&mut self.database, &self.pending, &changes, &writes))
+        {
             Ok(written) => {
                 self.counters.commits.observe(began.elapsed());
                 self.counters.rows += rows as u64;
@@ -247,6 +250,15 @@ impl Writer {
                     receipt.answer(Err(NotWritten::Failing));
                 }
             }
+        }
+    }
+
+    /// After a full disk: an alarm that is cleared by what finds room by chance is raised again by
+    /// the next that does not.
+    fn look_for_room(&self) -> Result<(), Fault> {
+        match self.fault {
+            Some(Fault { alarm: Alarm::DiskFull, .. }) => self.database.look_for_room(),
+            Some(_) | None => Ok(()),
         }
     }
 

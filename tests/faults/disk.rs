@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 
+use crate::outside::cdr;
 use crate::outside::endpoint::Endpoint;
 use crate::outside::eventually;
 use crate::outside::metrics::fetch;
@@ -43,7 +44,7 @@ fn logged(server: &mut Server, text: &str) -> usize {
 #[test]
 fn a_full_disk_raises_the_alarm_once_and_sign_in_and_messages_go_on() {
     // 61
-    let mut server = Server::serve_on_disk_of(8 << 20, "");
+    let mut server = Server::serve_on_disk_of(8 << 20, "[limits]\nstore_retry_time = '50ms'\n");
     let mut carol = Endpoint::tls(&server, "carol");
     assert_eq!(add_contact(&mut carol, "first"), 200);
     let ballast = server.inside().join("ballast");
@@ -73,14 +74,10 @@ fn a_full_disk_raises_the_alarm_once_and_sign_in_and_messages_go_on() {
     assert_eq!(fetch(server.ready.http, "/healthz").0, 200);
     assert_eq!(add_contact(&mut carol, "another"), 200);
     // What could not be written has waited.
-    let inside = server.inside();
-    let data = inside.to_str().unwrap();
     eventually("three records that ended", || {
-        let output = std::process::Command::new(crate::outside::server::BINARY)
-            .args(["cdr", "--format", "json", "--data", data])
-            .output()
-            .unwrap();
-        let records = crate::outside::cdr::read(&output.stdout);
+        let output = server.command_inside(&["cdr", "--format", "json"]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let records = cdr::read(&output.stdout);
         match records.iter().filter(|record| record.ending.is_some()).count() {
             3 => Ok(()),
             count => Err(count.to_string()),

@@ -23,7 +23,7 @@ impl Stalled {
             .map(|task| task.unwrap().path())
             .find(|task| fs::read_to_string(task.join("comm")).unwrap().trim() == name)
             .unwrap_or_else(|| panic!("no thread is called {name}"));
-        let id = thread.file_name().unwrap().to_str().unwrap().parse().unwrap();
+        let id: libc::pid_t = thread.file_name().unwrap().to_str().unwrap().parse().unwrap();
         let none = std::ptr::null_mut::<libc::c_void>();
         // SAFETY: asks the kernel about a thread of a child of ours, and passes no memory.
         unsafe {

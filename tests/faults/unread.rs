@@ -47,13 +47,20 @@ impl Pair {
 #[test]
 fn a_log_that_nobody_reads_loses_lines_and_nothing_else() {
     // 67
-    let mut server = Server::serve_unread("[log]\nfilter = 'trace'\n");
+    let mut server = Server::serve_unread(
+        "[log]\nfilter = 'debug'\n[limits]\nhandshakes_per_address_per_second_max = 0\n\
+         handshakes_per_core_per_second_max = 0\n",
+    );
     let mut pair = Pair::of(&server);
-    // More than a pipe and the queue before it hold.
+    // A line for each who does not speak TLS: more than a pipe and the queue before it hold.
     let lost = || server.metrics().value("mynah_log_lines_lost_total");
     let since = Instant::now();
     while lost() == 0.0 {
-        pair.talk(100, "hello");
+        for _ in 0..200 {
+            let mut stream = TcpStream::connect(server.ready.tls).unwrap();
+            stream.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
+        }
+        pair.talk(10, "hello");
         assert!(since.elapsed() < crate::outside::PATIENCE, "the log takes everything");
     }
     pair.talk(100, "still here");

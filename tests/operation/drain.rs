@@ -146,7 +146,7 @@ fn every_source_of_work_over_tls_is_refused_and_told_when_to_come_again() {
     // What has begun goes on: a session, a subscription, a registration; and what ends, ends.
     session.say(&mut alice, &mut bob, "still here");
     for expires in ["600", "0"] {
-        let again = presence.request("SUBSCRIBE", &subscribe.replace("600", expires));
+        let again = presence.request("SUBSCRIBE", &subscribe.replace("600", expires), "");
         alice.stream.write(again);
         assert_eq!(alice.final_answer().status(), 200, "{expires}");
         alice.answer("NOTIFY", 200, "");

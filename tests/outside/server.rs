@@ -164,6 +164,16 @@ impl Server {
         root.join(self.data().strip_prefix("/").unwrap())
     }
 
+    /// Runs a command of the binary on its data where that is mounted.
+    pub fn command_inside(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new("nsenter");
+        command.args(["--mount", "--target", &self.ready.pid.to_string()]);
+        if !rustix::process::geteuid().is_root() {
+            command.args(["--user", "--preserve-credentials"]);
+        }
+        command.arg(BINARY).args(arguments).arg("--data").arg(self.data()).output().unwrap()
+    }
+
     /// The certificate to trust: that of the demo's authority, or the server's own.
     pub fn trusted(&self) -> PathBuf {
         let name = if self.place.config.is_none() { "ca.pem" } else { "cert.pem" };
