@@ -101,6 +101,56 @@ fn scrapers_that_do_not_read_take_their_places_and_nothing_else() {
     drop(stuck);
 }
 
+/// Begins a stream of events about bob and reads nothing of it; what the system keeps for it is as little
+/// as can be.
+fn stream_without_reading(server: &Server, token: &str) -> TcpStream {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket.set_recv_buffer_size(1).unwrap();
+    socket.connect(&server.ready.api.unwrap().into()).unwrap();
+    let mut stream = TcpStream::from(socket);
+    write!(
+        stream,
+        "GET /v1/presence/bob@example.test/events HTTP/1.1\r\nHost: localhost\r\n\
+         Authorization: Bearer {token}\r\n\r\n"
+    )
+    .unwrap();
+    stream
+}
+
+#[test]
+fn nobody_waits_for_event_streams_that_are_not_read() {
+    // 67
+    let server =
+        Server::serve("[api]\nlisten = '127.0.0.1:0'\n[limits]\npresence_damping_time = '1ms'\n");
+    let created = server.command(&["api", "token", "create", "--role", "read", "portal"]);
+    let token = String::from_utf8(created.stdout).unwrap();
+    let mut pair = Pair::of(&server);
+    let streams = [(); 4].map(|()| stream_without_reading(&server, token.trim()));
+    server.wait_metric("mynah_api_streams_current", |streams| streams == 4.0);
+    let note = "x".repeat(8_000);
+    let mut etag = String::new();
+    for activity in ["busy", "away"].repeat(50) {
+        let body = format!(
+            "<presence xmlns='urn:ietf:params:xml:ns:pidf' \
+             xmlns:dm='urn:ietf:params:xml:ns:pidf:data-model' \
+             xmlns:rpid='urn:ietf:params:xml:ns:pidf:rpid' entity='sip:bob@example.test'>\
+             <dm:person id='p'><rpid:activities><rpid:{activity}/></rpid:activities>\
+             <dm:note>{note}</dm:note></dm:person><tuple id='t'><status><basic>open</basic>\
+             </status></tuple></presence>"
+        );
+        let lines = format!(
+            "Event: presence\r\nExpires: 600\r\n{etag}Content-Type: application/pidf+xml\r\n"
+        );
+        let published = pair.bob.ask("PUBLISH", "bob", &lines, &body);
+        assert_eq!(published.status(), 200, "{}", published.head);
+        etag = format!("SIP-If-Match: {}\r\n", published.header("SIP-ETag").unwrap());
+        pair.talk(2, "hello");
+    }
+    pair.talk(20, "still here");
+    drop(streams);
+    server.stop();
+}
+
 #[test]
 fn a_trace_that_is_not_read_loses_messages_and_says_so() {
     // 67

@@ -99,7 +99,13 @@ impl Server {
     /// Starts `mynah demo` on a data folder that `prepare`, told its name, may have made.
     pub fn demo_with_data(prepare: impl FnOnce(&Path)) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let place = Place { folder, listen: Listen::ANYWHERE, config: None, passed_on: Vec::new() };
+        let place = Place {
+            folder,
+            listen: Listen::ANYWHERE,
+            config: None,
+            passed_on: Vec::new(),
+            disk: Disk::Common,
+        };
         prepare(&place.data());
         place.start()
     }
