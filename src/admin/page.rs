@@ -4,17 +4,17 @@
 
 use std::fmt::{self, Write};
 
+use super::limit_hits::{Elsewhere, off_the_cores};
 use super::process::Process;
 use crate::base::ids::ShardId;
 use crate::base::limits::Limit;
-use crate::metrics::api::ApiCounters;
 use crate::metrics::counters::{
     AuthFailure, CLASSES, CloseReason, Counters, FrameKind, STATUSES, TlsCipher,
 };
 use crate::metrics::histogram::Histogram;
-use crate::metrics::ldap::{LdapAlarm, LdapCounters};
+use crate::metrics::ldap::LdapAlarm;
 use crate::metrics::names::{self, Family, Series};
-use crate::metrics::store::{Alarm, StoreCounters};
+use crate::metrics::store::Alarm;
 use crate::metrics::summary::Summary;
 
 /// The Content-Type of the page.
@@ -25,12 +25,8 @@ pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 pub struct Page {
     /// The shards that answered, in the order of their numbers.
     pub shards: Vec<(ShardId, Counters)>,
-    /// The store.
-    pub store: StoreCounters,
-    /// The directory service.
-    pub ldap: LdapCounters,
-    /// The API.
-    pub api: ApiCounters,
+    /// What counts beside the cores.
+    pub elsewhere: Elsewhere,
     /// Copies for the collector that were sent, and that were lost.
     pub copies: (u64, u64),
     /// Log lines that were lost.
@@ -43,8 +39,6 @@ pub struct Page {
     pub healthy: bool,
     /// Seconds until the last connection is closed, while a drain is under way.
     pub drain_left_s: Option<u64>,
-    /// Connections of the admin listener that found no place.
-    pub connections_refused: u64,
 }
 
 impl Page {
@@ -79,7 +73,7 @@ impl Page {
     }
 
     fn store(&self, page: &mut Text) {
-        let store = self.store;
+        let store = self.elsewhere.store;
         page.single(names::STORE_QUEUED, store.queued);
         page.single(names::STORE_PENDING, store.pending);
         page.single(names::STORE_REFUSED, store.refused);
@@ -93,7 +87,7 @@ impl Page {
     }
 
     fn ldap(&self, page: &mut Text) {
-        let ldap = self.ldap;
+        let ldap = self.elsewhere.ldap;
         page.single(names::LDAP_LOOKS, ldap.looks);
         page.labelled(names::LDAP_FAILURES, "cause", LdapAlarm::ALL, LdapAlarm::name, |alarm| {
             ldap.failures.get(alarm as usize).copied().unwrap_or_default()
@@ -108,9 +102,9 @@ impl Page {
     }
 
     fn api(&self, page: &mut Text) {
-        page.single(names::API_REQUESTS, self.api.requests);
-        page.single(names::API_AUTH_FAILURES, self.api.auth_failures);
-        page.single(names::API_STREAMS, self.api.streams);
+        page.single(names::API_REQUESTS, self.elsewhere.api.requests);
+        page.single(names::API_AUTH_FAILURES, self.elsewhere.api.auth_failures);
+        page.single(names::API_STREAMS, self.elsewhere.api.streams);
     }
 
     fn series(&self, page: &mut Text) {
@@ -172,20 +166,7 @@ impl Page {
         });
         let limits = Limit::ALL.iter().copied();
         page.labelled(names::LIMIT_HITS, "limit", limits, Limit::name, |limit| {
-            total.hits(limit)
-                + match limit {
-                    // Hit off the cores.
-                    Limit::AdminConnections => self.connections_refused,
-                    Limit::ApiBodyBytes => self.api.bodies_refused,
-                    Limit::ApiConnections => self.api.connections_refused,
-                    Limit::ApiEvents => self.api.streams_overrun,
-                    Limit::ApiStreams => self.api.streams_refused,
-                    Limit::ApiUsers => self.api.lists_refused,
-                    Limit::AuthFailuresPerAddress => self.api.lockouts,
-                    Limit::ControlQueue => self.store.refused,
-                    Limit::LdapEntries => self.ldap.entries_limit_hits,
-                    _ => 0,
-                }
+            total.hits(limit) + off_the_cores(limit, &self.elsewhere)
         });
     }
 }

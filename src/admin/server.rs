@@ -15,12 +15,14 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 use super::accounts::Accounts;
+use super::certificates::CertificatesStanding;
 use super::conferences;
 use super::console;
 use super::console::forms::FormTokens;
 use super::console::history::{History, Recent};
 use super::diagnosis;
 use super::health::Health;
+use super::limit_hits::Elsewhere;
 use super::listener::Listener;
 use super::operation::{Operated, Operation};
 use super::operations;
@@ -77,6 +79,9 @@ pub trait Sources: Send + Sync + 'static {
     fn api(&self) -> ApiCounters {
         ApiCounters::default()
     }
+
+    /// The certificates in force.
+    fn certificates(&self) -> CertificatesStanding;
 
     /// What keeps the server from its work as it stands; does not wait.
     fn health(&self) -> Health;
@@ -161,6 +166,16 @@ impl<S> Admin<S> {
 }
 
 impl<S: Sources> Admin<S> {
+    /// What counts beside the cores.
+    pub(super) fn elsewhere(&self) -> Elsewhere {
+        Elsewhere {
+            connections_refused: self.connections_refused.load(Ordering::Relaxed),
+            api: self.sources.api(),
+            store: self.sources.store(),
+            ldap: self.sources.ldap(),
+        }
+    }
+
     /// What the counters were lately; `None` when they cannot be had.
     pub(super) async fn recent(&self) -> Option<Recent> {
         self.history.read(&*self.sources, self.answer_timeout).await
@@ -172,16 +187,13 @@ async fn metrics<S: Sources>(State(admin): State<Arc<Admin<S>>>) -> Response {
     let health = admin.sources.health();
     let page = Page {
         shards: counters.await.unwrap_or_default(),
-        store: admin.sources.store(),
+        elsewhere: admin.elsewhere(),
         copies: admin.sources.copies(),
         log_lines_lost: admin.sources.log_lines_lost(),
-        ldap: admin.sources.ldap(),
-        api: admin.sources.api(),
         process: Process::read(),
         start_unix_s: admin.start_unix_s,
         healthy: health.is_well(),
         drain_left_s: health.leaves_in_s,
-        connections_refused: admin.connections_refused.load(Ordering::Relaxed),
     };
     ([(header::CONTENT_TYPE, CONTENT_TYPE)], page.render()).into_response()
 }

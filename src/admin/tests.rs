@@ -18,6 +18,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
 use super::accounts::{AccountChange, Accounts, Trouble};
+use super::certificates::{CertificateStanding, CertificatesStanding};
+use super::limit_hits::Elsewhere;
 use super::operation::{Operated, Operation};
 use super::page::Page;
 use super::process::Process;
@@ -143,6 +145,16 @@ impl Sources for Fake {
         LdapCounters { alarm: self.health().ldap, ..LdapCounters::default() }
     }
 
+    fn certificates(&self) -> CertificatesStanding {
+        let certificate = CertificateStanding {
+            file: "/etc/mynah/sip.pem".into(),
+            is_authority: false,
+            names: vec!["sip.example.test".to_owned()],
+            valid: Some((0, 1)),
+        };
+        CertificatesStanding { certificates: vec![certificate], trouble: None }
+    }
+
     fn health(&self) -> Health {
         self.health.lock().unwrap().clone()
     }
@@ -183,18 +195,21 @@ fn page() -> Page {
     }
     Page {
         shards: two_shards(),
-        store,
-        ldap: LdapCounters {
-            entries_limit_hits: 5,
-            alarm: Some(LdapAlarm::Timeout),
-            ..LdapCounters::default()
-        },
-        api: ApiCounters {
-            requests: 6,
-            auth_failures: 2,
-            streams: 1,
-            lockouts: 1,
-            ..Default::default()
+        elsewhere: Elsewhere {
+            connections_refused: 9,
+            store,
+            ldap: LdapCounters {
+                entries_limit_hits: 5,
+                alarm: Some(LdapAlarm::Timeout),
+                ..LdapCounters::default()
+            },
+            api: ApiCounters {
+                requests: 6,
+                auth_failures: 2,
+                streams: 1,
+                lockouts: 1,
+                ..Default::default()
+            },
         },
         copies: (5, 6),
         log_lines_lost: 7,
@@ -202,7 +217,6 @@ fn page() -> Page {
         start_unix_s: 1_800_000_000.25,
         healthy: false,
         drain_left_s: Some(61),
-        connections_refused: 9,
     }
 }
 

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 /// Declares the limits: field, default, reason; and the closed set of their names.
 macro_rules! limits {
-    ($($(#[$doc:meta])* $variant:ident, $field:ident: $type:ty = $default:expr;)*) => {
+    ($($(#[doc = $doc:literal])* $variant:ident, $field:ident: $type:ty = $default:expr;)*) => {
         /// The bounds in force. One value is made at start from the configuration and shared.
         #[derive(Clone, Debug, PartialEq, Eq)]
-        pub struct Limits { $($(#[$doc])* pub $field: $type,)* }
+        pub struct Limits { $($(#[doc = $doc])* pub $field: $type,)* }
 
         impl Default for Limits {
             fn default() -> Self {
@@ -31,7 +31,7 @@ macro_rules! limits {
 
         /// Names a bound, for the counter that shows when it is hit.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum Limit { $($(#[$doc])* $variant,)* }
+        pub enum Limit { $($(#[doc = $doc])* $variant,)* }
 
         impl Limit {
             /// All limits, in declaration order; `Limit as usize` indexes it.
@@ -40,6 +40,11 @@ macro_rules! limits {
             /// The name used in metrics, logs and the configuration file.
             pub const fn name(self) -> &'static str {
                 match self { $(Limit::$variant => stringify!($field),)* }
+            }
+
+            /// What it bounds, and why there: the text beside its default.
+            pub const fn about(self) -> &'static str {
+                match self { $(Limit::$variant => concat!($($doc,)*).trim_ascii(),)* }
             }
 
             /// The limit of that [`name`](Self::name).

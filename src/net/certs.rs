@@ -19,6 +19,7 @@ use rustls::server::{
 use rustls::sign::CertifiedKey;
 use rustls::{ConfigBuilder, RootCertStore, ServerConfig, WantsVerifier};
 
+use super::certificate_names::names;
 use super::validity::{Validity, validity};
 use crate::config::Certificate;
 
@@ -84,6 +85,21 @@ pub struct Certificates {
     /// The files as they were when last read, and when last looked at.
     read: Vec<Stamp>,
     seen: Vec<Stamp>,
+    /// What was last read says of itself.
+    dated: Vec<Dated>,
+}
+
+/// What a certificate says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dated {
+    /// The file it was read from.
+    pub file: PathBuf,
+    /// It is the authority of links.
+    pub is_authority: bool,
+    /// For whom it is.
+    pub names: Vec<String>,
+    /// From when to when; `None` when that cannot be read.
+    pub validity: Option<Validity>,
 }
 
 /// What tells a file from a later one at the same path.
@@ -107,6 +123,7 @@ impl Certificates {
             tickets: rustls::crypto::aws_lc_rs::Ticketer::new()?,
             read: Vec::new(),
             seen: Vec::new(),
+            dated: Vec::new(),
         })
     }
 
@@ -119,6 +136,12 @@ impl Certificates {
         for file in &self.files {
             keys.push(Arc::new(self.read_one(file)?));
         }
+        let mut dated: Vec<Dated> = self
+            .files
+            .iter()
+            .zip(&keys)
+            .filter_map(|(file, key)| Some(Dated::new(&file.chain, false, key.cert.first()?)))
+            .collect();
         let offer = Arc::new(Offer(keys));
         let mut clients = self.config()?.with_no_client_auth().with_cert_resolver(offer.clone());
         clients.ticketer = self.tickets.clone();
@@ -126,9 +149,15 @@ impl Certificates {
         clients.send_tls13_tickets = 1;
         clients.max_early_data_size = 0;
         let links = match &self.links_ca {
-            Some(path) => Some(Arc::new(self.for_links(path, offer)?)),
+            Some(path) => {
+                let links = Arc::new(self.for_links(path, offer)?);
+                let authority = CertificateDer::from_pem_slice(&read(path)?);
+                dated.extend(authority.ok().map(|one| Dated::new(path, true, &one)));
+                Some(links)
+            }
             None => None,
         };
+        self.dated = dated;
         Ok(Offers { clients: Some(Arc::new(clients)), links })
     }
 
@@ -185,6 +214,11 @@ impl Certificates {
         changed
     }
 
+    /// What the certificates that were last read say of themselves.
+    pub fn dated(&self) -> &[Dated] {
+        &self.dated
+    }
+
     /// The certificates that are not valid `days_ahead` days from now, as lines for the log.
     pub fn warnings(&self, days_ahead: i64) -> Vec<String> {
         let now = jiff::Timestamp::now().as_second();
@@ -217,6 +251,17 @@ impl Certificates {
         };
         let own = self.files.iter().flat_map(|file| [&file.chain, &file.key]);
         own.chain(&self.links_ca).map(stamp).collect()
+    }
+}
+
+impl Dated {
+    fn new(file: &Path, is_authority: bool, certificate: &CertificateDer<'_>) -> Self {
+        Dated {
+            file: file.to_owned(),
+            is_authority,
+            names: names(certificate),
+            validity: validity(certificate),
+        }
     }
 }
 

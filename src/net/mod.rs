@@ -18,6 +18,7 @@ mod accepting;
 pub mod addresses;
 mod admission;
 pub mod carrier;
+pub mod certificate_names;
 pub mod certs;
 pub mod clock;
 mod closing;

@@ -23,6 +23,7 @@ use super::links;
 use super::mesh::Mesh;
 use super::orders::{Cores, Order};
 use super::ready::Ready;
+use super::reload::standing;
 use super::watchdog::{Pulses, Watchdog};
 use crate::base::ids::ShardId;
 use crate::config::Settings;
@@ -250,7 +251,9 @@ where
     tracing::info!(cores = shards, ?tls, ?tcp, http = ?pages, ?links, ?api, "ready");
     let watchdog = Watchdog::start(pulses.clone(), mesh).map_err(StartError::Thread)?;
     let in_force = watch::Sender::new(Arc::new(settings.clone()));
+    let shown = watch::Sender::new(certificates.as_ref().map(standing).unwrap_or_default());
     let control = Control {
+        shown,
         settings,
         in_force,
         cores,

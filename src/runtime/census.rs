@@ -13,6 +13,7 @@ use super::ledger::Ledger;
 use super::log_writer;
 use super::orders::{Cores, Order};
 use super::watchdog::Pulses;
+use crate::admin::certificates::CertificatesStanding;
 use crate::admin::operation::{Operated, Operation};
 use crate::admin::{Health, Sources, Trace};
 use crate::base::ids::ShardId;
@@ -60,6 +61,8 @@ pub struct Standing {
     pub operate: mpsc::Sender<Operate>,
     /// The settings in force.
     pub settings: watch::Receiver<Arc<Settings>>,
+    /// The certificates in force.
+    pub certificates: watch::Receiver<CertificatesStanding>,
 }
 
 impl Census {
@@ -176,6 +179,10 @@ impl Sources for Census {
 
     fn api(&self) -> ApiCounters {
         self.api.counters()
+    }
+
+    fn certificates(&self) -> CertificatesStanding {
+        self.standing.certificates.borrow().clone()
     }
 
     fn health(&self) -> Health {

@@ -25,6 +25,7 @@ use super::logging::LogFilter;
 use super::orders::Cores;
 use super::watchdog::{Pulses, Watchdog};
 use crate::admin;
+use crate::admin::certificates::CertificatesStanding;
 use crate::admin::operation::{Operated, Operation};
 use crate::base::ids::ShardId;
 use crate::config::Settings;
@@ -77,6 +78,8 @@ pub struct Control {
     pub(super) events: UnboundedReceiver<Event>,
     pub(super) threads: Vec<JoinHandle<()>>,
     pub(super) certificates: Option<Certificates>,
+    /// What the pages tell of them.
+    pub(super) shown: watch::Sender<CertificatesStanding>,
     /// What was read of them last, for listeners off the cores.
     pub(super) tls: watch::Sender<Option<Arc<ServerConfig>>>,
     pub(super) certificate_look: Duration,
@@ -138,6 +141,7 @@ impl Control {
                     leave: is_leaving,
                     operate: operate.clone(),
                     settings: self.in_force.subscribe(),
+                    certificates: self.shown.subscribe(),
                 },
                 self.accounts.clone(),
             ),

@@ -12,10 +12,11 @@ use super::boot::{EXPIRY_WARNING_DAYS, link_names};
 use super::control::Control;
 use super::logging::LogFilter;
 use super::orders::{Configuration, Order};
+use crate::admin::certificates::{CertificateStanding, CertificatesStanding};
 use crate::admin::operation::{ChangeReport, ReloadReport};
 use crate::base::ids::ShardId;
 use crate::config::{Settings, differences, reloaded};
-use crate::net::certs::{Certificates, Offers};
+use crate::net::certs::{Certificates, Dated, Offers};
 
 /// For the cores to take other settings; one that stands still takes them when it goes on.
 const APPLY_TIME: Duration = Duration::from_secs(1);
@@ -27,6 +28,18 @@ struct Prepared {
     offers: Offers,
     link_names: Arc<[ServerName<'static>]>,
     report: ReloadReport,
+}
+
+/// What the pages tell of certificates.
+pub(super) fn standing(certificates: &Certificates) -> CertificatesStanding {
+    let one = |dated: &Dated| CertificateStanding {
+        file: dated.file.clone(),
+        is_authority: dated.is_authority,
+        names: dated.names.clone(),
+        valid: dated.validity.map(|valid| (valid.not_before, valid.not_after)),
+    };
+    let certificates = certificates.dated().iter().map(one).collect();
+    CertificatesStanding { certificates, trouble: None }
 }
 
 impl Control {
@@ -95,6 +108,7 @@ impl Control {
         offers: Offers,
         link_names: Arc<[ServerName<'static>]>,
     ) {
+        self.show_certificates();
         self.tls.send_replace(offers.clients.clone());
         let limits = Arc::new(settings.limits.clone());
         let configuration =
@@ -125,11 +139,20 @@ impl Control {
             Ok(offers) => {
                 self.cores.order_all(|| Order::Offer(offers.clone()));
                 self.tls.send_replace(offers.clients);
+                self.show_certificates();
                 tracing::info!("certificates reloaded");
                 self.warn_of_dates();
             }
-            Err(error) => tracing::error!("certificates not reloaded, the old stay: {error}"),
+            Err(error) => {
+                self.shown.send_modify(|standing| standing.trouble = Some(error.to_string()));
+                tracing::error!("certificates not reloaded, the old stay: {error}");
+            }
         }
+    }
+
+    /// Tells the pages which certificates are in force.
+    fn show_certificates(&self) {
+        self.shown.send_replace(self.certificates.as_ref().map(standing).unwrap_or_default());
     }
 
     /// Names in the log the certificates that have expired or are about to.

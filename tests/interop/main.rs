@@ -8,6 +8,7 @@ mod outside;
 mod baresip;
 mod baresip_presence;
 mod bridge;
+mod browser;
 mod complaints;
 mod console;
 mod pidgin_access_levels;

@@ -171,7 +171,7 @@ pub async fn ask<S: Sources>(
     let is_one = !connection.is_empty();
     let danger = if action == Action::Enable { "" } else { "danger" };
     let content = html! {
-        h2 { (action.label()) ": " (user) }
+        p.whom { (user) }
         p { (action.consequence(is_one)) }
         (admin.forms.form(&action.path(&user), &html! {
             @if is_one { input type="hidden" name=(CONNECTION) value=(connection); }
@@ -179,7 +179,7 @@ pub async fn ask<S: Sources>(
             a.button href=(user::path(user.as_str())) { "Leave it" }
         }))
     };
-    Frame { title: "Users", refresh_s: 0 }.page(StatusCode::OK, &content)
+    Frame { page: "Users", title: action.label(), refresh_s: 0 }.page(StatusCode::OK, &content)
 }
 
 /// `POST /console/users/{user}/{action}`: does it.
@@ -225,7 +225,7 @@ async fn set_password<S: Sources>(admin: &Admin<S>, order: &Order, user: &Aor) -
     }
     log(order, user, "given a new password");
     let content: Markup = html! {
-        h2 { "New password: " (user) }
+        p.whom { (user) }
         p.note.done role="status" {
             "Read it out or copy it now: it is kept nowhere and not shown again."
         }
@@ -233,7 +233,7 @@ async fn set_password<S: Sources>(admin: &Admin<S>, order: &Order, user: &Aor) -
         p { "It signs in within 2 seconds." }
         p { a.button href=(user::path(user.as_str())) { "Back to the user" } }
     };
-    Frame { title: "Users", refresh_s: 0 }.page(StatusCode::OK, &content)
+    Frame { page: "Users", title: "New password", refresh_s: 0 }.page(StatusCode::OK, &content)
 }
 
 async fn sign_out<S: Sources>(admin: &Admin<S>, order: &Order, user: &Aor) -> Response {

@@ -6,14 +6,14 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use jiff::Timestamp;
-use maud::{Markup, html};
+use maud::html;
 
 use super::super::certificates::{CertificateStanding, CertificatesStanding};
 use super::super::questions::FromHere;
 use super::super::server::{Admin, Sources};
-use super::frame::Frame;
+use super::frame::{Frame, when};
 use super::indicators::{Indicator, Level};
-use super::table::{Head, table};
+use super::table::{Cells, Head, table};
 
 /// Days before the end from which a certificate is to be looked at, and is bad.
 const DAYS: (i64, i64) = (30, 7);
@@ -31,7 +31,7 @@ const HEADS: [Head; 5] = [
 pub async fn page<S: Sources>(_: FromHere, State(admin): State<Arc<Admin<S>>>) -> Response {
     let standing = admin.sources.certificates();
     let now = Timestamp::now().as_second();
-    let rows: Vec<Markup> = standing.certificates.iter().map(|one| row(one, now)).collect();
+    let rows: Vec<Cells> = standing.certificates.iter().map(|one| row(one, now)).collect();
     let content = html! {
         @if let Some(trouble) = &standing.trouble {
             p.note.bad role="alert" {
@@ -45,26 +45,28 @@ pub async fn page<S: Sources>(_: FromHere, State(admin): State<Arc<Admin<S>>>) -
             code { "mynah doctor --tls HOST" } " checks the chain as a client does."
         }
     };
-    Frame { title: "Certificates", refresh_s: 0 }.page(StatusCode::OK, &content)
+    Frame { page: "Certificates", title: "Certificates", refresh_s: 0 }
+        .page(StatusCode::OK, &content)
 }
 
-fn row(one: &CertificateStanding, now: i64) -> Markup {
+fn row(one: &CertificateStanding, now: i64) -> Cells {
     let (level, reason) = judge(one, now);
-    let day = |second: i64| Timestamp::from_second(second).map(|time| time.to_string());
-    html! {
-        th scope="row" { code { (one.file.display()) } }
-        td {
+    let day = |second: i64| {
+        Timestamp::from_second(second).map(|time| time.to_string()).unwrap_or_default()
+    };
+    let [from, to] = match one.valid {
+        Some((from, to)) => [from, to].map(|second| html! { (when(&day(second))) }),
+        None => [html! { "–" }, html! { "–" }],
+    };
+    vec![
+        html! { code { (one.file.display()) } },
+        html! {
             @if one.is_authority { "authority of links" } @else { (one.names.join(", ")) }
-        }
-        @match one.valid {
-            Some((from, to)) => {
-                td { (day(from).unwrap_or_default()) }
-                td { (day(to).unwrap_or_default()) }
-            }
-            None => { td { "–" } td { "–" } }
-        }
-        td { span.pill.(level.word()) { (level.word()) } " " (reason) }
-    }
+        },
+        from,
+        to,
+        html! { span.pill.(level.word()) { (level.word()) } " " (reason) },
+    ]
 }
 
 /// How one stands at `now`, and why.
@@ -77,7 +79,7 @@ fn judge(one: &CertificateStanding, now: i64) -> (Level, String) {
     }
     if now > to {
         let days = (now - to) / DAY_S;
-        return (Level::Bad, format!("it has expired {days} days ago: clients refuse it"));
+        return (Level::Bad, format!("it expired {days} days ago: clients refuse it"));
     }
     let days = (to - now) / DAY_S;
     let level = match days {
@@ -91,17 +93,18 @@ fn judge(one: &CertificateStanding, now: i64) -> (Level, String) {
 
 /// The worst of them, for the overview; nothing where there are none.
 pub fn indicator(standing: &CertificatesStanding, now: i64) -> Option<Indicator> {
-    let name = "Certificates";
+    let (name, page) = ("Certificates", Some("/console/certificates"));
     if let Some(trouble) = &standing.trouble {
         let reason = format!("the new files cannot be used: {trouble}");
-        return Some(Indicator { name, level: Level::Warning, reason });
+        return Some(Indicator { name, level: Level::Warning, reason, page });
     }
     let judged = standing.certificates.iter().map(|one| (one, judge(one, now)));
     let (one, (level, reason)) = judged.min_by_key(|(one, (level, _))| {
         let left = one.valid.map_or(i64::MIN, |(_, to)| to);
         (std::cmp::Reverse(*level), left)
     })?;
-    Some(Indicator { name, level, reason: format!("{}: {reason}", one.file.display()) })
+    let reason = format!("{}: {reason}", one.file.display());
+    Some(Indicator { name, level, reason, page })
 }
 
 #[cfg(test)]

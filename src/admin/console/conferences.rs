@@ -13,8 +13,8 @@ use super::super::conference_report::{
 use super::super::questions::{FromHere, answer};
 use super::super::server::{Admin, Sources};
 use super::forms::Order;
-use super::frame::{Frame, failure, grouped};
-use super::table::{Head, table};
+use super::frame::{Frame, failure, grouped, when};
+use super::table::{Cells, Head, table};
 use super::user::person;
 use crate::base::ids::ConferenceId;
 use crate::shard::question::{Answer, Question};
@@ -39,25 +39,28 @@ pub async fn list<S: Sources>(_: FromHere, State(admin): State<Arc<Admin<S>>>) -
     };
     let report = ConferencesReport::from(&list);
     let row = |one: &SummaryReport| {
-        html! {
-            th scope="row" { a href=(path(&one.id)) { (subject(&one.subject)) } }
-            td { (person(&one.organiser)) }
-            td.number { (one.members) }
-            td.number { (one.waiting) }
-            td.number { (grouped(one.messages)) }
-            td { (one.started.as_deref().unwrap_or("not begun")) }
-            td {
+        vec![
+            html! { a href=(path(&one.id)) { (subject(&one.subject)) } },
+            html! { (person(&one.organiser)) },
+            html! { (one.members) },
+            html! { (one.waiting) },
+            html! { (grouped(one.messages)) },
+            html! {
+                @match &one.started { Some(time) => { (when(time)) } None => { "not begun" } }
+            },
+            html! {
                 (if one.scheduled { "scheduled" } else { "ad hoc" })
                 @if one.locked { ", locked" }
-            }
-        }
+            },
+        ]
     };
-    let rows: Vec<Markup> = report.conferences.iter().map(row).collect();
+    let rows: Vec<Cells> = report.conferences.iter().map(row).collect();
     let content = html! {
         p { (report.conferences.len()) " of " (report.total) ", those with the most members first." }
         (table("Conferences", &HEADS, &rows))
     };
-    Frame { title: "Conferences", refresh_s: REFRESH_S }.page(StatusCode::OK, &content)
+    Frame { page: "Conferences", title: "Conferences", refresh_s: REFRESH_S }
+        .page(StatusCode::OK, &content)
 }
 
 /// `/console/conferences/{id}`.
@@ -74,8 +77,7 @@ pub async fn page<S: Sources>(
     };
     let conference = &report.conference;
     let content = html! {
-        h2 { (subject(&conference.subject)) }
-        dl {
+        dl.facts {
             dt { "Organiser" } dd { (person(&conference.organiser)) }
             dt { "Name" } dd { code { (conference.id) } }
             dt { "Admission" }
@@ -84,15 +86,16 @@ pub async fn page<S: Sources>(
                 @if conference.lobby { ", with a lobby" }
                 @if conference.locked { ", locked" }
             }
-            dt { "Made" } dd { (conference.made) }
-            dt { "Ends unless used" } dd { (conference.expires) }
+            dt { "Made" } dd { (when(&conference.made)) }
+            dt { "Ends unless used" } dd { (when(&conference.expires)) }
             dt { "Messages" } dd { (grouped(conference.messages)) }
         }
         (members("Members", &report.members))
         (members("In the lobby", &report.waiting))
         div.actions { a.button.danger href={ (path(&conference.id)) "/end" } { (END) } }
     };
-    Frame { title: "Conferences", refresh_s: 0 }.page(StatusCode::OK, &content)
+    let frame = Frame { page: "Conferences", title: subject(&conference.subject), refresh_s: 0 };
+    frame.page(StatusCode::OK, &content)
 }
 
 /// What is on the button that ends one.
@@ -107,14 +110,13 @@ pub async fn ask_end<S: Sources>(
     let Some(id) = ConferenceId::parse(id.as_bytes()) else { return no_name() };
     let path = path(&id.to_string());
     let content = html! {
-        h2 { (END) }
         p { "All members are let go at once, and nobody can join it any more." }
         (admin.forms.form(&format!("{path}/end"), &html! {
             button.danger { (END) }
             a.button href=(path) { "Leave it" }
         }))
     };
-    Frame { title: "Conferences", refresh_s: 0 }.page(StatusCode::OK, &content)
+    Frame { page: "Conferences", title: END, refresh_s: 0 }.page(StatusCode::OK, &content)
 }
 
 /// `POST /console/conferences/{id}/end`: ends it.
@@ -164,7 +166,7 @@ fn members(title: &str, members: &[MemberReport]) -> Markup {
                     li {
                         (person(&one.address))
                         @if !one.name.is_empty() { " – " (one.name) }
-                        ", " (one.role) " since " (one.since) ", " (one.messages) " messages"
+                        ", " (one.role) " since " (when(&one.since)) ", " (one.messages) " messages"
                     }
                 }
             }

@@ -9,7 +9,8 @@ use super::super::questions::answer;
 use super::super::report::{EndpointReport, utc};
 use super::super::server::{Admin, Sources};
 use super::action::Action;
-use super::table::{self, Head};
+use super::frame::when;
+use super::table::{self, Cells, Head};
 use crate::base::aor::Aor;
 use crate::base::grouped::grouped;
 use crate::base::ids::ConnId;
@@ -44,35 +45,33 @@ const HEADS: [Head; 7] = [
     Head::Text("By"),
     Head::Text("Address"),
     Head::Text("Since"),
-    Head::Number("Registers again in"),
-    Head::Text(""),
+    Head::Number("Renews in"),
+    Head::Text("Action"),
 ];
 
 /// All of them, each with a way to sign it out.
 pub fn table(user: &Aor, devices: &[Device]) -> Markup {
-    let rows: Vec<Markup> = devices.iter().map(|device| row(user, device)).collect();
+    let rows: Vec<Cells> = devices.iter().map(|device| row(user, device)).collect();
     table::table("Devices", &HEADS, &rows)
 }
 
-fn row(user: &Aor, Device { endpoint, connection }: &Device) -> Markup {
+fn row(user: &Aor, Device { endpoint, connection }: &Device) -> Cells {
     let client = endpoint.user_agent.as_deref().unwrap_or("unnamed");
-    html! {
-        th scope="row" { (client) }
-        td { (endpoint.epid.as_deref().unwrap_or("–")) }
-        td { (endpoint.dialect) " over " (transport(&endpoint.transport, connection.as_ref())) }
-        @match connection {
-            Some(known) => {
-                td { (address(known)) }
-                td { (utc(known.since_unix_ms)) }
-            }
-            None => { td { "–" } td { "–" } }
-        }
-        td.number { (endpoint.expires_s) " s" }
-        td {
+    let unknown = || html! { "–" };
+    let known = connection.as_ref();
+    let way = transport(&endpoint.transport, known);
+    vec![
+        html! { (client) },
+        html! { (endpoint.epid.as_deref().unwrap_or("–")) },
+        html! { (endpoint.dialect) " over " (way) },
+        known.map_or_else(unknown, |known| html! { (address(known)) }),
+        known.map_or_else(unknown, |known| html! { (when(&utc(known.since_unix_ms))) }),
+        html! { (endpoint.expires_s) " s" },
+        html! {
             a href={ (Action::SignOut.path(user)) "?connection=" (endpoint.connection) }
                 aria-label={ "Sign out " (client) } { "Sign out" }
-        }
-    }
+        },
+    ]
 }
 
 /// `TLS 1.3`, where it is known.

@@ -11,18 +11,23 @@ use super::headers;
 
 /// A page of the console.
 pub struct Frame<'a> {
-    /// What it is about; the name in the bar of pages when it is one of these.
+    /// The page of the bar that it is or belongs to; any other name for none.
+    pub page: &'a str,
+    /// What it is about.
     pub title: &'a str,
     /// Seconds after which the browser asks again; 0 for never.
     pub refresh_s: u32,
 }
 
 /// The bar of pages.
-const PAGES: [(&str, &str); 4] = [
+const PAGES: [(&str, &str); 7] = [
     ("Overview", "/console"),
     ("Users", "/console/users"),
+    ("Sessions", "/console/sessions"),
     ("Conferences", "/console/conferences"),
     ("Refusals", "/console/refusals"),
+    ("Limits", "/console/limits"),
+    ("Certificates", "/console/certificates"),
 ];
 
 impl Frame<'_> {
@@ -39,21 +44,23 @@ impl Frame<'_> {
                         meta http-equiv="refresh" content=(self.refresh_s);
                     }
                     title { (self.title) " – Mynah" }
+                    link rel="icon" type="image/svg+xml" href="/console/icon.svg";
                     link rel="stylesheet" href="/console/style.css";
                 }
                 body {
                     a.skip href="#content" { "To the content" }
                     header {
-                        strong { "Mynah" }
+                        a.brand href="/console" { "Mynah" }
                         nav aria-label="Pages" {
                             @for (name, path) in PAGES {
-                                a href=(path) aria-current=[(name == self.title).then_some("page")] {
+                                a href=(path) aria-current=[(name == self.page).then_some("page")] {
                                     (name)
                                 }
                             }
                         }
                     }
                     main id="content" { h1 { (self.title) } (content) }
+                    footer { "Mynah " (env!("CARGO_PKG_VERSION")) ". Times are in UTC." }
                 }
             }
         };
@@ -64,7 +71,7 @@ impl Frame<'_> {
 /// A page that says what went wrong.
 pub fn failure(status: StatusCode, text: &str) -> Response {
     let content = html! { p.note role="alert" { (text) } };
-    Frame { title: "Not to be shown", refresh_s: 0 }.page(status, &content)
+    Frame { page: "", title: "Not to be shown", refresh_s: 0 }.page(status, &content)
 }
 
 /// A page that says why an account cannot be read or changed.
@@ -74,6 +81,28 @@ pub fn trouble(trouble: &Trouble) -> Response {
         Trouble::UserExists => failure(StatusCode::CONFLICT, "There is such a user already."),
         Trouble::Unfit(why) => failure(StatusCode::UNPROCESSABLE_ENTITY, why),
         Trouble::Unavailable(why) => failure(StatusCode::SERVICE_UNAVAILABLE, why),
+    }
+}
+
+/// A text in which what stands between backticks is of the machine.
+pub fn prose(text: &str) -> Markup {
+    html! {
+        @for (index, part) in text.split('`').enumerate() {
+            @if index.is_multiple_of(2) { (part) } @else { code { (part) } }
+        }
+    }
+}
+
+/// A time that people read, of one of RFC 3339 in UTC.
+pub fn when(utc: &str) -> Markup {
+    html! { time datetime=(utc) { (utc.replace('T', " ").trim_end_matches('Z')) } }
+}
+
+/// How long what is counted lately has been looked at.
+pub fn lately(span: Duration) -> String {
+    match span.as_secs() / 60 {
+        0 | 1 => "the last minute".to_owned(),
+        minutes => format!("the last {minutes} minutes"),
     }
 }
 
@@ -125,6 +154,12 @@ mod tests {
             .map(|micros| duration(micros.map(Duration::from_micros)));
         assert_eq!(times, ["–", "12 µs", "2.5 ms", "1.2 s"].map(str::to_owned));
         let rates = [None, Some(0.04), Some(9.95), Some(12_345.6)].map(rate);
+        let spans = [30, 119, 120].map(|seconds| lately(Duration::from_secs(seconds)));
+        assert_eq!(spans, ["the last minute", "the last minute", "the last 2 minutes"]);
+        assert_eq!(
+            when("2027-01-15T08:00:00Z").into_string(),
+            r#"<time datetime="2027-01-15T08:00:00Z">2027-01-15 08:00:00</time>"#
+        );
         assert_eq!(rates, ["–", "0.0", "9.9", "12,346"].map(str::to_owned));
     }
 }

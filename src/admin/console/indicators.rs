@@ -41,6 +41,8 @@ pub struct Indicator {
     pub level: Level,
     /// What was measured, and why that is not good.
     pub reason: String,
+    /// The page that says more.
+    pub page: Option<&'static str>,
 }
 
 /// Share of what there is, in percent, from which on something is to be looked at, and is bad.
@@ -55,6 +57,7 @@ const EVENTS: (f64, f64) = (1.0, 100.0);
 /// All indicators. `memory` is what the machine has available and in all, in octets.
 pub fn all(health: &Health, recent: &Recent, memory: Option<(u64, u64)>) -> Vec<Indicator> {
     let mut all = vec![cores(health, recent), store(health), drain(health)];
+    all.extend(directory(health));
     for (name, time, bounds) in [
         ("Commits of the store", recent.commit(), COMMIT_MS),
         ("Processing of messages", recent.processing(), MESSAGE_MS),
@@ -80,16 +83,16 @@ pub fn all(health: &Health, recent: &Recent, memory: Option<(u64, u64)>) -> Vec<
         let reason = format!("{used:.0} % of {max}: LimitNOFILE of the service bounds them");
         graded("Descriptors", used, SHARE, reason)
     }));
-    all.push(events("Refused sign-ins", recent, "authentication", |look| {
+    all.push(events("Refused sign-ins", recent, Some("/console/refusals"), |look| {
         AuthFailure::ALL.iter().map(|cause| look.total.auth_failures(*cause)).sum()
     }));
-    all.push(events("Requests without an answer", recent, "timed out", |look| {
+    all.push(events("Requests without an answer", recent, None, |look| {
         look.total.value(Series::RelayTimeouts)
     }));
-    all.push(events("Frames dropped between cores", recent, "dropped", |look| {
+    all.push(events("Frames dropped between cores", recent, Some("/console/refusals"), |look| {
         FrameKind::ALL.iter().map(|kind| look.total.frames_dropped(*kind)).sum()
     }));
-    all.push(events("Limits hit", recent, "see Refusals", |look| {
+    all.push(events("Limits hit", recent, Some("/console/limits"), |look| {
         Limit::ALL.iter().map(|limit| look.total.hits(*limit)).sum()
     }));
     all
@@ -99,12 +102,13 @@ fn cores(health: &Health, recent: &Recent) -> Indicator {
     let name = "Cores";
     if let Some(shard) = health.stuck.first() {
         let reason = format!("core of shard {shard} makes no progress: restart the server");
-        return Indicator { name, level: Level::Bad, reason };
+        return Indicator { name, level: Level::Bad, reason, page: None };
     }
     let stalls = recent.risen(|look| look.total.value(Series::CoreStalls));
     let level = if stalls > 0 { Level::Warning } else { Level::Good };
     let shards = recent.shards.len();
-    Indicator { name, level, reason: format!("{shards} answer, {stalls} stood still lately") }
+    let reason = format!("{shards} answer, {stalls} stood still lately");
+    Indicator { name, level, reason, page: None }
 }
 
 fn store(health: &Health) -> Indicator {
@@ -112,26 +116,39 @@ fn store(health: &Health) -> Indicator {
         Some(alarm) => (Level::Bad, alarm.advice().to_owned()),
         None => (Level::Good, "writes".to_owned()),
     };
-    Indicator { name: "Store", level, reason }
+    Indicator { name: "Store", level, reason, page: None }
 }
 
 fn drain(health: &Health) -> Indicator {
-    let (level, reason) = match health.draining {
-        true => (Level::Warning, "the server is going down and takes no new work"),
-        false => (Level::Good, "taken"),
+    let (level, reason) = match (health.draining, health.leaves_in_s) {
+        (true, _) => (Level::Warning, "the server is going down and takes no new work".to_owned()),
+        (false, Some(left_s)) => {
+            let reason = format!("none is taken: the last connection is closed within {left_s} s");
+            (Level::Warning, reason)
+        }
+        (false, None) => (Level::Good, "taken".to_owned()),
     };
-    Indicator { name: "New work", level, reason: reason.to_owned() }
+    Indicator { name: "New work", level, reason, page: None }
+}
+
+/// Nothing where there is no directory service, or where all is well with it.
+fn directory(health: &Health) -> Option<Indicator> {
+    let reason = health.ldap?.advice().to_owned();
+    Some(Indicator { name: "Directory service", level: Level::Warning, reason, page: None })
 }
 
 fn events(
     name: &'static str,
     recent: &Recent,
-    what: &str,
+    page: Option<&'static str>,
     count: impl Fn(&super::history::Look) -> u64,
 ) -> Indicator {
     let now = recent.rate(count);
-    let reason = format!("{} a second {what}", rate(now));
-    graded(name, now.unwrap_or(0.0), EVENTS, reason)
+    let reason = match now {
+        Some(_) => format!("{} a second", rate(now)),
+        None => "known with the next look".to_owned(),
+    };
+    Indicator { page, ..graded(name, now.unwrap_or(0.0), EVENTS, reason) }
 }
 
 fn graded(name: &'static str, value: f64, (look, bad): (f64, f64), reason: String) -> Indicator {
@@ -140,7 +157,7 @@ fn graded(name: &'static str, value: f64, (look, bad): (f64, f64), reason: Strin
         value if value >= look => Level::Warning,
         _ => Level::Good,
     };
-    Indicator { name, level, reason }
+    Indicator { name, level, reason, page: None }
 }
 
 #[cfg(test)]
@@ -152,6 +169,7 @@ mod tests {
     use crate::admin::process::Process;
     use crate::base::ids::ShardId;
     use crate::metrics::counters::Counters;
+    use crate::metrics::ldap::LdapAlarm;
     use crate::metrics::store::{Alarm, StoreCounters};
 
     fn recent(failures: u64, cpu_s: f64) -> Recent {
@@ -187,13 +205,15 @@ mod tests {
         let health = Health {
             stuck: vec![ShardId(3)],
             store: Some(Alarm::DiskFull),
-            draining: true,
+            ldap: Some(LdapAlarm::Timeout),
+            leaves_in_s: Some(30),
             ..Health::default()
         };
         let all = all(&health, &recent(600, 4.9), Some((10, 100)));
         assert_eq!(level(&all, "Cores"), Level::Bad);
         assert_eq!(level(&all, "Store"), Level::Bad);
         assert_eq!(level(&all, "New work"), Level::Warning);
+        assert_eq!(level(&all, "Directory service"), Level::Warning);
         assert_eq!(level(&all, "Processors"), Level::Bad);
         assert_eq!(level(&all, "Memory of the machine"), Level::Warning);
         assert_eq!(level(&all, "Refused sign-ins"), Level::Bad);

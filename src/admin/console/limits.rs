@@ -5,14 +5,15 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use maud::{Markup, html};
+use maud::html;
 
 use super::super::limit_hits::off_the_cores;
 use super::super::questions::FromHere;
 use super::super::server::{Admin, Sources};
-use super::frame::{Frame, failure, grouped};
-use super::table::{Head, table};
-use crate::base::limits::Limit;
+use super::frame::{Frame, failure, grouped, lately, prose};
+use super::table::{Cells, Head, table};
+use crate::base::limits::{Amount, Limit};
+use crate::config::quantity::write_time;
 use crate::config::{Setting, Settings};
 
 /// Seconds after which the browser asks again.
@@ -50,12 +51,12 @@ pub async fn page<S: Sources>(_: FromHere, State(admin): State<Arc<Admin<S>>>) -
     };
     let mut hits: Vec<Hit> = Limit::ALL.iter().map(hit).filter(|hit| hit.total > 0).collect();
     hits.sort_by_key(|hit| std::cmp::Reverse((hit.lately, hit.total)));
-    let rows: Vec<Markup> = hits.iter().map(|hit| row(hit, &settings)).collect();
-    let minutes = recent.span().as_secs() / 60;
+    let rows: Vec<Cells> = hits.iter().map(|hit| row(hit, &settings)).collect();
+    let lately = lately(recent.span());
     let content = html! {
         h2 { "Hit" }
         p.small {
-            "In the last " (minutes.max(1)) " minutes and since the start of the server, by "
+            "In " (lately) " and since the start of the server, by "
             code { "mynah_limit_hits_total" } ". A bound keeps one client or one flood from taking \
             what all need: raise it only where honest users hit it, and look at "
             a href="/console/refusals" { "Refusals" } " for who that is."
@@ -66,43 +67,46 @@ pub async fn page<S: Sources>(_: FromHere, State(admin): State<Arc<Admin<S>>>) -
             (table("All limits", &ALL_HEADS, &all(&settings)))
         }
     };
-    Frame { title: "Limits", refresh_s: REFRESH_S }.page(StatusCode::OK, &content)
+    Frame { page: "Limits", title: "Limits", refresh_s: REFRESH_S }.page(StatusCode::OK, &content)
 }
 
-fn row(hit: &Hit, settings: &Settings) -> Markup {
+fn row(hit: &Hit, settings: &Settings) -> Cells {
     let name = hit.limit.name();
-    html! {
-        th scope="row" { code { (name) } }
-        td.number { (bound(hit.limit, settings)) }
-        td.number { (grouped(hit.lately)) }
-        td.number { (grouped(hit.total)) }
-        td {
-            (hit.limit.about())
+    vec![
+        html! { code { (name) } },
+        html! { (bound(hit.limit, settings)) },
+        html! { (grouped(hit.lately)) },
+        html! { (grouped(hit.total)) },
+        html! {
+            (prose(hit.limit.about()))
             br;
             span.small {
                 "To raise it set " code { "limits." (name) } " in mynah.toml; it holds "
-                (if Setting::Limit(hit.limit).reloads() {
-                    "after mynah reload."
-                } else {
+                @if Setting::Limit(hit.limit).reloads() {
+                    "after " code { "mynah reload" } "."
+                } @else {
                     "after the next start."
-                })
+                }
             }
-        }
-    }
+        },
+    ]
 }
 
-fn all(settings: &Settings) -> Vec<Markup> {
+fn all(settings: &Settings) -> Vec<Cells> {
     let row = |limit: &Limit| {
-        html! {
-            th scope="row" { code { (limit.name()) } }
-            td.number { (bound(*limit, settings)) }
-            td { (limit.about()) }
-        }
+        vec![
+            html! { code { (limit.name()) } },
+            html! { (bound(*limit, settings)) },
+            html! { (prose(limit.about())) },
+        ]
     };
     Limit::ALL.iter().map(row).collect()
 }
 
 /// A bound in the words of the file.
 fn bound(limit: Limit, settings: &Settings) -> String {
-    settings.limits.value(limit).to_string()
+    match settings.limits.value(limit) {
+        Amount::Count(count) => grouped(count),
+        Amount::Time(time) => write_time(time),
+    }
 }

@@ -6,6 +6,7 @@
 //! seconds while somebody reads. What changes something goes through [`forms`].
 
 mod action;
+mod certificates;
 mod chart;
 mod conferences;
 mod devices;
@@ -13,11 +14,13 @@ pub mod forms;
 mod frame;
 pub mod history;
 mod indicators;
+mod limits;
 mod overview;
 mod password;
 mod policy;
 mod presence;
 mod refusals;
+mod sessions;
 mod table;
 mod user;
 mod users;
@@ -47,6 +50,9 @@ pub fn router<S: Sources>() -> Router<Arc<Admin<S>>> {
         .route("/console/users", get(users::list::<S>))
         .route("/console/users/{user}", get(user::page::<S>))
         .route("/console/users/{user}/{action}", get(action::ask::<S>).post(action::carry_out::<S>))
+        .route("/console/sessions", get(sessions::page::<S>))
+        .route("/console/limits", get(limits::page::<S>))
+        .route("/console/certificates", get(certificates::page::<S>))
         .route("/console/conferences", get(conferences::list::<S>))
         .route("/console/conferences/{id}", get(conferences::page::<S>))
         .route(
@@ -54,6 +60,7 @@ pub fn router<S: Sources>() -> Router<Arc<Admin<S>>> {
             get(conferences::ask_end::<S>).post(conferences::end::<S>),
         )
         .route("/console/style.css", get(style))
+        .route("/console/icon.svg", get(icon))
 }
 
 async fn style() -> Response {
@@ -61,12 +68,18 @@ async fn style() -> Response {
     (headers, include_str!("style.css")).into_response()
 }
 
-/// Headers of every page.
+async fn icon() -> Response {
+    let headers = [(header::CONTENT_TYPE, "image/svg+xml")];
+    (headers, include_str!("icon.svg")).into_response()
+}
+
+/// Headers of every page. Without the referrer of its own pages a browser would not say of a form
+/// where it comes from.
 fn headers() -> [(HeaderName, HeaderValue); 4] {
     [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
         (header::CONTENT_SECURITY_POLICY, POLICY),
-        (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+        (header::REFERRER_POLICY, HeaderValue::from_static("same-origin")),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
     ]
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use jiff::Timestamp;
 use maud::{Markup, html};
 
 use super::super::questions::FromHere;
@@ -13,7 +14,10 @@ use super::super::server::{Admin, Sources};
 use super::frame::{Frame, duration, failure, grouped, rate};
 use super::history::{History, Recent};
 use super::indicators::{self, Indicator};
-use super::{chart, history};
+use super::table::{Cells, Head, table};
+use super::{certificates, chart, history};
+use crate::base::ids::ShardId;
+use crate::metrics::counters::Counters;
 use crate::metrics::names::Series;
 
 /// Gauges at the top.
@@ -48,19 +52,23 @@ const BY_CORE: [(&str, Series); 6] = [
 
 /// `/console`.
 pub async fn page<S: Sources>(_: FromHere, State(admin): State<Arc<Admin<S>>>) -> Response {
-    let frame = Frame { title: "Overview", refresh_s: history::STEP.as_secs() as u32 };
+    let frame =
+        Frame { page: "Overview", title: "Overview", refresh_s: history::STEP.as_secs() as u32 };
     let Some(recent) = admin.recent().await else {
         return failure(StatusCode::SERVICE_UNAVAILABLE, "The cores cannot be asked now.");
     };
-    let indicators = indicators::all(&admin.sources.health(), &recent, memory());
+    let health_now = admin.sources.health();
+    let mut indicators = indicators::all(&health_now, &recent, memory());
+    let now = Timestamp::now().as_second();
+    indicators.extend(certificates::indicator(&admin.sources.certificates(), now));
     let content = html! {
         (health(&indicators))
         (tiles(&recent))
         (rates(&recent, &admin.history))
         (times(&recent))
-        (cores(&recent))
+        (cores(&recent, &health_now.stuck))
         p.small {
-            "Mynah " (env!("CARGO_PKG_VERSION")) ". Rates are of the last half minute, drawings of "
+            "Rates are of the last half minute, drawings of "
             "the last ten. The page asks again every " (history::STEP.as_secs()) " seconds."
         }
     };
@@ -75,7 +83,10 @@ fn health(indicators: &[Indicator]) -> Markup {
                 @for one in indicators {
                     li class=(one.level.word()) {
                         span.level { (one.level.word()) }
-                        strong { (one.name) }
+                        strong {
+                            @if let Some(page) = one.page { a href=(page) { (one.name) } }
+                            @else { (one.name) }
+                        }
                         span { (one.reason) }
                     }
                 }
@@ -129,30 +140,24 @@ fn times(recent: &Recent) -> Markup {
     }
 }
 
-fn cores(recent: &Recent) -> Markup {
+/// The cores one by one; `stuck` are those that make no progress.
+fn cores(recent: &Recent, stuck: &[ShardId]) -> Markup {
+    let heads = [Head::Text("Shard"), Head::Text("State")];
+    let heads: Vec<Head> =
+        heads.into_iter().chain(BY_CORE.map(|(name, _)| Head::Number(name))).collect();
+    let row = |(shard, counters): &(ShardId, Counters)| {
+        let state = html! {
+            @if stuck.contains(shard) { span.pill.bad { "stands still" } }
+            @else { span.pill.good { "answers" } }
+        };
+        let numbers = BY_CORE.map(|(_, series)| html! { (grouped(counters.value(series))) });
+        [html! { (shard) }, state].into_iter().chain(numbers).collect()
+    };
+    let rows: Vec<Cells> = recent.shards.iter().map(row).collect();
     html! {
         section aria-labelledby="cores" {
             h2 id="cores" { "Cores" }
-            div.wide tabindex="0" role="region" aria-labelledby="cores" {
-                table {
-                    thead {
-                        tr {
-                            th scope="col" { "Shard" }
-                            @for (name, _) in BY_CORE { th.number scope="col" { (name) } }
-                        }
-                    }
-                    tbody {
-                        @for (shard, counters) in &recent.shards {
-                            tr {
-                                th scope="row" { (shard) }
-                                @for (_, series) in BY_CORE {
-                                    td.number { (grouped(counters.value(series))) }
-                                }
-                            }
-                        }
-                    }
-                }
-            }
+            (table("Cores", &heads, &rows))
         }
     }
 }

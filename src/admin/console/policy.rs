@@ -20,7 +20,7 @@ pub fn details(name: &str, policy: &Policy) -> Markup {
     html! {
         details {
             summary { "Policy (" (name) ")" }
-            dl {
+            dl.facts {
                 dt { "Presence" }
                 dd { @if policy.privacy { "for his contacts alone" } @else { "for everybody" } }
                 dt { "Contacts and groups, at most" }

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::super::report::{PresenceReport, SeenReport, StateReport};
-use super::table::{Head, table};
+use super::table::{Cells, Head, table};
 
 /// His state, in a line.
 pub fn state(state: &StateReport) -> Markup {
@@ -28,7 +28,7 @@ pub fn state(state: &StateReport) -> Markup {
 pub fn as_seen(watcher: &str, seen: Option<&SeenReport>) -> Markup {
     html! {
         section {
-            h3 { "As others see him" }
+            h2 { "As others see him" }
             form.search method="get" {
                 label for="as" { "Through the eyes of" }
                 input id="as" name="as" type="search" placeholder="bob@example.com" value=(watcher);
@@ -58,16 +58,16 @@ const PUBLICATION_HEADS: [Head; 6] = [
 /// All that he publishes.
 pub fn publications(presence: &PresenceReport) -> Markup {
     let rows = presence.publications.iter().map(|one| {
-        html! {
-            th scope="row" { (one.category) }
-            td.number { (one.instance) }
-            td.number { (one.container) }
-            td.number { (one.version) }
-            td { (one.life) }
-            td { (one.text) }
-        }
+        vec![
+            html! { (one.category) },
+            html! { (one.instance) },
+            html! { (one.container) },
+            html! { (one.version) },
+            html! { (one.life) },
+            html! { (one.text) },
+        ]
     });
-    let rows: Vec<Markup> = rows.collect();
+    let rows: Vec<Cells> = rows.collect();
     html! {
         details {
             summary { "Publications (" (presence.publications.len()) ")" }
@@ -81,7 +81,7 @@ pub fn levels(presence: &PresenceReport) -> Markup {
     html! {
         details {
             summary { "Access levels" }
-            dl {
+            dl.facts {
                 @for one in &presence.containers {
                     dt { (one.name.replace('_', " ")) " (" (one.id) ")" }
                     dd {

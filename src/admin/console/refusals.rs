@@ -15,9 +15,9 @@ use super::super::advice;
 use super::super::diagnosis::{self, REFUSALS_MAX, RefusalReport};
 use super::super::questions::FromHere;
 use super::super::server::{Admin, Sources};
-use super::frame::{Frame, failure, grouped};
+use super::frame::{Frame, failure, grouped, lately, prose, when};
 use super::history::{Look, Recent};
-use super::table::{self, Head};
+use super::table::{self, Cells, Head};
 use super::user::person;
 use crate::metrics::counters::{AuthFailure, CloseReason, FrameKind};
 use crate::shard::refusals::Refused;
@@ -52,7 +52,7 @@ pub async fn page<S: Sources>(
     let Some(recent) = recent else {
         return failure(StatusCode::SERVICE_UNAVAILABLE, "The cores cannot be asked now.");
     };
-    let minutes = recent.span().as_secs() / 60;
+    let lately = lately(recent.span());
     let content = html! {
         section aria-labelledby="last" {
             h2 id="last" { "Last refusals" }
@@ -62,7 +62,7 @@ pub async fn page<S: Sources>(
             }
         }
         h2 { "How many" }
-        p.small { "Since the start of the server, and in the last " (minutes.max(1)) " minutes." }
+        p.small { "Since the start of the server, and in " (lately) "." }
         (counted("Sign-ins refused", &rows(&recent, AuthFailure::ALL, |c| c.name().to_owned(), |look, cause| {
             look.total.auth_failures(cause)
         })))
@@ -74,7 +74,8 @@ pub async fn page<S: Sources>(
             look.total.frames_dropped(kind)
         })))
     };
-    Frame { title: "Refusals", refresh_s: REFRESH_S }.page(StatusCode::OK, &content)
+    Frame { page: "Refusals", title: "Refusals", refresh_s: REFRESH_S }
+        .page(StatusCode::OK, &content)
 }
 
 /// Those of `cause`, or all, and what leads to those of another.
@@ -95,8 +96,8 @@ fn last(refusals: &[Refused], cause: &str) -> Markup {
                     "All (" (refusals.len()) ")"
                 }
                 @for (name, (count, reason)) in &causes {
-                    a.button href=(of_cause(name)) title=(reason) aria-current=[current(name)] {
-                        (name.replace('_', " ")) " (" (count) ")"
+                    a.button href=(of_cause(name)) aria-current=[current(name)] {
+                        (reason) " (" (count) ")"
                     }
                 }
             }
@@ -121,25 +122,25 @@ const HEADS: [Head; 5] = [
 
 /// Refusals one by one.
 pub fn table<'a>(refusals: impl Iterator<Item = &'a RefusalReport>) -> Markup {
-    let rows: Vec<Markup> = refusals.map(row).collect();
+    let rows: Vec<Cells> = refusals.map(row).collect();
     table::table("Refusals", &HEADS, &rows)
 }
 
-fn row(one: &RefusalReport) -> Markup {
+fn row(one: &RefusalReport) -> Cells {
     let transport = one.transport.as_deref().unwrap_or_default();
-    html! {
-        th.number scope="row" { (one.time) }
-        td { (person(&one.user)) }
-        td { (one.method) @if let Some(status) = one.status { ", " (status) } }
-        td {
+    vec![
+        html! { (when(&one.time)) },
+        html! { (person(&one.user)) },
+        html! { (one.method) @if let Some(status) = one.status { ", " (status) } },
+        html! {
             (one.reason) " (" (one.cause.replace('_', " ")) ")"
-            @if let Some(advice) = &one.advice { br; span.small { (advice) } }
-        }
-        td {
+            @if let Some(advice) = &one.advice { br; span.small { (prose(advice)) } }
+        },
+        html! {
             (one.origin.as_deref().or(one.peer.as_deref()).unwrap_or("–")) " " (transport)
             @if !one.client.is_empty() { br; span.small { (one.client) } }
-        }
-    }
+        },
+    ]
 }
 
 /// The causes that have occurred, most often lately first.
@@ -177,12 +178,12 @@ const COUNTED_HEADS: [Head; 3] =
 
 fn counted(title: &str, rows: &[Row]) -> Markup {
     let row = |row: &Row| {
-        html! {
-            th scope="row" { (row.cause.replace('_', " ")) }
-            td.number { (grouped(row.lately)) }
-            td.number { (grouped(row.total)) }
-        }
+        vec![
+            html! { (row.cause.replace('_', " ")) },
+            html! { (grouped(row.lately)) },
+            html! { (grouped(row.total)) },
+        ]
     };
-    let rows: Vec<Markup> = rows.iter().map(row).collect();
+    let rows: Vec<Cells> = rows.iter().map(row).collect();
     html! { section { h3 { (title) } (table::table(title, &COUNTED_HEADS, &rows)) } }
 }

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use maud::{Markup, html};
+use maud::html;
 
 use super::super::questions::{FromHere, answer};
 use super::super::report::utc;
 use super::super::server::{Admin, Sources};
-use super::frame::{Frame, failure, grouped};
-use super::table::{Head, table};
+use super::frame::{Frame, failure, grouped, when};
+use super::table::{Cells, Head, table};
 use super::user::person;
 use crate::shard::question::{Answer, Question};
 use crate::shard::session_standing::SessionSummary;
@@ -33,7 +33,7 @@ pub async fn page<S: Sources>(_: FromHere, State(admin): State<Arc<Admin<S>>>) -
         let text = "A core that was asked does not answer.";
         return failure(StatusCode::SERVICE_UNAVAILABLE, text);
     };
-    let rows: Vec<Markup> = list.sessions.iter().map(row).collect();
+    let rows: Vec<Cells> = list.sessions.iter().map(row).collect();
     let content = html! {
         p {
             (rows.len()) " of " (grouped(list.total as u64)) " two-party sessions, in no order. "
@@ -42,19 +42,20 @@ pub async fn page<S: Sources>(_: FromHere, State(admin): State<Arc<Admin<S>>>) -
         }
         (table("Sessions", &HEADS, &rows))
     };
-    Frame { title: "Sessions", refresh_s: REFRESH_S }.page(StatusCode::OK, &content)
+    Frame { page: "Sessions", title: "Sessions", refresh_s: REFRESH_S }
+        .page(StatusCode::OK, &content)
 }
 
-fn row(one: &SessionSummary) -> Markup {
-    html! {
-        th scope="row" { (person(one.caller.as_str())) }
-        td { (person(one.callee.as_str())) }
-        td {
+fn row(one: &SessionSummary) -> Cells {
+    vec![
+        html! { (person(one.caller.as_str())) },
+        html! { (person(one.callee.as_str())) },
+        html! {
             (if one.established { "established" } else { "ringing" })
             @if one.bridged { ", one end in pager mode" }
             @if one.to_conference { ", into a conference" }
-        }
-        td { (utc(one.since_unix_ms)) }
-        td.number { (grouped(one.messages)) }
-    }
+        },
+        html! { (when(&utc(one.since_unix_ms))) },
+        html! { (grouped(one.messages)) },
+    ]
 }

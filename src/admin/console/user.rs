@@ -17,7 +17,7 @@ use super::super::report::{ContactsReport, PresenceReport, WatchersReport};
 use super::super::server::{Admin, Sources};
 use super::action::{Action, Done};
 use super::frame::{Frame, failure};
-use super::users::{account, search};
+use super::users::account;
 use super::{devices, policy, presence, refusals};
 use crate::base::aor::Aor;
 use crate::directory::User;
@@ -85,19 +85,18 @@ pub async fn page<S: Sources>(
         html! { (person(&one.address)) @if !one.name.is_empty() { " – " (one.name) } }
     });
     let content = html! {
-        (search(""))
         @if let Some(done) = Done::parse(&seen.done) {
             p.note.done role="status" { (done.text()) }
         }
-        (head(&user, &facts))
+        (head(&facts))
         (actions(&admin, &user, &facts))
         section {
-            h3 { "Signed in" }
+            h2 { "Signed in" }
             (devices::table(&user, &facts.devices))
         }
         (presence::as_seen(&seen.watcher, facts.presence.seen.as_ref()))
         section {
-            h3 { "Last refusals" }
+            h2 { "Last refusals" }
             @match &facts.refusals {
                 Some(list) => { (refusals::table(list.iter().take(REFUSALS_MAX))) }
                 None => { p.note { "A core that was asked does not answer." } }
@@ -109,7 +108,7 @@ pub async fn page<S: Sources>(
         (presence::publications(&facts.presence))
         (presence::levels(&facts.presence))
     };
-    Frame { title: "Users", refresh_s: 0 }.page(StatusCode::OK, &content)
+    Frame { page: "Users", title: user.as_str(), refresh_s: 0 }.page(StatusCode::OK, &content)
 }
 
 async fn facts<S: Sources>(
@@ -156,12 +155,11 @@ async fn facts<S: Sources>(
     }
 }
 
-fn head(user: &Aor, facts: &Facts) -> Markup {
+fn head(facts: &Facts) -> Markup {
     let name = facts.account.as_ref().map_or("", |account| &account.display_name);
     html! {
-        h2 { (user) }
-        @if !name.is_empty() { p { (name) } }
         p.pills {
+            @if !name.is_empty() { strong { (name) } }
             (account(is_enabled(facts)))
             @if let Some(seconds) = facts.standing.locked_s {
                 span.pill.look { "locked out for " (seconds) " s" }

@@ -14,7 +14,7 @@ use super::super::accounts::Accounts as _;
 use super::super::questions::{FromHere, answer};
 use super::super::server::{Admin, Sources};
 use super::frame::{Frame, trouble};
-use super::table::{Head, table};
+use super::table::{Cells, Head, table};
 use super::user::person;
 use crate::base::aor::Aor;
 use crate::directory::User;
@@ -43,7 +43,7 @@ pub async fn list<S: Sources>(
     Query(Wanted { q, after }): Query<Wanted>,
 ) -> Response {
     let text = q.trim();
-    let frame = Frame { title: "Users", refresh_s: 0 };
+    let frame = Frame { page: "Users", title: "Users", refresh_s: 0 };
     if text.len() > TEXT_LEN_MAX || after.len() > TEXT_LEN_MAX {
         let content = html! { (search("")) p.note role="alert" { "That is too long a text." } };
         return frame.page(StatusCode::BAD_REQUEST, &content);
@@ -86,7 +86,7 @@ async fn devices<S: Sources>(admin: &Admin<S>, users: &[User]) -> Option<HashMap
 }
 
 /// The form that asks whom.
-pub fn search(text: &str) -> Markup {
+fn search(text: &str) -> Markup {
     html! {
         form.search action="/console/users" method="get" role="search" {
             label for="q" { "Address or name" }
@@ -111,20 +111,20 @@ fn rows(users: &[User], devices: Option<&HashMap<Aor, usize>>) -> Markup {
     }
     let row = |user: &User| {
         let devices = devices.map(|known| known.get(&Aor::new(&user.aor)).copied());
-        html! {
-            th scope="row" { (person(&user.aor)) }
-            td { (user.display_name) }
-            td { (account(!user.disabled)) }
-            td { (user.policy_name()) }
-            td.number {
+        vec![
+            html! { (person(&user.aor)) },
+            html! { (user.display_name) },
+            html! { (account(!user.disabled)) },
+            html! { (user.policy_name()) },
+            html! {
                 @match devices {
                     Some(devices) => { (devices.unwrap_or_default()) }
                     None => { "?" }
                 }
-            }
-        }
+            },
+        ]
     };
-    let rows: Vec<Markup> = users.iter().map(row).collect();
+    let rows: Vec<Cells> = users.iter().map(row).collect();
     table("Users", &HEADS, &rows)
 }
 

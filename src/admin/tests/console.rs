@@ -27,6 +27,7 @@ use crate::shard::question::{
     Answer, ConnectionStanding, Endpoint, Presence, Question, Seen, Standing,
 };
 use crate::shard::refusals::{Cause, Refused};
+use crate::shard::session_standing::{SessionList, SessionSummary};
 use crate::wire::sip::Method;
 
 const HOST: &str = "localhost:9090";
@@ -63,7 +64,11 @@ async fn the_overview_says_whether_the_server_is_well() {
 async fn refusals_are_told_by_cause() {
     let page = shown(Fake { shards: two_shards(), ..Fake::default() }, "/console/refusals").await;
     let row = |cause: &str| {
-        format!(r#"<th scope="row">{cause}</th><td class="number">0</td><td class="number">2</td>"#)
+        format!(
+            "<th role=\"rowheader\" scope=\"row\">{cause}</th>\
+             <td role=\"cell\" class=\"number\" data-label=\"Lately\">0</td>\
+             <td role=\"cell\" class=\"number\" data-label=\"In all\">2</td>"
+        )
     };
     for cause in ["wrong password", "401", "tls"] {
         assert!(page.contains(&row(cause)), "{cause}: {page}");
@@ -73,7 +78,9 @@ async fn refusals_are_told_by_cause() {
 
 #[tokio::test]
 async fn only_the_machine_of_the_server_sees_the_console() {
-    for path in ["/console", "/console/refusals", "/console/users", "/console/conferences"] {
+    for path in ["", "/refusals", "/users", "/sessions", "/conferences", "/limits", "/certificates"]
+    {
+        let path = format!("/console{path}");
         let address = start(Fake::default(), Limits::default()).await;
         let line = format!("GET {path}");
         let (status, _) = ask_host(address, &line, "evil.example:9090").await;
@@ -105,12 +112,14 @@ async fn users_are_found_by_text_page_by_page() {
         Fake { accounts: accounts(users.clone()), answer: Some(known), ..Fake::default() }
     };
     let page = shown(fake(), "/console/users?q=user").await;
-    assert_eq!(page.matches("<th scope=\"row\">").count(), 50);
+    assert_eq!(page.matches("scope=\"row\">").count(), 50);
     let row = |name: &str, devices: u32| {
         format!(
             "<a href=\"/console/users/{name}@example.test\">{name}@example.test</a></th>\
-             <td>{ESCAPED}</td><td><span class=\"pill good\">enabled</span></td>\
-             <td>default</td><td class=\"number\">{devices}</td>"
+             <td role=\"cell\" data-label=\"Name\">{ESCAPED}</td>\
+             <td role=\"cell\" data-label=\"Account\"><span class=\"pill good\">enabled</span></td>\
+             <td role=\"cell\" data-label=\"Policy\">default</td>\
+             <td role=\"cell\" class=\"number\" data-label=\"Devices\">{devices}</td>"
         )
     };
     assert!(page.contains(&row("user00", 0)) && page.contains(&row("user01", 3)), "{page}");
@@ -118,7 +127,7 @@ async fn users_are_found_by_text_page_by_page() {
     let next = "/console/users?q=user&amp;after=user49%40example.test";
     assert!(page.contains(&format!("href=\"{next}\"")), "{page}");
     let page = shown(fake(), &next.replace("&amp;", "&")).await;
-    assert_eq!(page.matches("<th scope=\"row\">").count(), 10);
+    assert_eq!(page.matches("scope=\"row\">").count(), 10);
     assert!(!page.contains("Next page"), "{page}");
     let page = shown(fake(), "/console/users?q=bob").await;
     assert!(page.contains("<span class=\"pill bad\">disabled</span>"), "{page}");
@@ -234,12 +243,57 @@ async fn refusals_are_shown_one_by_one_and_by_cause() {
         ..Fake::default()
     };
     let page = shown(fake(), "/console/refusals").await;
-    assert!(page.contains("All (2)") && page.contains("wrong password (1)"), "{page}");
+    assert!(page.contains("All (2)") && page.contains("The password is wrong (1)"), "{page}");
     assert!(page.contains(">one<") && page.contains(">two<"), "{page}");
     let page = shown(fake(), "/console/refusals?cause=wrong_password").await;
     assert!(page.contains(">one<") && !page.contains(">two<"), "{page}");
     let page = shown(fake(), "/console/refusals?cause=%3Cscript%3E").await;
     assert!(page.contains("None.") && !page.contains("<script>"), "{page}");
+}
+
+#[tokio::test]
+async fn sessions_are_listed() {
+    let session = SessionSummary {
+        caller: aor("alice"),
+        callee: aor("bob"),
+        established: true,
+        bridged: true,
+        to_conference: false,
+        since_unix_ms: 1_800_000_000_000,
+        messages: 1234,
+    };
+    let list = SessionList { total: 5000, sessions: vec![session] };
+    let fake = Fake { answer: Some(Answer::Sessions(list)), ..Fake::default() };
+    let page = shown(fake, "/console/sessions").await;
+    assert!(page.contains("1 of 5,000 two-party sessions"), "{page}");
+    assert!(page.contains("established, one end in pager mode"), "{page}");
+    assert!(page.contains("2027-01-15T08:00:00Z") && page.contains("1,234"), "{page}");
+}
+
+#[tokio::test]
+async fn limits_that_were_hit_are_told_with_their_bound_and_what_to_do() {
+    let page = shown(Fake { shards: two_shards(), ..Fake::default() }, "/console/limits").await;
+    for part in [
+        "<code>endpoints_per_user_max</code></th>",
+        "data-label=\"Bound\">8</td>",
+        "data-label=\"Lately\">0</td>",
+        "data-label=\"In all\">2</td>",
+        ">Endpoints (bindings) of one user.<br>",
+    ] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    assert!(page.contains("after <code>mynah reload</code>."), "{page}");
+    assert!(page.contains("mesh_queue_frames_max"), "all are listed: {page}");
+}
+
+#[tokio::test]
+async fn certificates_are_told_with_their_days() {
+    let page = shown(Fake::default(), "/console/certificates").await;
+    assert!(page.contains("<code>/etc/mynah/sip.pem</code>"), "{page}");
+    assert!(page.contains("sip.example.test") && page.contains("1970-01-01T00:00:01Z"), "{page}");
+    assert!(page.contains("<span class=\"pill bad\">bad</span> it expired"), "{page}");
+    let page = shown(Fake { shards: two_shards(), ..Fake::default() }, "/console").await;
+    assert!(page.contains("Certificates</a></strong><span>/etc/mynah/sip.pem: it exp"), "{page}");
 }
 
 /// Sends a form as a browser does; the status line and the whole answer.

@@ -7,13 +7,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use anyhow::{Result, anyhow};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{CertificateError, Error};
-use x509_parser::certificate::X509Certificate;
-use x509_parser::extensions::GeneralName;
-use x509_parser::prelude::FromDer;
 
 use super::finding::Findings;
 use crate::cli::host_port::HostPort;
 use crate::cli::tls_client::{Stream, Witness, authorities, handshake};
+use crate::net::certificate_names::names;
 use crate::net::validity::{Validity, validity};
 
 /// For the connection, and for each read of the handshake.
@@ -58,26 +56,6 @@ pub fn look(
         dates(what, validity(certificate), now.as_secs() as i64, findings);
     }
     Ok(chain)
-}
-
-/// The names a certificate is for.
-pub fn names(certificate: &CertificateDer<'_>) -> Vec<String> {
-    let Ok((_, certificate)) = X509Certificate::from_der(certificate) else { return Vec::new() };
-    let Ok(Some(names)) = certificate.subject_alternative_name() else { return Vec::new() };
-    let names = names.value.general_names.iter().filter_map(|name| match name {
-        GeneralName::DNSName(name) => Some((*name).to_owned()),
-        GeneralName::IPAddress(octets) => address(octets),
-        _ => None,
-    });
-    names.collect()
-}
-
-fn address(octets: &[u8]) -> Option<String> {
-    if let Ok(four) = <[u8; 4]>::try_from(octets) {
-        return Some(std::net::Ipv4Addr::from(four).to_string());
-    }
-    let six = <[u8; 16]>::try_from(octets).ok()?;
-    Some(std::net::Ipv6Addr::from(six).to_string())
 }
 
 fn spoken(stream: &Stream, took: Duration) -> String {

@@ -46,6 +46,23 @@ fn what_cannot_be_read_is_tried_again_only_when_it_changes() {
 }
 
 #[test]
+fn what_is_in_force_is_told_even_when_the_files_are_not_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = write(folder.path(), "a", 100);
+    let mut certificates = Certificates::new(std::slice::from_ref(&files), None).unwrap();
+    assert_eq!(certificates.dated(), []);
+    certificates.load().unwrap();
+    let before = certificates.dated().to_vec();
+    assert_eq!((before.len(), &before[0].file), (1, &files.chain));
+    assert_eq!(before[0].names, ["fe01.example.test"]);
+    assert!(!before[0].is_authority && before[0].validity.is_some());
+    write(folder.path(), "a", 200);
+    fs::write(&files.key, "no key").unwrap();
+    assert!(certificates.load().is_err());
+    assert_eq!(certificates.dated(), before);
+}
+
+#[test]
 fn none_at_all_is_an_error() {
     assert!(matches!(Certificates::new(&[], None), Err(CertificateError::None)));
 }
