@@ -176,7 +176,7 @@ pub async fn ask<S: Sources>(
         (admin.forms.form(&action.path(&user), &html! {
             @if is_one { input type="hidden" name=(CONNECTION) value=(connection); }
             button class=(danger) { (action.label()) }
-            a.button href=(user::path(user.as_str())) { "Leave it" }
+            a.button href=(user::path(user.as_str())) { "Cancel" }
         }))
     };
     Frame { page: "Users", title: action.label(), refresh_s: 0 }.page(StatusCode::OK, &content)

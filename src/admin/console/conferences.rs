@@ -110,10 +110,11 @@ pub async fn ask_end<S: Sources>(
     let Some(id) = ConferenceId::parse(id.as_bytes()) else { return no_name() };
     let path = path(&id.to_string());
     let content = html! {
+        p.whom { code { (id) } }
         p { "All members are let go at once, and nobody can join it any more." }
         (admin.forms.form(&format!("{path}/end"), &html! {
             button.danger { (END) }
-            a.button href=(path) { "Leave it" }
+            a.button href=(path) { "Cancel" }
         }))
     };
     Frame { page: "Conferences", title: END, refresh_s: 0 }.page(StatusCode::OK, &content)
@@ -126,8 +127,11 @@ pub async fn end<S: Sources>(
     order: Order,
 ) -> Response {
     let Some(id) = ConferenceId::parse(id.as_bytes()) else { return no_name() };
-    tracing::info!(by = %order.by, conference = %id, "conference ended through the console");
-    match answer(&admin, Question::EndConference(id)).await {
+    let answer = answer(&admin, Question::EndConference(id)).await;
+    if let Some(Answer::ConferenceEnded | Answer::ConferenceStays) = answer {
+        tracing::info!(by = %order.by, conference = %id, "conference ended through the console");
+    }
+    match answer {
         Some(Answer::ConferenceEnded) => Redirect::to("/console/conferences").into_response(),
         Some(Answer::ConferenceStays) => failure(
             StatusCode::ACCEPTED,
