@@ -26,6 +26,7 @@ fi
 
 readonly quiet=10 # seconds before and after
 storm=$(((users + rate - 1) / rate))
+longest=$((storm + users / 500)) # until all have been served
 work=$(mktemp -d)
 server=
 trap '[ -z "$server" ] || kill "$server" 2>/dev/null; rm -rf "$work"' EXIT
@@ -59,18 +60,20 @@ for _ in $(seq 300); do [ -s "$work/ready" ] && break; sleep 0.1; done
 field() { grep -o "\"$1\":\"[^\"]*\"" "$work/ready" | cut -d'"' -f4; }
 
 "$bin/loadgen" im --target "$(field tls)" --users 2 --user-prefix pair --rate 100 --warmup 2s \
-    --duration $((quiet + storm + quiet))s --quiet --csv "$work/pair.csv" > "$work/pair.txt" &
+    --duration $((quiet + longest + quiet))s --quiet --csv "$work/pair.csv" > "$work/pair.txt" &
 pair=$!
 sleep $((quiet + 2))
+began=$SECONDS
 "$bin/loadgen" register --target "$(field tls)" --users "$users" --rate "$rate" --warmup 0s \
     --duration "${storm}s" --handshakes 4000 --quiet --json "$work/storm.json" > "$work/storm.txt" || true
+took=$((SECONDS - began + 1))
 wait "$pair" || true
 curl -s "http://$(field http)/metrics" | grep -E "^mynah_(limit_hits_total.*(handshakes|sign_ins).* [1-9]|tls_handshakes_total)" || true
 
 sed -n '/^operation/p;/^connect /p;/^sign_in /p;/^failures/,/^$/p' "$work/storm.txt"
-awk -F, -v quiet=$quiet -v storm="$storm" '
+awk -F, -v quiet=$quiet -v storm="$took" '
     $2 == "message" {
-        part = $1 < quiet ? "before" : $1 < quiet + storm + 1 ? "storm" : "after"
+        part = $1 < quiet ? "before" : $1 < quiet + storm ? "storm" : "after"
         count[part]++; p50[part] += $5; p99[part] += $7
         if ($7 > worst[part]) worst[part] = $7
     }
