@@ -16,7 +16,8 @@ pub fn multipart(data: &[u8]) {
     let limits = Limits { mime_parts_max: 8, ..Limits::default() };
     let content_type = ContentType::parse(b"multipart/related; boundary=b");
     let Ok(read) = parts(content_type, data, &limits) else { return };
-    let is_ours = |name: &[u8]| !name.iter().any(|octet| matches!(octet, b';' | b'"'));
+    let is_foreign = |octet: &u8| octet.is_ascii_control() || matches!(octet, b';' | b'"');
+    let is_ours = |name: &[u8]| !name.iter().any(is_foreign);
     if read.is_empty() || !read.iter().all(|part| is_ours(part.content_id)) {
         return;
     }
