@@ -3,8 +3,10 @@
 
 use std::future::Future;
 
+use axum::body::Bytes;
+
 use crate::base::aor::Aor;
-use crate::directory::User;
+use crate::directory::{Photo, PhotoHash, User};
 
 /// Where accounts are read and changed. Each wait is bounded by `admin_answer_timeout`, and by
 /// `store_busy_timeout` besides for a change.
@@ -23,6 +25,27 @@ pub trait Accounts: Send + Sync + 'static {
 
     /// Changes an account, durably; the cores know it within two seconds.
     fn change(&self, change: AccountChange) -> impl Future<Output = Result<(), Trouble>> + Send;
+
+    /// Makes a picture of a file and puts it in the place of the user's, durably, or takes that away.
+    /// When it is refused the old one stays.
+    fn set_photo(
+        &self,
+        user: Aor,
+        file: Option<Bytes>,
+    ) -> impl Future<Output = Result<(), Trouble>> + Send;
+
+    /// A picture that is kept.
+    fn photo(&self, which: PhotoKey)
+    -> impl Future<Output = Result<Option<Photo>, Trouble>> + Send;
+}
+
+/// Which picture.
+#[derive(Clone, Debug)]
+pub enum PhotoKey {
+    /// That of a user.
+    Of(Aor),
+    /// The one of this hash.
+    Hash(PhotoHash),
 }
 
 /// A change of one account.
@@ -49,6 +72,8 @@ pub enum Trouble {
     UserExists,
     /// It is not fit to be kept; in words.
     Unfit(String),
+    /// A picture has too many pixels; in words.
+    TooManyPixels(String),
     /// The database cannot be used now; in words.
     Unavailable(String),
 }

@@ -31,6 +31,8 @@ pub fn off_the_cores(limit: Limit, elsewhere: &Elsewhere) -> u64 {
         Limit::AuthFailuresPerAddress => api.lockouts,
         Limit::ControlQueue => store.refused,
         Limit::LdapEntries => ldap.entries_limit_hits,
+        Limit::PhotoBytes => api.photos_refused,
+        Limit::PhotoPixels => api.pixels_refused,
         _ => 0,
     }
 }

@@ -17,7 +17,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
-use super::accounts::{AccountChange, Accounts, Trouble};
+use super::accounts::{AccountChange, Accounts, PhotoKey, Trouble};
 use super::certificates::{CertificateStanding, CertificatesStanding};
 use super::limit_hits::Elsewhere;
 use super::operation::{Operated, Operation};
@@ -28,7 +28,7 @@ use crate::base::aor::Aor;
 use crate::base::ids::ShardId;
 use crate::base::limits::{Limit, Limits};
 use crate::config::{Settings, parse};
-use crate::directory::User;
+use crate::directory::{Photo, User};
 use crate::metrics::api::ApiCounters;
 use crate::metrics::counters::{AuthFailure, CloseReason, Counters};
 use crate::metrics::ldap::{LdapAlarm, LdapCounters};
@@ -99,6 +99,15 @@ impl Accounts for FakeAccounts {
         self.check()?;
         self.changes.lock().unwrap().push(change);
         Ok(())
+    }
+
+    async fn set_photo(&self, _: Aor, _: Option<axum::body::Bytes>) -> Result<(), Trouble> {
+        self.check()
+    }
+
+    async fn photo(&self, _: PhotoKey) -> Result<Option<Photo>, Trouble> {
+        self.check()?;
+        Ok(None)
     }
 }
 

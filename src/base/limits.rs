@@ -342,6 +342,11 @@ limits! {
     ApiSilenceTime, api_silence_timeout: Duration = Duration::from_secs(60);
     /// Octets of the body of one request to the API.
     ApiBodyBytes, api_body_bytes_max: usize = 64 * 1024;
+    /// Octets of a picture that is uploaded.
+    PhotoBytes, photo_bytes_max: usize = 4 * 1024 * 1024;
+    /// Pixels of a picture that is uploaded, known before it is unpacked: each takes up to 8 octets
+    /// until it is scaled down, and one picture is unpacked at a time.
+    PhotoPixels, photo_pixels_max: usize = 16_000_000;
     /// Users in one question to the API, or in one event stream.
     ApiUsers, api_users_max: usize = 200;
     /// Event streams of the API.

@@ -49,6 +49,7 @@ fn value(setting: Setting, settings: &Settings) -> String {
     match setting {
         Setting::ApiListen => address(settings.api.listen),
         Setting::ApiOrigins => list(&settings.api.origins, |origin| quoted(origin)),
+        Setting::ApiUrl => quoted(settings.api.url.as_deref().unwrap_or("none")),
         Setting::AuthLync => list(&settings.lync_auth, |method| quoted(AuthMethod::name(*method))),
         Setting::AuthStandard => {
             list(&settings.standard_auth, |method| quoted(AuthMethod::name(*method)))

@@ -93,6 +93,7 @@ fn api(written: schema::Api) -> Result<Api, Located> {
     Ok(Api {
         listen: written.listen.and_then(|listener| listener.into_inner().0),
         origins: origins.into_iter().map(|origin| origin.0).collect(),
+        url: written.url.and_then(|url| url.0),
     })
 }
 

@@ -10,6 +10,8 @@ pub enum Setting {
     ApiListen,
     /// `api.origins`
     ApiOrigins,
+    /// `api.url`
+    ApiUrl,
     /// `auth.lync`
     AuthLync,
     /// `auth.standard`
@@ -66,9 +68,10 @@ pub enum Setting {
 
 impl Setting {
     /// All keys outside `[limits]`.
-    pub const PLAIN: [Setting; 27] = [
+    pub const PLAIN: [Setting; 28] = [
         Setting::ApiListen,
         Setting::ApiOrigins,
+        Setting::ApiUrl,
         Setting::AuthLync,
         Setting::AuthStandard,
         Setting::Digest,
@@ -99,7 +102,7 @@ impl Setting {
     /// The section of the file.
     pub const fn section(self) -> &'static str {
         match self {
-            Setting::ApiListen | Setting::ApiOrigins => "api",
+            Setting::ApiListen | Setting::ApiOrigins | Setting::ApiUrl => "api",
             Setting::AuthLync | Setting::AuthStandard | Setting::Digest | Setting::NtlmVersion => {
                 "auth"
             }
@@ -128,6 +131,7 @@ impl Setting {
         match self {
             Setting::ApiListen => "listen",
             Setting::ApiOrigins => "origins",
+            Setting::ApiUrl => "url",
             Setting::AuthLync => "lync",
             Setting::AuthStandard => "standard",
             Setting::Digest => "digest",
@@ -176,6 +180,7 @@ impl Setting {
             // server is.
             Setting::ApiListen
             | Setting::ApiOrigins
+            | Setting::ApiUrl
             | Setting::Cores
             | Setting::Data
             | Setting::DirectoryLdap
@@ -199,6 +204,7 @@ impl Setting {
         match self {
             Setting::ApiListen => settings.api.listen = running.api.listen,
             Setting::ApiOrigins => settings.api.origins.clone_from(&running.api.origins),
+            Setting::ApiUrl => settings.api.url.clone_from(&running.api.url),
             Setting::AuthLync => settings.lync_auth.clone_from(&running.lync_auth),
             Setting::AuthStandard => settings.standard_auth.clone_from(&running.standard_auth),
             Setting::Certificates => settings.certificates.clone_from(&running.certificates),
@@ -237,6 +243,7 @@ impl Setting {
         match self {
             Setting::ApiListen => running.api.listen != wanted.api.listen,
             Setting::ApiOrigins => running.api.origins != wanted.api.origins,
+            Setting::ApiUrl => running.api.url != wanted.api.url,
             Setting::AuthLync => running.lync_auth != wanted.lync_auth,
             Setting::AuthStandard => running.standard_auth != wanted.standard_auth,
             Setting::Digest => running.digest != wanted.digest,
@@ -295,6 +302,8 @@ const AT_START: &[Limit] = &[
     Limit::MeshOverflow,
     Limit::PagerConversations,
     Limit::PagerIdleTime,
+    Limit::PhotoBytes,
+    Limit::PhotoPixels,
     Limit::RegistrationTime,
     Limit::RegistrationTimeMin,
     Limit::StoreBusyTime,
@@ -336,7 +345,7 @@ mod tests {
             "[server]\ndomains = ['a.test']\nname = 'a.test'\ndata = '/d'\ncores = 1\n\
              [listen]\ntls = '0.0.0.0:1'\ntcp = '0.0.0.0:2'\nhttp = '0.0.0.0:3'\n\
              links = '0.0.0.0:4'\nexempt = ['10.0.0.0/8']\n[links]\nca = 'c'\nnames = ['edge.a.test']\n\
-             [api]\nlisten = '127.0.0.1:5'\norigins = ['*']\n\
+             [api]\nlisten = '127.0.0.1:5'\norigins = ['*']\nurl = 'https://a.test'\n\
              [tls]\ncertificates = [{ chain = 'a', key = 'b' }]\n[auth]\nlync = ['digest']\nstandard = []\n\
              digest = ['MD5']\nntlm_version = 3\n\
              [log]\nfilter = 'debug'\nformat = 'json'\n[presence]\n\

@@ -71,6 +71,7 @@ pub struct Listen {
 pub struct Api {
     pub listen: Option<Spanned<Listener>>,
     pub origins: Option<Vec<Spanned<Origin>>>,
+    pub url: Option<WebFolder>,
 }
 
 /// `[tls]`

@@ -130,6 +130,8 @@ pub struct Api {
     pub listen: Option<SocketAddr>,
     /// Web sites whose pages may ask from a browser, as `Origin` names them; `*` for all.
     pub origins: Vec<String>,
+    /// Where clients reach it, without a slash at the end; `None` keeps pictures out of contact cards.
+    pub url: Option<String>,
 }
 
 impl Api {

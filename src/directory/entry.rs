@@ -117,9 +117,20 @@ fn over(entry: &Entry, known: Option<&User>, proved: Option<&User>) -> User {
         ha1_sha256: second.into_iter().flatten().next().unwrap_or(&spare.ha1_sha256).clone(),
         nt_hash: third.into_iter().flatten().next().unwrap_or(&spare.nt_hash).clone(),
         disabled: known.is_some_and(|user| user.disabled),
-        person: Box::new(entry.person.clone()),
+        person: Box::new(person(entry, known)),
         policy: policy.cloned().unwrap_or_default(),
     }
+}
+
+/// The person of `entry`; a picture uploaded here stays where the service gives none.
+fn person(entry: &Entry, known: Option<&User>) -> Person {
+    let mut person = entry.person.clone();
+    let uploaded = known.filter(|user| !user.person.photo_hash.is_empty());
+    if let Some(user) = uploaded.filter(|_| person.photo_url.is_empty()) {
+        person.photo_url.clone_from(&user.person.photo_url);
+        person.photo_hash.clone_from(&user.person.photo_hash);
+    }
+    person
 }
 
 #[cfg(test)]

@@ -12,6 +12,8 @@ pub struct ApiTally {
     streams_refused: AtomicU64,
     streams_overrun: AtomicU64,
     bodies_refused: AtomicU64,
+    photos_refused: AtomicU64,
+    pixels_refused: AtomicU64,
     lists_refused: AtomicU64,
     lockouts: AtomicU64,
 }
@@ -33,6 +35,10 @@ pub struct ApiCounters {
     pub streams_overrun: u64,
     /// Bodies beyond `api_body_bytes_max`.
     pub bodies_refused: u64,
+    /// Pictures beyond `photo_bytes_max`.
+    pub photos_refused: u64,
+    /// Pictures beyond `photo_pixels_max`.
+    pub pixels_refused: u64,
     /// Lists beyond `api_users_max`.
     pub lists_refused: u64,
     /// Addresses locked out beyond `auth_failures_per_address_max`.
@@ -56,6 +62,10 @@ pub enum ApiEvent {
     StreamOverrun,
     /// A body was too long.
     BodyRefused,
+    /// A picture had too many octets.
+    PhotoRefused,
+    /// A picture had too many pixels.
+    PixelsRefused,
     /// A list was too long.
     ListRefused,
 }
@@ -71,6 +81,8 @@ impl ApiTally {
             ApiEvent::StreamRefused => &self.streams_refused,
             ApiEvent::StreamOverrun => &self.streams_overrun,
             ApiEvent::BodyRefused => &self.bodies_refused,
+            ApiEvent::PhotoRefused => &self.photos_refused,
+            ApiEvent::PixelsRefused => &self.pixels_refused,
             ApiEvent::ListRefused => &self.lists_refused,
         };
         counter.fetch_add(1, Ordering::Relaxed);
@@ -97,6 +109,8 @@ impl ApiTally {
             streams_refused: read(&self.streams_refused),
             streams_overrun: read(&self.streams_overrun),
             bodies_refused: read(&self.bodies_refused),
+            photos_refused: read(&self.photos_refused),
+            pixels_refused: read(&self.pixels_refused),
             lists_refused: read(&self.lists_refused),
             lockouts: read(&self.lockouts),
         }

@@ -21,6 +21,7 @@ pub mod logging;
 pub mod mesh;
 pub mod observers;
 pub mod orders;
+mod photo;
 pub mod ready;
 mod reload;
 pub mod returns;

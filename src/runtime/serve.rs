@@ -113,7 +113,7 @@ fn serve_from(
     };
     let limits = &settings.limits;
     let database = Database::open(&settings.data, limits.store_busy_timeout)?;
-    let accounts = AccountDesk::new(Some(database), limits);
+    let accounts = AccountDesk::new(Some(database), &settings);
     let api = settings.api.listen.map(|_| make_api(&settings, accounts.clone()));
     let plan = Plan {
         settings,

@@ -194,6 +194,14 @@ const STEPS: &[&str] = &[
         hash BLOB NOT NULL,
         created_unix_ms INTEGER NOT NULL
     ) STRICT;",
+    // Pictures that were uploaded. Where one can be fetched stands with its user.
+    "CREATE TABLE photo (
+        aor TEXT PRIMARY KEY NOT NULL REFERENCES user (aor) ON DELETE CASCADE,
+        hash BLOB NOT NULL,
+        large BLOB NOT NULL,
+        small BLOB NOT NULL
+    ) STRICT;
+    CREATE INDEX photo_by_hash ON photo (hash);",
 ];
 
 /// The schema version this program writes.

@@ -28,6 +28,7 @@ mod folder;
 mod handle;
 mod meaning;
 mod migrations;
+mod photos;
 mod presence;
 mod receipt;
 mod request;

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use super::cdr::CdrQuery;
 use super::error::StoreError;
 use super::users::UserChanges;
-use crate::directory::{Entry, User};
+use crate::directory::{Entry, PhotoChange, User};
 use crate::records::KeptRecord;
 use crate::shard::durable::{ConferenceWrite, Write};
 
@@ -30,6 +30,8 @@ pub enum UserChange {
     /// A directory service has the user of this address no more: he is disabled until it has.
     /// Changes nothing when he is none of it.
     Missing(String),
+    /// A user's picture is another one, or is taken away.
+    Photo(Box<PhotoChange>),
     /// The user of this address is forgotten; its call detail records stay.
     Remove(String),
     /// All but the address of an existing user.

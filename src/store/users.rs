@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::database::Database;
 use super::error::{Fault, StoreError};
+use super::photos;
 use super::request::UserChange;
 use super::service;
 use crate::directory::{Person, Secret, User};
@@ -97,6 +98,7 @@ pub fn apply(
         UserChange::Entry(entry) => service::put(connection, entry),
         UserChange::Looked(unix_ms) => service::looked(connection, *unix_ms),
         UserChange::Missing(aor) => service::miss(connection, aor),
+        UserChange::Photo(change) => photos::put(connection, change),
         UserChange::Remove(aor) => remove(connection, aor),
         UserChange::Update(user) => update(connection, user),
     }?;
@@ -107,6 +109,7 @@ pub fn apply(
         UserChange::Add(user) => StoreError::UserExists(user.aor.clone()),
         UserChange::Entry(entry) => StoreError::UserExists(entry.aor.clone()),
         UserChange::Looked(_) => return Ok(Ok(())),
+        UserChange::Photo(change) => StoreError::NoSuchUser(change.aor.clone()),
         UserChange::Update(user) => StoreError::NoSuchUser(user.aor.clone()),
         UserChange::Disable(aor)
         | UserChange::Enable(aor)
@@ -188,7 +191,7 @@ fn remove(connection: &Connection, aor: &str) -> rusqlite::Result<usize> {
     Ok(affected)
 }
 
-fn next_version(connection: &Connection) -> rusqlite::Result<i64> {
+pub(super) fn next_version(connection: &Connection) -> rusqlite::Result<i64> {
     connection
         .prepare_cached("UPDATE directory SET version = version + 1 RETURNING version")?
         .query_row((), |row| row.get(0))

@@ -67,6 +67,26 @@ impl Application {
         Answer::read(&text)
     }
 
+    /// Sends octets, and takes octets.
+    pub fn carry(&self, method: &str, path: &str, lines: &str, body: &[u8]) -> (Answer, Vec<u8>) {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let (token, len) = (&self.token, body.len());
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\
+             Connection: close\r\n{lines}Content-Length: {len}\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        // A server that has read enough may be gone.
+        let _ = stream.write_all(body);
+        let mut octets = Vec::new();
+        let _ = stream.read_to_end(&mut octets);
+        let end = octets.windows(4).position(|part| part == b"\r\n\r\n").expect("a head") + 4;
+        let body = octets.split_off(end);
+        let text = String::from_utf8(octets).unwrap() + &String::from_utf8_lossy(&body);
+        (Answer::read(&text), body)
+    }
+
     /// Begins a stream.
     pub fn events(&self, path: &str) -> Events {
         let mut reader = BufReader::new(self.send("GET", path, "", ""));

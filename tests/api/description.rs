@@ -21,7 +21,7 @@ fn every_described_route_answers() {
             }
             asked += 1;
             // Of nobody who is there, so that nothing happens.
-            let target = path.replace("{address}", "zoe@example.test");
+            let target = path.replace("{address}", "zoe@example.test").replace("{hash}", "0a");
             let is_stream = path.ends_with("/events");
             let is_open = operation["security"] == serde_json::json!([]);
             if is_stream {

@@ -8,5 +8,6 @@ mod client;
 mod configuration;
 mod description;
 mod icons;
+mod photos;
 mod presence;
 mod tokens;

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use mynah::base::aor::Aor;
 use mynah::base::ids::{ConferenceId, ConnId, ShardId, Slot};
-use mynah::base::limits::{Limit, Limits};
+use mynah::base::limits::Limit;
 use mynah::base::time::Now;
 use mynah::config::{Certificate, Settings};
 use mynah::immcu::conference::Admission;
@@ -377,11 +377,12 @@ impl Running {
         change(&mut settings);
         let notes = Arc::<Notes>::default();
         let ledger = Arc::<Pages>::default();
+        let accounts = AccountDesk::new(None, &settings);
         let plan = Plan {
             settings,
             ledger: ledger.clone(),
             ldap: Board::default(),
-            accounts: AccountDesk::new(None, &Limits::default()),
+            accounts,
             api: None,
             ready_file: Some(folder.path().join("ready")),
             spin: Duration::ZERO,

@@ -157,7 +157,7 @@ impl From<Trouble> for Problem {
         match trouble {
             Trouble::NoSuchUser => Problem::new(Kind::NoSuchUser, ""),
             Trouble::UserExists => Problem::new(Kind::UserExists, ""),
-            Trouble::Unfit(why) => Problem::new(Kind::Unfit, why),
+            Trouble::Unfit(why) | Trouble::TooManyPixels(why) => Problem::new(Kind::Unfit, why),
             Trouble::Unavailable(why) => Problem::new(Kind::StoreUnavailable, why),
         }
     }

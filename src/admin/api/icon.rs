@@ -114,13 +114,7 @@ pub async fn icon<B: Backend>(
     let state = sight.view.ok().and_then(|glimpse| glimpse.state);
     let picture = picture(state.map(|state| state.availability));
     let tag = format!("\"{PICTURES}-{}\"", picture.name);
-    let is_known = headers
-        .get_all(header::IF_NONE_MATCH)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|list| list.split(','))
-        .any(|known| matches!(known.trim(), known if known.trim_start_matches("W/") == tag));
-    let mut response = match is_known {
+    let mut response = match request::knows(&headers, &tag) {
         true => StatusCode::NOT_MODIFIED.into_response(),
         false => {
             let kind = [(header::CONTENT_TYPE, "image/svg+xml")];

@@ -11,6 +11,7 @@
 //! | `presence`, `document` | presence, of one user or of a list |
 //! | `events` | presence as a stream (server-sent events) |
 //! | `icon`, `embed` | presence as a picture, and the script and page that show it |
+//! | `photos` | pictures of users |
 //! | `users` | accounts |
 //! | `cors` | which web sites may ask from a browser |
 //! | `backend` | what all of it works with |
@@ -25,6 +26,7 @@ mod events;
 pub mod fuzz;
 mod icon;
 mod listener;
+mod photos;
 mod presence;
 mod problem;
 mod request;

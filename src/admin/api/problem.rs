@@ -45,6 +45,8 @@ kinds! {
     NoAnswer, "no-answer", SERVICE_UNAVAILABLE, "The server cannot answer now";
     /// There is nothing at the path.
     NotFound, "not-found", NOT_FOUND, "There is nothing here";
+    /// There is no picture, or none to be shown.
+    NoSuchPhoto, "no-such-photo", NOT_FOUND, "There is no such picture";
     /// The user is not in the directory.
     NoSuchUser, "no-such-user", NOT_FOUND, "There is no such user";
     /// The role of the token does not allow it.
@@ -63,6 +65,8 @@ kinds! {
     TooManyWatchers, "too-many-watchers", SERVICE_UNAVAILABLE, "Too many watch the user";
     /// What is asked for cannot be done.
     Unfit, "unfit", UNPROCESSABLE_ENTITY, "The server cannot do that";
+    /// A picture is neither JPEG nor PNG.
+    UnsupportedPicture, "unsupported-picture", UNSUPPORTED_MEDIA_TYPE, "The file is no JPEG and no PNG";
     /// The address is taken.
     UserExists, "user-exists", CONFLICT, "The user exists";
 }

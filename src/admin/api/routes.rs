@@ -4,12 +4,12 @@
 use std::sync::Arc;
 
 use axum::middleware;
-use axum::routing::{MethodRouter, delete, get, post};
+use axum::routing::{MethodRouter, delete, get, post, put};
 
 use super::admission::require;
 use super::backend::Backend;
 use super::server::Api;
-use super::{embed, events, icon, presence, users};
+use super::{embed, events, icon, photos, presence, users};
 use crate::auth::api_token::Role;
 
 /// One method of one path.
@@ -43,6 +43,10 @@ pub fn routes<B: Backend>(api: &Arc<Api<B>>) -> Vec<Route<B>> {
         route("post", "/v1/presence", Role::Read, post(presence::many::<B>)),
         route("get", "/v1/presence/{address}/events", Role::Read, get(events::one::<B>)),
         route("get", "/v1/presence/events", Role::Read, get(events::many::<B>)),
+        open("/v1/photos/{hash}", get(photos::by_hash::<B>)),
+        route("get", "/v1/users/{address}/photo", Role::Read, get(photos::show::<B>)),
+        route("put", "/v1/users/{address}/photo", Role::HelpDesk, put(photos::put::<B>)),
+        route("delete", "/v1/users/{address}/photo", Role::HelpDesk, delete(photos::remove::<B>)),
         route("get", "/v1/users", Role::HelpDesk, get(users::list::<B>)),
         route("get", "/v1/users/{address}", Role::HelpDesk, get(users::show::<B>)),
         route("post", "/v1/users/{address}/enable", Role::HelpDesk, post(users::enable::<B>)),

@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use axum::body::Bytes;
 use rustls::pki_types::{PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use serde_json::Value;
@@ -17,13 +18,13 @@ use super::backend::{Backend, Watch};
 use super::embed::OPENAPI;
 use super::routes::routes;
 use super::server::{Api, serve};
-use crate::admin::accounts::{AccountChange, Accounts, Trouble};
+use crate::admin::accounts::{AccountChange, Accounts, PhotoKey, Trouble};
 use crate::auth::api_token::{KeptToken, Role, Token, TokenId};
 use crate::base::aor::Aor;
 use crate::base::limits::Limits;
 use crate::base::seed::Seed;
 use crate::config::Settings;
-use crate::directory::User;
+use crate::directory::{Photo, User};
 use crate::metrics::api::ApiTally;
 use crate::presence::container::ContainerId;
 use crate::shard::observe::{Sight, Unseen};
@@ -86,6 +87,14 @@ impl Accounts for NoAccounts {
 
     async fn change(&self, _: AccountChange) -> Result<(), Trouble> {
         Err(Trouble::NoSuchUser)
+    }
+
+    async fn set_photo(&self, _: Aor, _: Option<Bytes>) -> Result<(), Trouble> {
+        Err(Trouble::NoSuchUser)
+    }
+
+    async fn photo(&self, _: PhotoKey) -> Result<Option<Photo>, Trouble> {
+        Ok(None)
     }
 }
 

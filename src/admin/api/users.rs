@@ -224,6 +224,6 @@ impl<B: Backend> Api<B> {
     }
 }
 
-fn log(application: &Application, done: &'static str, user: &Aor) {
+pub(super) fn log(application: &Application, done: &'static str, user: &Aor) {
     tracing::info!(application = &*application.name, %user, "user {done} through the API");
 }

@@ -79,7 +79,9 @@ pub fn trouble(trouble: &Trouble) -> Response {
     match trouble {
         Trouble::NoSuchUser => failure(StatusCode::NOT_FOUND, "There is no such user."),
         Trouble::UserExists => failure(StatusCode::CONFLICT, "There is such a user already."),
-        Trouble::Unfit(why) => failure(StatusCode::UNPROCESSABLE_ENTITY, why),
+        Trouble::Unfit(why) | Trouble::TooManyPixels(why) => {
+            failure(StatusCode::UNPROCESSABLE_ENTITY, why)
+        }
         Trouble::Unavailable(why) => failure(StatusCode::SERVICE_UNAVAILABLE, why),
     }
 }

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use super::super::{CdrQuery, Database, StoreError, UserChange, cdr};
 use super::*;
-use crate::directory::Person;
+use crate::directory::{Person, Photo, PhotoChange};
 
 fn aors(users: &[User]) -> Vec<&str> {
     users.iter().map(|user| user.aor.as_str()).collect()
@@ -266,4 +266,38 @@ fn what_is_known_of_a_user_is_kept_and_can_change() {
     alice.set_policy("").unwrap();
     database.change_user(&UserChange::Update(alice.clone())).unwrap();
     assert_eq!(database.user(&alice.aor).unwrap(), Some(alice));
+}
+
+#[test]
+fn a_picture_takes_the_place_of_another_and_goes_with_its_user() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut database = open(folder.path());
+    database.change_user(&UserChange::Add(user("alice@example.test", "a"))).unwrap();
+    let picture = |name: &[u8]| Photo { large: name.into(), small: (*b"small").into() };
+    let put = |aor: &str, photo: Option<Photo>| {
+        let url = Some(format!("https://a.test/{}", photo.is_some()));
+        UserChange::Photo(Box::new(PhotoChange { aor: aor.to_owned(), photo, url }))
+    };
+    let (first, second) = (picture(b"first"), picture(b"second"));
+    database.change_user(&put("alice@example.test", Some(first.clone()))).unwrap();
+    let version = database.users_version().unwrap();
+    assert_eq!(database.photo("alice@example.test").unwrap(), Some(first.clone()));
+    let card = database.user("alice@example.test").unwrap().unwrap().person;
+    assert_eq!(*card.photo_url, *"https://a.test/true");
+    assert_eq!(*card.photo_hash, *first.hash().to_string());
+    database.change_user(&put("alice@example.test", Some(second.clone()))).unwrap();
+    assert!(database.users_version().unwrap() > version, "the cores are told");
+    assert_eq!(database.photo_by_hash(second.hash()).unwrap(), Some(second.clone()));
+    assert_eq!(database.photo_by_hash(first.hash()).unwrap(), None);
+    for photo in [Some(first), None] {
+        let nobody = database.change_user(&put("bob@example.test", photo));
+        assert!(matches!(nobody, Err(StoreError::NoSuchUser(_))), "{nobody:?}");
+    }
+    database.change_user(&put("alice@example.test", None)).unwrap();
+    database.change_user(&put("alice@example.test", None)).unwrap();
+    let card = database.user("alice@example.test").unwrap().unwrap().person;
+    assert!(card.photo_url.is_empty() && card.photo_hash.is_empty());
+    database.change_user(&put("alice@example.test", Some(second.clone()))).unwrap();
+    database.change_user(&UserChange::Remove("alice@example.test".to_owned())).unwrap();
+    assert_eq!(database.photo_by_hash(second.hash()).unwrap(), None);
 }
