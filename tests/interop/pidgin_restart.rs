@@ -49,7 +49,8 @@ fn what_was_said_is_seen_again_with_version_3_of_the_signatures() {
 fn a_client_that_comes_in_a_drain_is_sent_to_another_server_and_signs_in_there() {
     let (server, other) = (Server::demo(), Server::demo());
     let (place, http) = (other.ready.tls.to_string(), server.ready.http.to_string());
-    let drain = server.command(&["drain", "--over", "10m", "--to", &place, "--http", &http]);
+    let drain =
+        server.command(&["drain", "--over", "10m", "--stay", "--to", &place, "--http", &http]);
     assert!(drain.status.success(), "{}", String::from_utf8_lossy(&drain.stderr));
     let mut alice = Purple::start();
     alice.sign_in(&server, "alice");
