@@ -24,7 +24,6 @@ use super::handshakes::Handshakes;
 use super::holding::Holding;
 use super::lane;
 use super::leaving::Leaving;
-use super::link::LANE_REFUSED;
 use super::log_limit::LogLimit;
 use super::outbound::Scratch;
 use super::partition::Parts;
@@ -75,7 +74,7 @@ pub(super) struct Inner<M, C> {
     /// Those that may begin.
     pub handshakes: Handshakes,
     pub paused: Vec<Slot>,
-    pub log: LogLimit<{ LANE_REFUSED + 1 }>,
+    pub log: LogLimit,
     /// Ends of connections that the machine has not been told.
     pub ended: VecDeque<(ConnId, CloseReason)>,
     pub offers: Offers,
@@ -122,7 +121,7 @@ pub(super) struct Buffers {
 
 impl<M: Machine, C: Carrier> Inner<M, C> {
     pub fn new(parts: Parts<M, C>) -> io::Result<Self> {
-        let Parts { shard, shards, limits, clock, machine, carrier, .. } = parts;
+        let Parts { shard, shards, limits, clock, log, machine, carrier, .. } = parts;
         let Parts { offers, link_names, exempt, .. } = parts;
         Ok(Inner {
             shard,
@@ -142,7 +141,7 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
             handshaking: 0,
             handshakes: Handshakes::new(&limits, shards),
             paused: Vec::new(),
-            log: LogLimit::default(),
+            log,
             ended: VecDeque::new(),
             offers,
             link_names,

@@ -16,6 +16,7 @@ use super::clock::Clock;
 use super::deadlines::Drain;
 use super::door::Door;
 use super::inner::Inner;
+use super::log_limit::LogLimit;
 use super::tap::Tap;
 use crate::base::ids::{ShardId, Slot};
 use crate::base::limits::Limits;
@@ -38,6 +39,8 @@ pub struct Parts<M, C> {
     pub limits: Arc<Limits>,
     /// The clock of the process.
     pub clock: Clock,
+    /// The gate of its log.
+    pub log: LogLimit,
     /// The shard itself.
     pub machine: M,
     /// The way to other cores.

@@ -33,6 +33,7 @@ use crate::net::clock::Clock;
 use crate::net::door::Door;
 use crate::net::inherited::{self, InheritError, Inherited};
 use crate::net::listener::{self, BindError};
+use crate::net::log_limit::LogLimit;
 use crate::shard::Machine;
 
 /// Time between two looks at the certificate files.
@@ -187,6 +188,7 @@ where
     let cores = Cores::new(mesh.clone());
     let pulses = Pulses::new(shards);
     let clock = Clock::start();
+    let log = LogLimit::default();
     let (events, mut heard) = unbounded_channel();
     let make = Arc::new(make);
     let mut berths = Vec::with_capacity(cpus.len());
@@ -205,6 +207,7 @@ where
             exempt: settings.exempt.clone(),
             limits: limits.clone(),
             clock,
+            log: log.clone(),
             mesh: mesh.clone(),
             cores: cores.clone(),
             ledger: ledger.clone(),

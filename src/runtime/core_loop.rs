@@ -35,6 +35,7 @@ use crate::base::time::Now;
 use crate::net::certs::Offers;
 use crate::net::clock::Clock;
 use crate::net::door::Door;
+use crate::net::log_limit::LogLimit;
 use crate::net::partition::{Partition, Parts};
 use crate::shard::Machine;
 use crate::shard::input::Control;
@@ -89,6 +90,8 @@ pub struct CorePlan {
     pub limits: Arc<Limits>,
     /// The clock of the process.
     pub clock: Clock,
+    /// The gate of its log.
+    pub log: LogLimit,
     /// The queues between cores.
     pub mesh: Arc<Mesh>,
     /// The queue from the control thread.
@@ -260,6 +263,7 @@ where
         shards: mesh.shards(),
         limits,
         clock,
+        log: plan.log,
         machine,
         carrier,
         offers: plan.offers,
