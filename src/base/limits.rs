@@ -181,7 +181,8 @@ limits! {
     /// Timer C: a forwarded INVITE without a final answer (RFC 3261 section 16.6; the Lync client
     /// with several endpoints answers after 10 s).
     InviteTime, invite_timeout: Duration = Duration::from_secs(180);
-    /// Timer H: wait for the ACK of a final answer to INVITE.
+    /// Timer H: wait for the ACK of a final answer to INVITE. A session whose acceptance nobody
+    /// acknowledges, and in which nobody says anything, ends after it.
     AckTime, ack_timeout: Duration = Duration::from_secs(32);
     /// A session without any message in either direction.
     SessionIdleTime, session_idle_timeout: Duration = Duration::from_secs(24 * 3600);

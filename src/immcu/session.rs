@@ -19,7 +19,7 @@ pub enum Input {
         /// The end that wrote it.
         from: Side,
     },
-    /// Anything else in the session: typing, a refused message.
+    /// Anything else in the session: the ACK, typing, a refused message.
     Touch,
     /// The session is over.
     End(Ending),
@@ -73,6 +73,8 @@ pub struct Session {
     started: Now,
     last: Now,
     idle: Duration,
+    /// How long the caller may take to acknowledge the acceptance, while he has not.
+    unacknowledged: Option<Duration>,
     messages: [u64; 2],
     output: Option<Output>,
 }
@@ -89,6 +91,7 @@ impl Session {
             started: now,
             last: now,
             idle,
+            unacknowledged: None,
             messages: [0; 2],
             output: None,
         }
@@ -106,6 +109,12 @@ impl Session {
         self.idle = idle;
     }
 
+    /// The session ends after `time` unless the caller acknowledges the acceptance, or somebody
+    /// says something, before.
+    pub fn await_ack(&mut self, time: Duration) {
+        self.unacknowledged = Some(time);
+    }
+
     /// Takes one input. Inputs after the end change nothing.
     pub fn handle(&mut self, now: Now, input: Input) {
         match (self.state, input) {
@@ -119,9 +128,9 @@ impl Session {
             (_, Input::End(ending)) => self.end(now, ending),
             (State::Established, Input::Deliver { from }) => {
                 self.messages[from.index()] += 1;
-                self.last = now;
+                self.touched(now);
             }
-            (State::Established, Input::Touch) => self.last = now,
+            (State::Established, Input::Touch) => self.touched(now),
             (State::Established, Input::Tick) => {
                 if self.next_deadline().is_some_and(|deadline| now.reached(deadline)) {
                     self.end(now, Ending::Idle);
@@ -138,7 +147,8 @@ impl Session {
 
     /// When silence ends the session. An invitation has the timers of its transactions.
     pub fn next_deadline(&self) -> Option<Deadline> {
-        (self.state == State::Established).then(|| self.last.after(self.idle))
+        let silence = self.unacknowledged.map_or(self.idle, |time| time.min(self.idle));
+        (self.state == State::Established).then(|| self.last.after(silence))
     }
 
     /// Who invited.
@@ -187,6 +197,11 @@ impl Session {
     /// Messages accepted by the other end, written by `from`.
     pub fn messages(&self, from: Side) -> u64 {
         self.messages[from.index()]
+    }
+
+    fn touched(&mut self, now: Now) {
+        self.last = now;
+        self.unacknowledged = None;
     }
 
     fn end(&mut self, now: Now, ending: Ending) {
@@ -248,6 +263,21 @@ pub(super) mod tests {
         assert_eq!(session.next_output(), None);
         session.handle(at(119_999), Input::Tick);
         assert_eq!(session.next_output(), Some(Output::Ended(Ending::Idle)));
+    }
+
+    #[test]
+    fn an_acceptance_that_nobody_acknowledges_ends_it_soon() {
+        let ack = Duration::from_secs(32);
+        for (word, end) in [(None, 32_000), (Some(Input::Touch), 70_000)] {
+            let mut session = session();
+            session.await_ack(ack);
+            session.handle(at(0), Input::Accept);
+            session.next_output();
+            word.into_iter().for_each(|word| session.handle(at(10_000), word));
+            assert_eq!(session.next_deadline(), Some(at(0).after(Duration::from_millis(end))));
+            session.handle(at(end), Input::Tick);
+            assert_eq!(session.next_output(), Some(Output::Ended(Ending::Idle)));
+        }
     }
 
     fn inputs() -> impl Strategy<Value = Input> {

@@ -366,10 +366,14 @@ impl Shard {
             let call_id = message.call_id().unwrap_or_default();
             dialog = Some(Dialog::new(&shard.hasher, call_id, caller, callee));
         });
+        let time = self.settings.limits.ack_timeout;
         let Some(entry) = self.sessions.get_mut(session) else { return };
         entry.dialog = dialog;
         entry.ack = ack;
         entry.invitation = None;
+        if matches!(entry.leg(Side::Caller), Leg::Connection(..)) {
+            entry.session.await_ack(time);
+        }
         entry.session.handle(now, Input::Accept);
         if let Some(deadline) = entry.session.next_deadline() {
             self.wheel.arm(deadline, Timer::Session(session));

@@ -316,6 +316,7 @@ impl Shard {
             return;
         }
         entry.ack = None;
+        entry.session.handle(now, Input::Touch);
         if let Leg::Connection(to, transport) = entry.leg(side.other()) {
             let relay = self.untracked(request.cseq);
             forward::fill_via(&mut request.bytes, request.via_at, &self.sent_by, transport, relay);

@@ -171,3 +171,20 @@ fn the_refusal_that_is_never_acknowledged_is_forgotten() {
     assert_eq!(net.recv(alice.conn).status(), 100);
     assert_eq!(net.recv(bob.conn).method(), "INVITE");
 }
+
+#[test]
+fn an_acceptance_that_is_never_acknowledged_ends_the_session_for_both() {
+    let (mut net, alice, mut bob, _, received) = invited();
+    net.send(bob.conn, &bob.accept(&received).0);
+    assert_eq!(net.recv(alice.conn).status(), 200);
+    net.pass_s(31);
+    net.silent(&[alice.conn, bob.conn]);
+    net.pass_s(2);
+    for client in [&alice, &bob] {
+        let bye = net.recv(client.conn);
+        assert_eq!(bye.method(), "BYE");
+        net.send(client.conn, &bye.answer(200, ""));
+    }
+    assert_eq!(net.conversation().1.end.ending, Ending::Idle);
+    net.at_rest();
+}
