@@ -1,6 +1,7 @@
 //! Conferences: members that do not read, operations of those who may not, whatever breaks its form,
 //! and much of all of it.
 
+mod exported;
 mod guessing;
 mod limits;
 mod malformed;

@@ -10,7 +10,7 @@ const CONTACT: &str = "Contact: <sip:alice@127.0.0.1>\r\n";
 
 /// Alice before signing in, on a connection of her own.
 fn alice(target: &Target) -> Endpoint {
-    Endpoint { user: "alice".to_owned(), stream: Stream::tcp(target), cseq: 0 }
+    Endpoint { user: "alice".to_owned(), stream: Stream::tls(target), cseq: 0 }
 }
 
 /// A REGISTER with these credentials.
@@ -136,12 +136,31 @@ fn credentials_that_cannot_be_read_are_refused() {
 }
 
 #[test]
+fn five_thousand_parameters_are_more_than_a_line_may_have() {
+    // 40
+    let target = Target::start();
+    let mut alice = alice(&target);
+    let many = (0..5_000).map(|n| format!("a{n}=b,")).collect::<String>();
+    let lines = format!("{CONTACT}Authorization: Digest {many}\r\n");
+    let request = alice.request("REGISTER", DOMAIN, &lines, "");
+    // The server may close before it has read all.
+    let _ = alice.stream.try_write(request);
+    let said = String::from_utf8_lossy(&alice.stream.end()).into_owned();
+    assert!(said.is_empty() || said.starts_with("SIP/2.0 4"), "{said}");
+    let metrics = target.metrics();
+    let bounds = ["sip_header_line_bytes_max", "sip_head_bytes_max"];
+    assert_eq!(bounds.map(|bound| metrics.hits(bound)).iter().sum::<f64>(), 1.0);
+    assert_eq!(metrics.closed("framing"), 1.0);
+    target.survived();
+}
+
+#[test]
 fn guessing_locks_the_user_out_and_tells_nothing() {
     // 41
     let target = Target::with_limits("auth_failures_per_user_max = 4");
     let refusal = |user: &str, password: &str| {
         let mut endpoint =
-            Endpoint { user: user.to_owned(), stream: Stream::tcp(&target), cseq: 0 };
+            Endpoint { user: user.to_owned(), stream: Stream::tls(&target), cseq: 0 };
         let first = endpoint.register(password);
         assert_eq!(first.status(), 401);
         let second = endpoint.register(password);

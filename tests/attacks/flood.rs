@@ -26,7 +26,7 @@ fn a_keep_alive_gets_one_pong() {
 fn a_million_keep_alives_end_the_connection() {
     // 20
     let mut target = Target::start();
-    let mut stream = Stream::tcp(&target);
+    let mut stream = Stream::tls(&target);
     let chunk = "\r\n".repeat(10_000);
     for _ in 0..100 {
         if stream.try_write(&chunk).is_err() {
@@ -88,7 +88,7 @@ fn settled(target: &Target) -> Metrics {
 fn challenges_that_nobody_answers_cost_nothing() {
     // 43
     let target = Target::start();
-    let mut stream = Stream::tcp(&target);
+    let mut stream = Stream::tls(&target);
     let ask = |stream: &mut Stream, times: u32| {
         for cseq in 0..times {
             let contact = "Contact: <sip:alice@127.0.0.1>\r\nContent-Length: 0\r\n\r\n";
@@ -108,8 +108,8 @@ fn challenges_that_nobody_answers_cost_nothing() {
 #[test]
 fn requests_above_the_bound_of_a_connection_are_refused() {
     let target = Target::with_limits("relays_per_connection_max = 8");
-    let mut alice = Endpoint::tcp(&target, "alice");
-    let bob = Endpoint::tcp(&target, "bob");
+    let mut alice = Endpoint::tls(&target, "alice");
+    let bob = Endpoint::tls(&target, "bob");
     for _ in 0..20 {
         let message = alice.request("MESSAGE", "bob", "Content-Type: text/plain\r\n", "hello");
         alice.stream.write(message);

@@ -15,15 +15,19 @@ fn whole_options(cseq: u32) -> String {
 }
 
 /// Fails unless the octets are answered with one of `statuses` on the same stream, and the
-/// connection is closed as broken.
+/// connection is closed as broken, with TLS and without.
 fn breaks(target: &Target, octets: impl AsRef<[u8]>, statuses: &[u16]) {
+    for stream in [Stream::tcp(target), Stream::tls(target)] {
+        breaks_on(target, stream, octets.as_ref(), statuses);
+    }
+}
+
+fn breaks_on(target: &Target, mut stream: Stream, octets: &[u8], statuses: &[u16]) {
     let before = target.metrics().closed("framing");
-    let mut stream = Stream::tcp(target);
     // The server may close before it has read everything.
-    let _ = stream.try_write(&octets);
+    let _ = stream.try_write(octets);
     let said = stream.end();
-    let shown =
-        String::from_utf8_lossy(&octets.as_ref()[..octets.as_ref().len().min(500)]).into_owned();
+    let shown = String::from_utf8_lossy(&octets[..octets.len().min(500)]).into_owned();
     let answers = answers(&said);
     assert!(answers.len() <= 1, "{shown:?}: {answers:#?}");
     match answers.first() {
@@ -33,14 +37,16 @@ fn breaks(target: &Target, octets: impl AsRef<[u8]>, statuses: &[u16]) {
     target.wait_metric(&closed("framing"), |count| count == before + 1.0);
 }
 
-/// Fails unless the octets are answered with one of `statuses` and the stream goes on.
+/// Fails unless the octets are answered with one of `statuses` and the stream goes on, with TLS and
+/// without.
 fn is_answered(target: &Target, octets: impl AsRef<[u8]>, statuses: &[u16]) {
-    let mut stream = Stream::tcp(target);
-    stream.write(&octets);
-    let answer = stream.message();
-    assert!(statuses.contains(&answer.status()), "{}", answer.head);
-    stream.write(whole_options(99));
-    assert_eq!(stream.message().status(), 200);
+    for mut stream in [Stream::tcp(target), Stream::tls(target)] {
+        stream.write(&octets);
+        let answer = stream.message();
+        assert!(statuses.contains(&answer.status()), "{}", answer.head);
+        stream.write(whole_options(99));
+        assert_eq!(stream.message().status(), 200);
+    }
 }
 
 fn answers(said: &[u8]) -> Vec<Message> {
@@ -98,11 +104,13 @@ fn a_message_cut_anywhere_gets_the_same_answer() {
 fn a_body_longer_than_it_says_is_not_executed() {
     // 9
     let target = Target::start();
-    let mut stream = Stream::tcp(&target);
-    stream.write(options(1) + "Content-Length: 4\r\n\r\nbody and more that is no message\r\n\r\n");
-    assert_eq!(stream.message().status(), 200);
-    stream.end();
-    target.wait_metric(&closed("framing"), |count| count == 1.0);
+    let rest = "Content-Length: 4\r\n\r\nbody and more that is no message\r\n\r\n";
+    for (number, mut stream) in (1..).zip([Stream::tcp(&target), Stream::tls(&target)]) {
+        stream.write(options(1) + rest);
+        assert_eq!(stream.message().status(), 200);
+        stream.end();
+        target.wait_metric(&closed("framing"), |count| count == f64::from(number));
+    }
     target.survived();
 }
 
@@ -247,8 +255,9 @@ fn a_half_closed_connection_still_gets_its_answer() {
 
 #[test]
 fn responses_that_answer_nothing_are_dropped() {
+    // 51
     let target = Target::start();
-    let mut stream = Stream::tcp(&target);
+    let mut stream = Stream::tls(&target);
     let request = whole_options(1);
     let response = request.split_once("\r\n").unwrap().1;
     stream.write(format!("SIP/2.0 200 OK\r\n{response}"));

@@ -31,7 +31,7 @@ fn a_request_in_another_name_is_forbidden() {
 fn nothing_but_options_goes_without_signing_in() {
     // 44
     let target = Target::start();
-    let mut stream = Endpoint { user: "alice".to_owned(), stream: Stream::tcp(&target), cseq: 0 };
+    let mut stream = Endpoint { user: "alice".to_owned(), stream: Stream::tls(&target), cseq: 0 };
     let others = ["BYE", "CANCEL", "NOTIFY", "BENOTIFY", "REFER", "NEGOTIATE", "PRACK", "XYZZY"];
     for method in METHODS.into_iter().chain(others) {
         let answer = stream.ask(method, "bob", "", "");

@@ -16,14 +16,14 @@ struct Lync {
 
 impl Lync {
     fn connect(target: &Target) -> Self {
-        Lync { stream: Stream::tcp(target), cseq: 0 }
+        Lync { stream: Stream::tls(target), cseq: 0 }
     }
 
     fn request(&mut self, method: &str, uri: &str) -> Request {
         self.cseq += 1;
         let to = if method == "REGISTER" { "alice" } else { "carol" };
         Request::new(method, uri)
-            .header("Via", &format!("SIP/2.0/tcp {}", self.stream.local()))
+            .header("Via", &format!("SIP/2.0/tls {}", self.stream.local()))
             .header("From", &format!("<sip:alice@{DOMAIN}>;tag=of-alice"))
             .header("To", &format!("<sip:{to}@{DOMAIN}>"))
             .header("Call-ID", &format!("{method}-of-alice"))
@@ -33,7 +33,7 @@ impl Lync {
 
     fn register(&mut self) -> Request {
         self.request("REGISTER", &format!("sip:{DOMAIN}"))
-            .header("Contact", "<sip:127.0.0.1:9;transport=tcp>;proxy=replace")
+            .header("Contact", "<sip:127.0.0.1:9;transport=tls>;proxy=replace")
             .header("Supported", "msrtc-event-categories")
             .header("ms-keep-alive", "UAC;hop-hop=yes")
     }

@@ -65,7 +65,7 @@ fn headers_that_trickle_are_closed() {
     // 3
     let limits = "message_timeout = \"1s\"\nfirst_message_timeout = \"1m\"";
     let target = Target::with_limits(limits);
-    let mut stream = Stream::tcp(&target);
+    let mut stream = Stream::tls(&target);
     trickle(&mut stream, (options() + "X-Slow: ").as_bytes());
     ended(&target, &mut stream, "message_timeout");
     target.survived();
@@ -89,7 +89,7 @@ fn a_body_that_never_comes_is_closed() {
     // 8
     let limits = "message_timeout = \"1s\"\nfirst_message_timeout = \"1m\"";
     let target = Target::with_limits(limits);
-    let mut stream = Stream::tcp(&target);
+    let mut stream = Stream::tls(&target);
     stream.write(options().replace("Content-Length: 0", "Content-Length: 5") + "\r\n1234");
     ended(&target, &mut stream, "message_timeout");
     target.survived();
@@ -98,7 +98,7 @@ fn a_body_that_never_comes_is_closed() {
 #[test]
 fn a_connection_that_never_signs_in_is_closed() {
     let target = Target::with_limits("authenticate_timeout = \"2s\"");
-    let mut stream = Stream::tcp(&target);
+    let mut stream = Stream::tls(&target);
     stream.write(options() + "\r\n");
     assert_eq!(stream.message().status(), 200);
     stream.end();
@@ -110,8 +110,8 @@ fn a_connection_that_never_signs_in_is_closed() {
 fn a_peer_that_does_not_read_is_dropped_and_others_are_served() {
     // 24
     let mut target = Target::start();
-    let mut alice = Endpoint::tcp(&target, "alice");
-    let bob = Endpoint::tcp(&target, "bob");
+    let mut alice = Endpoint::tls(&target, "alice");
+    let bob = Endpoint::tls(&target, "bob");
     let body = "x".repeat(100 * 1024);
     let mut sent = 0;
     while target.metrics().closed("slow_reader") == 0.0 {

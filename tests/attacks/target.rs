@@ -15,7 +15,12 @@ pub struct Target {
 impl Target {
     /// Starts a server with these limits; carol is signed in over TLS.
     pub fn with_limits(limits: &str) -> Self {
-        let server = Server::serve(&format!("[limits]\n{limits}\n"));
+        Target::with_config(&format!("[limits]\n{limits}\n"))
+    }
+
+    /// Starts a server with these lines in its configuration; carol is signed in over TLS.
+    pub fn with_config(lines: &str) -> Self {
+        let server = Server::serve(lines);
         let bystander = Endpoint::tls(&server, "carol");
         Target { server, bystander }
     }
@@ -35,12 +40,15 @@ impl Target {
     /// are open: what the first times have left is room that is used again. How much of it there is,
     /// is the allocator's business; fails when each time leaves more.
     pub fn leaves_nothing(&self, connections: f64, mut attack: impl FnMut()) {
+        self.comes_to_rest(connections, || (0..3).for_each(|_| attack()));
+    }
+
+    /// The same with one attack, of some seconds, at a time.
+    pub fn comes_to_rest(&self, connections: f64, mut attack: impl FnMut()) {
         let mut grown = Vec::new();
         let (mut most, mut descriptors) = (0.0, f64::INFINITY);
         for _ in 0..8 {
-            for _ in 0..3 {
-                attack();
-            }
+            attack();
             // The question itself may have a descriptor that is not given back yet.
             let (memory, open) = eventually("the descriptors to be given back", || {
                 let found = self.footprint(connections);

@@ -71,6 +71,8 @@ struct Place {
     passed_on: Vec<PassedOn>,
     /// What the data folder lies on.
     disk: Disk,
+    /// Cores it uses, if not all.
+    cores: Option<u16>,
 }
 
 /// The file system of a data folder.
@@ -99,13 +101,7 @@ impl Server {
     /// Starts `mynah demo` on a data folder that `prepare`, told its name, may have made.
     pub fn demo_with_data(prepare: impl FnOnce(&Path)) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let place = Place {
-            folder,
-            listen: Listen::ANYWHERE,
-            config: None,
-            passed_on: Vec::new(),
-            disk: Disk::Common,
-        };
+        let place = Place { folder, ..Place::demo(Listen::ANYWHERE) };
         prepare(&place.data());
         place.start()
     }
@@ -124,6 +120,11 @@ impl Server {
     /// The same, started with listening sockets, by the names of their listeners, as systemd would.
     pub fn serve_with(lines: &str, passed_on: &[(&'static str, &TcpListener)]) -> Self {
         Place::serve(lines, passed_on).start()
+    }
+
+    /// Starts `mynah serve` on so many cores.
+    pub fn serve_on(cores: u16, lines: &str) -> Self {
+        Place { cores: Some(cores), ..Place::serve(lines, &[]) }.start()
     }
 
     /// Starts `mynah serve` with its log in a pipe that nobody reads.
@@ -157,6 +158,11 @@ impl Server {
     /// Its process.
     pub fn process(&mut self) -> &mut Program {
         &mut self.process
+    }
+
+    /// What it wrote up to now, line by line.
+    pub fn lines(&self) -> Vec<String> {
+        self.process.lines()
     }
 
     /// Its data folder.
@@ -321,7 +327,8 @@ impl Place {
     /// The demo.
     fn demo(listen: Listen) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        Place { folder, listen, config: None, passed_on: Vec::new(), disk: Disk::Common }
+        let (disk, passed_on) = (Disk::Common, Vec::new());
+        Place { folder, listen, config: None, passed_on, disk, cores: None }
     }
 
     /// The users of the demo, and these lines in the configuration.
@@ -341,6 +348,7 @@ impl Place {
             config: Some(config),
             passed_on: passed_on.collect(),
             disk: Disk::Common,
+            cores: None,
         };
         for user in ["alice", "bob", "carol"] {
             place.add_user(user, PASSWORD);
@@ -375,6 +383,9 @@ impl Place {
         let Listen { tls, tcp, http, links } = self.listen;
         for (option, address) in [("--tls", tls), ("--tcp", tcp), ("--http", http)] {
             command.args([option, &address.to_string()]);
+        }
+        if let Some(cores) = self.cores {
+            command.args(["--cores", &cores.to_string()]);
         }
         if let Some(address) = links {
             command.args(["--links", &address.to_string()]);

@@ -1,7 +1,7 @@
 //! A bare connection to the server, over TCP or TLS: octets out, messages in.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,10 +10,14 @@ use rustls::client::WantsClientCert;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, ClientConnection, ConfigBuilder, RootCertStore, StreamOwned};
+use socket2::{Domain, Socket, Type};
 
 use super::PATIENCE;
 use super::link::Link;
 use super::server::Server;
+
+/// How long a look for what has come waits for it.
+const GLANCE: Duration = Duration::from_millis(1);
 
 /// A connection.
 pub struct Stream {
@@ -54,6 +58,20 @@ impl Stream {
         Stream::of(Carrier::Tls(Box::new(stream)))
     }
 
+    /// Shakes hands on a connection; an error when the server does not want it in this time.
+    pub fn tls_over(
+        stream: TcpStream,
+        config: &Arc<ClientConfig>,
+        patience: Duration,
+    ) -> io::Result<Self> {
+        stream.set_read_timeout(Some(patience))?;
+        let mut stream = StreamOwned::new(connection(Arc::clone(config)), stream);
+        while stream.conn.is_handshaking() {
+            stream.conn.complete_io(&mut stream.sock)?;
+        }
+        Ok(Stream::of(Carrier::Tls(Box::new(stream))))
+    }
+
     /// Whether a client that trusts the certificate in `file` alone can shake hands.
     pub fn trusts(server: &Server, file: &Path) -> bool {
         let mut stream = StreamOwned::new(session(roots(file)), connect(server.ready.tls));
@@ -83,7 +101,7 @@ impl Stream {
         identify: impl FnOnce(ConfigBuilder<ClientConfig, WantsClientCert>) -> ClientConfig,
     ) -> Self {
         let builder = trusting(roots(&server.trusted()));
-        let session = connection(identify(builder));
+        let session = connection(Arc::new(identify(builder)));
         let mut stream = StreamOwned::new(session, connect(server.ready.links.unwrap()));
         while stream.conn.is_handshaking() {
             stream.conn.complete_io(&mut stream.sock).unwrap();
@@ -103,6 +121,14 @@ impl Stream {
 
     fn of(carrier: Carrier) -> Self {
         Stream { carrier, read: Vec::new(), ended: false }
+    }
+
+    /// The TLS session of a connection that has one.
+    pub fn session(&self) -> &ClientConnection {
+        match &self.carrier {
+            Carrier::Tls(stream) => &stream.conn,
+            Carrier::Tcp(_) | Carrier::Lane(..) => panic!("not over TLS"),
+        }
     }
 
     /// Our address.
@@ -188,6 +214,19 @@ impl Stream {
             self.fill(deadline).unwrap();
         }
         self.read.drain(..count).collect()
+    }
+
+    /// Takes what has come and throws it away; an error when the connection has ended.
+    pub fn drain(&mut self) -> io::Result<()> {
+        loop {
+            let filled = self.fill(Instant::now() + GLANCE);
+            self.read.clear();
+            match filled {
+                Ok(()) => {}
+                Err(error) if error.kind() == ErrorKind::TimedOut => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     fn cut(&mut self) -> Option<Message> {
@@ -276,6 +315,21 @@ pub fn connect(address: SocketAddr) -> TcpStream {
     stream
 }
 
+/// A plain TCP connection from this address of the machine.
+pub fn connect_from(from: IpAddr, to: SocketAddr, patience: Duration) -> io::Result<TcpStream> {
+    let socket = Socket::new(Domain::for_address(to), Type::STREAM, None)?;
+    socket.bind(&SocketAddr::new(from, 0).into())?;
+    socket.connect_timeout(&to.into(), patience)?;
+    let stream = TcpStream::from(socket);
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+/// What a client that trusts the server and has no certificate knows. It resumes sessions.
+pub fn client_config(server: &Server) -> Arc<ClientConfig> {
+    Arc::new(trusting(roots(&server.trusted())).with_no_client_auth())
+}
+
 /// The octets with which a TLS client begins.
 pub fn client_hello() -> Vec<u8> {
     let mut octets = Vec::new();
@@ -284,7 +338,7 @@ pub fn client_hello() -> Vec<u8> {
 }
 
 fn session(roots: RootCertStore) -> ClientConnection {
-    connection(trusting(roots).with_no_client_auth())
+    connection(Arc::new(trusting(roots).with_no_client_auth()))
 }
 
 fn trusting(roots: RootCertStore) -> ConfigBuilder<ClientConfig, WantsClientCert> {
@@ -295,9 +349,9 @@ fn trusting(roots: RootCertStore) -> ConfigBuilder<ClientConfig, WantsClientCert
         .with_root_certificates(roots)
 }
 
-fn connection(config: ClientConfig) -> ClientConnection {
+fn connection(config: Arc<ClientConfig>) -> ClientConnection {
     let name = "fe01.example.test".try_into().unwrap();
-    ClientConnection::new(Arc::new(config), name).unwrap()
+    ClientConnection::new(config, name).unwrap()
 }
 
 fn certificates(file: &Path) -> Vec<CertificateDer<'static>> {
