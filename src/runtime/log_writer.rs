@@ -1,159 +1,41 @@
-//! The way of log lines to standard error: through a bounded queue to a thread of its own. What reads
+//! The way of log lines to standard error: through a bounded queue to a thread of their own. What reads
 //! standard error may be slow or stand still, and then lines are lost; whoever logs never waits.
 
-use std::io::{self, Write};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, OnceLock};
-use std::thread;
-use std::time::Duration;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
-use tracing_subscriber::fmt::MakeWriter;
+use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
 
-/// Lines that may wait: some 300 KiB.
-const LINES_MAX: usize = 2048;
+/// Lines that may wait: some 2 MiB.
+const LINES_MAX: usize = 8192;
 
-/// The writer of the process, once there is one.
-static WRITER: OnceLock<LogWriter> = OnceLock::new();
+/// The way of this process, once there is one.
+static WAY: OnceLock<Way> = OnceLock::new();
 
-/// Where log lines are written to. Its clones are the same queue.
-#[derive(Clone, Debug)]
-pub struct LogWriter {
-    queue: SyncSender<Entry>,
-    lost: Arc<AtomicU64>,
+struct Way {
+    queue: NonBlocking,
+    /// Taken at the end: its drop has the thread write what waits.
+    thread: Mutex<Option<WorkerGuard>>,
 }
 
-/// An element of the queue.
-#[derive(Debug)]
-enum Entry {
-    /// A whole line.
-    Line(Vec<u8>),
-    /// All before it was written: say so.
-    Flush(SyncSender<()>),
+/// Where the process writes its log lines to; the same queue each time.
+pub fn queue() -> NonBlocking {
+    let way = WAY.get_or_init(|| {
+        let builder = NonBlockingBuilder::default().lossy(true).thread_name("log");
+        let (queue, thread) = builder.buffered_lines_limit(LINES_MAX).finish(std::io::stderr());
+        Way { queue, thread: Mutex::new(Some(thread)) }
+    });
+    way.queue.clone()
 }
 
-impl LogWriter {
-    /// A writer of the process to standard error; the same one each time.
-    ///
-    /// # Errors
-    /// When the system refuses a thread.
-    pub fn start() -> io::Result<LogWriter> {
-        if let Some(writer) = WRITER.get() {
-            return Ok(writer.clone());
-        }
-        let writer = LogWriter::to(io::stderr(), LINES_MAX)?;
-        Ok(WRITER.get_or_init(|| writer).clone())
-    }
-
-    /// A writer to `sink` before which at most `lines_max` lines wait.
-    fn to(sink: impl Write + Send + 'static, lines_max: usize) -> io::Result<LogWriter> {
-        let (queue, lines) = sync_channel(lines_max);
-        thread::Builder::new().name("log".to_owned()).spawn(move || write_all(sink, &lines))?;
-        Ok(LogWriter { queue, lost: Arc::default() })
-    }
-
-    /// Waits for what was logged before to be written, no longer than `patience`.
-    fn flush(&self, patience: Duration) {
-        let (done, written) = sync_channel(1);
-        if self.queue.try_send(Entry::Flush(done)).is_ok() {
-            // Whoever reads is too slow if this fails: nothing can be done about it.
-            let _ = written.recv_timeout(patience);
-        }
-    }
-}
-
-/// Waits for what was logged to be written before the process ends, no longer than `patience`.
-pub fn flush(patience: Duration) {
-    if let Some(writer) = WRITER.get() {
-        writer.flush(patience);
+/// Waits for what was logged to be written before the process ends, for some 1.1 s at most. What is
+/// logged after that is lost.
+pub fn end() {
+    if let Some(way) = WAY.get() {
+        drop(way.thread.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 }
 
 /// Lines that were lost because standard error was not read.
 pub fn lost() -> u64 {
-    WRITER.get().map_or(0, |writer| writer.lost.load(Ordering::Relaxed))
-}
-
-/// Writes line by line until nobody can log any more.
-fn write_all(mut sink: impl Write, entries: &Receiver<Entry>) {
-    for entry in entries {
-        match entry {
-            // There is no other place to say that standard error is closed.
-            Entry::Line(line) => drop(sink.write_all(&line)),
-            // Nobody waits any more if this fails.
-            Entry::Flush(done) => drop(sink.flush().map(|()| done.try_send(()))),
-        }
-    }
-}
-
-impl<'a> MakeWriter<'a> for LogWriter {
-    type Writer = &'a LogWriter;
-
-    fn make_writer(&'a self) -> &'a LogWriter {
-        self
-    }
-}
-
-impl Write for &LogWriter {
-    /// Takes a whole line, which is how the formatter writes.
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        match self.queue.try_send(Entry::Line(line.to_vec())) {
-            Ok(()) => {}
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
-                self.lost.fetch_add(1, Ordering::Relaxed);
-            }
-        }
-        Ok(line.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::mpsc::{Sender, channel};
-
-    use super::*;
-
-    /// A reader that takes a line when it is told to.
-    struct Slow {
-        turn: Receiver<()>,
-        read: Sender<Vec<u8>>,
-    }
-
-    impl Write for Slow {
-        fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-            let _ = self.turn.recv();
-            self.read.send(line.to_vec()).unwrap();
-            Ok(line.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    #[test]
-    fn who_logs_to_a_reader_that_stands_still_does_not_wait_and_loses_lines() {
-        let (turns, turn) = channel();
-        let (read, lines) = channel();
-        let writer = LogWriter::to(Slow { turn, read }, 2).unwrap();
-        for _ in 0..100 {
-            assert_eq!((&writer).write(b"line\n").unwrap(), 5);
-        }
-        // Two wait, and perhaps one was taken out of the queue.
-        let lost = writer.lost.load(Ordering::Relaxed);
-        assert!((97..=98).contains(&lost), "{lost}");
-        // The queue is full: a flush does not wait for it.
-        writer.flush(Duration::from_secs(3600));
-        drop(turns);
-        for _ in lost..100 {
-            assert_eq!(lines.recv().unwrap(), b"line\n");
-        }
-        (&writer).write_all(b"last\n").unwrap();
-        writer.flush(Duration::from_secs(30));
-        assert_eq!(lines.try_recv().unwrap(), b"last\n");
-    }
+    WAY.get().map_or(0, |way| way.queue.error_counter().dropped_lines() as u64)
 }

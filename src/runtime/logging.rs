@@ -12,11 +12,8 @@ use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 use tracing_subscriber::{Registry, fmt, reload};
 
-use super::log_writer::{self, LogWriter};
+use super::log_writer;
 use crate::config::{Log, LogFormat};
-
-/// Longest wait for the last lines to be written, before the process ends.
-pub(super) const LAST_LINES_TIME: Duration = Duration::from_secs(1);
 
 /// Changes what is logged while the server runs.
 #[derive(Clone, Debug)]
@@ -31,9 +28,6 @@ pub enum LogError {
     /// Something else logs for this process already.
     #[error("the log is set up already: {0}")]
     Again(#[from] TryInitError),
-    /// The system refuses a thread.
-    #[error("cannot start the thread of the log: {0}")]
-    Thread(#[from] std::io::Error),
     /// The log is gone.
     #[error("the log filter cannot be changed: {0}")]
     Gone(#[from] reload::Error),
@@ -42,7 +36,7 @@ pub enum LogError {
 /// Sets the log of the process up. Panics are logged too, at most ten a second.
 pub fn start(log: &Log) -> Result<LogFilter, LogError> {
     let (filter, handle) = reload::Layer::new(log.filter.parse::<EnvFilter>()?);
-    let lines = fmt::layer().with_writer(LogWriter::start()?);
+    let lines = fmt::layer().with_writer(log_writer::queue());
     let lines = match log.format {
         LogFormat::Json => lines.json().boxed(),
         LogFormat::Text => lines.with_ansi(false).boxed(),
@@ -53,10 +47,10 @@ pub fn start(log: &Log) -> Result<LogFilter, LogError> {
 }
 
 impl LogFilter {
-    /// Waits for what was logged to be written, for a second at most. For the end of the process,
+    /// Waits for what was logged to be written, for about a second at most. For the end of the process,
     /// which takes with it what waits.
     pub fn last_lines(&self) {
-        log_writer::flush(LAST_LINES_TIME);
+        log_writer::end();
     }
 
     /// Says whether `filter` can be read.

@@ -15,7 +15,6 @@ use std::time::Duration;
 use crossbeam::utils::CachePadded;
 
 use super::log_writer;
-use super::logging::LAST_LINES_TIME;
 use super::mesh::Mesh;
 use crate::base::ids::ShardId;
 
@@ -180,7 +179,7 @@ fn act(finding: Finding, mesh: &Mesh) {
         Finding::Back(core, looks) => tracing::warn!(%core, looks, "core moves again"),
         Finding::Stuck(core) => {
             tracing::error!(%core, "core is stuck; ending the process to be started again");
-            log_writer::flush(LAST_LINES_TIME);
+            log_writer::end();
             std::process::abort();
         }
     }
