@@ -15,6 +15,7 @@ pub mod account;
 pub mod accounts;
 mod advice;
 pub mod api;
+mod carrier;
 pub mod certificates;
 pub mod conference_report;
 mod conferences;

@@ -23,7 +23,7 @@ use super::console::history::{History, Recent};
 use super::diagnosis;
 use super::health::Health;
 use super::limit_hits::Elsewhere;
-use super::listener::Listener;
+use super::listener::{End, Listener};
 use super::operation::{Operated, Operation};
 use super::operations;
 use super::page::{CONTENT_TYPE, Page};
@@ -104,12 +104,12 @@ pub async fn serve<S: Sources>(
 ) -> io::Result<()> {
     let limits = &settings.limits;
     let refused = Arc::new(AtomicU64::new(0));
-    let listener = Listener::new(
-        socket,
-        limits.admin_connections_max,
-        limits.admin_connection_time_max,
-        Arc::clone(&refused),
-    );
+    let counted = Arc::clone(&refused);
+    let count = Box::new(move || {
+        counted.fetch_add(1, Ordering::Relaxed);
+    });
+    let age = End::Age(limits.admin_connection_time_max);
+    let listener = Listener::new(socket, None, limits.admin_connections_max, age, count);
     let start = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let admin = Arc::new(Admin {
         sources,

@@ -3,17 +3,19 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use axum::extract::connect_info::Connected;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use axum::serve::IncomingStream;
 
 use super::backend::Backend;
-use super::listener::Peer;
 use super::problem::{Kind, Problem};
 use super::request;
 use super::server::Api;
 use crate::admin::accounts::Trouble;
+use crate::admin::listener::Listener;
 use crate::auth::api_token::{KeptToken, Role, Token};
 use crate::auth::lockout::network;
 use crate::metrics::api::ApiEvent;
@@ -21,6 +23,16 @@ use crate::presence::container::ContainerId;
 
 /// Name of the token in the query of an icon's URL, where no header can be set.
 const QUERY_KEY: &str = "key";
+
+/// Where a request comes from.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(IpAddr);
+
+impl Connected<IncomingStream<'_, Listener>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, Listener>) -> Self {
+        Peer(stream.remote_addr().ip())
+    }
+}
 
 /// An application that may ask what it asks.
 #[derive(Clone, Debug)]

@@ -4,7 +4,6 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `listener` | the socket: TLS but on loopback, bounded |
 //! | `server`, `routes` | what there is, what role it takes, and what all answers share |
 //! | `admission` | who asks: tokens, roles, lock-out |
 //! | `problem` | refusals (RFC 9457) |
@@ -25,7 +24,6 @@ mod events;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod icon;
-mod listener;
 mod photos;
 mod presence;
 mod problem;
@@ -36,6 +34,6 @@ mod server;
 mod tests;
 mod users;
 
+pub use super::carrier::Offer;
 pub use backend::{Backend, Watch};
-pub use listener::Offer;
 pub use server::{Api, serve};

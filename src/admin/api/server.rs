@@ -12,11 +12,13 @@ use axum::response::{IntoResponse, Response};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
+use super::admission::Peer;
 use super::backend::Backend;
 use super::cors;
-use super::listener::{Listener, Offer, Peer};
 use super::problem::{self, Kind, Problem};
 use super::routes::routes;
+use crate::admin::carrier::Offer;
+use crate::admin::listener::{End, Listener};
 use crate::auth::lockout::Lockout;
 use crate::base::limits::Limits;
 use crate::base::seed::Seed;
@@ -117,7 +119,7 @@ impl<B: Backend> Api<B> {
     }
 }
 
-/// Serves `api` on `socket` until the server goes down; requests in progress are finished, streams
+/// Serves `api` on `socket`, by TLS where there is an offer, until the server goes down; requests in progress are finished, streams
 /// ended. Runs on tokio with its clock and reactor enabled.
 pub async fn serve<B: Backend>(
     socket: std::net::TcpListener,
@@ -127,13 +129,10 @@ pub async fn serve<B: Backend>(
     socket.set_nonblocking(true)?;
     let socket = TcpListener::from_std(socket)?;
     let limits = &api.limits;
-    let listener = Listener::new(
-        socket,
-        tls,
-        limits.api_connections_max,
-        limits.api_silence_timeout,
-        Arc::clone(&api.tally),
-    );
+    let tally = Arc::clone(&api.tally);
+    let refused = Box::new(move || tally.count(ApiEvent::ConnectionRefused));
+    let end = End::Silence(limits.api_silence_timeout);
+    let listener = Listener::new(socket, tls, limits.api_connections_max, end, refused);
     let service = api.router().into_make_service_with_connect_info::<Peer>();
     let end = drained(api.draining.clone());
     axum::serve(listener, service).with_graceful_shutdown(end).await
