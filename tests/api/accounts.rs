@@ -1,6 +1,7 @@
 //! Accounts, as a help desk handles them while the users are signed in.
 
-use super::client::{API, Application};
+use super::client::Application;
+use crate::outside::api::API;
 use crate::outside::endpoint::Endpoint;
 use crate::outside::eventually;
 use crate::outside::server::{PASSWORD, Server};

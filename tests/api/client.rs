@@ -1,23 +1,33 @@
-//! An application: HTTP of the fewest lines, and a SIP user who publishes.
+//! An application: HTTP of the fewest lines.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
 use crate::outside::PATIENCE;
-use crate::outside::endpoint::Endpoint;
+use crate::outside::api::token;
 use crate::outside::server::{DOMAIN, Server};
-
-/// An API on loopback.
-pub const API: &str = "[api]\nlisten = \"127.0.0.1:0\"\n";
+use crate::outside::stream::handshake;
 
 /// An application with a token.
+#[derive(Clone)]
 pub struct Application {
     address: SocketAddr,
     token: String,
+    /// Who it talks to by TLS: whoever has the certificate in this file.
+    trusted: Option<PathBuf>,
 }
+
+/// A connection, plain or not.
+trait Carrier: Read + Write {}
+
+impl<T: Read + Write> Carrier for T {}
+
+/// A request that was sent.
+pub struct Asked(Box<dyn Carrier>);
 
 /// An answer.
 #[derive(Debug)]
@@ -28,20 +38,23 @@ pub struct Answer {
 }
 
 /// A stream of events.
-pub struct Events(BufReader<TcpStream>);
+pub struct Events(BufReader<Box<dyn Carrier>>);
 
 impl Application {
     /// One for which the command line makes a token of that role and level.
     pub fn new(server: &Server, name: &str, role: &str, level: &str) -> Self {
-        let line = ["api", "token", "create", "--role", role, "--level", level, name];
-        let output = server.command(&line);
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        Application::with_token(server, String::from_utf8(output.stdout).unwrap().trim())
+        Application::with_token(server, &token(server, name, role, level))
     }
 
     /// One that shows this token, or none.
     pub fn with_token(server: &Server, token: &str) -> Self {
-        Application { address: server.ready.api.unwrap(), token: token.to_owned() }
+        let address = server.ready.api.unwrap();
+        Application { address, token: token.to_owned(), trusted: None }
+    }
+
+    /// From now on by TLS, with whoever has the certificate that is in this file then.
+    pub fn over_tls(self, trusted: &Path) -> Self {
+        Application { trusted: Some(trusted.to_owned()), ..self }
     }
 
     /// Its token.
@@ -61,10 +74,15 @@ impl Application {
 
     /// Asks with header lines of its own.
     pub fn ask(&self, method: &str, path: &str, lines: &str, body: &str) -> Answer {
-        let mut stream = self.send(method, path, &format!("Connection: close\r\n{lines}"), body);
-        let mut text = String::new();
-        stream.read_to_string(&mut text).unwrap();
-        Answer::read(&text)
+        let lines = format!("Connection: close\r\n{lines}");
+        self.send(self.carrier(), method, path, &lines, body).and_then(Asked::answer).unwrap()
+    }
+
+    /// Asks on a plain connection that was made, and does not wait for the answer; an error when the
+    /// connection has ended.
+    pub fn get_on(&self, stream: TcpStream, path: &str) -> io::Result<Asked> {
+        stream.set_read_timeout(Some(PATIENCE))?;
+        self.send(Box::new(stream), "GET", path, "Connection: close\r\n", "")
     }
 
     /// Sends octets, and takes octets.
@@ -89,16 +107,28 @@ impl Application {
 
     /// Begins a stream.
     pub fn events(&self, path: &str) -> Events {
-        let mut reader = BufReader::new(self.send("GET", path, "", ""));
-        let mut status = String::new();
-        reader.read_line(&mut status).unwrap();
-        assert!(status.starts_with("HTTP/1.1 200 "), "{status}");
-        Events(reader)
+        self.send(self.carrier(), "GET", path, "", "").unwrap().events()
     }
 
-    fn send(&self, method: &str, path: &str, lines: &str, body: &str) -> TcpStream {
-        let mut stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    fn carrier(&self) -> Box<dyn Carrier> {
+        match &self.trusted {
+            Some(trusted) => Box::new(handshake(self.address, trusted).unwrap()),
+            None => {
+                let stream = TcpStream::connect(self.address).unwrap();
+                stream.set_read_timeout(Some(PATIENCE)).unwrap();
+                Box::new(stream)
+            }
+        }
+    }
+
+    fn send(
+        &self,
+        mut carrier: Box<dyn Carrier>,
+        method: &str,
+        path: &str,
+        lines: &str,
+        body: &str,
+    ) -> io::Result<Asked> {
         let authorization = match self.token.as_str() {
             "" => String::new(),
             token => format!("Authorization: Bearer {token}\r\n"),
@@ -108,8 +138,26 @@ impl Application {
             "{method} {path} HTTP/1.1\r\nHost: localhost\r\n{authorization}{lines}\
              Content-Length: {len}\r\n\r\n{body}"
         );
-        stream.write_all(request.as_bytes()).unwrap();
-        stream
+        carrier.write_all(request.as_bytes())?;
+        Ok(Asked(carrier))
+    }
+}
+
+impl Asked {
+    /// Waits for the whole answer; an error when the connection ends without.
+    pub fn answer(mut self) -> io::Result<Answer> {
+        let mut text = String::new();
+        self.0.read_to_string(&mut text)?;
+        if text.is_empty() { Err(ErrorKind::UnexpectedEof.into()) } else { Ok(Answer::read(&text)) }
+    }
+
+    /// Waits until the stream that was asked for begins.
+    pub fn events(self) -> Events {
+        let mut reader = BufReader::new(self.0);
+        let mut status = String::new();
+        reader.read_line(&mut status).unwrap();
+        assert!(status.starts_with("HTTP/1.1 200 "), "{status}");
+        Events(reader)
     }
 }
 
@@ -172,23 +220,4 @@ impl Events {
             }
         }
     }
-}
-
-/// Publishes what a standard client says: an activity such as `busy`, or none, and a note.
-pub fn publish(endpoint: &mut Endpoint, activity: &str, note: &str) {
-    let user = endpoint.user.clone();
-    let activities = match activity {
-        "" => "<rpid:activities/>".to_owned(),
-        activity => format!("<rpid:activities><rpid:{activity}/></rpid:activities>"),
-    };
-    let body = format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<presence xmlns=\"urn:ietf:params:xml:ns:pidf\" \
-         xmlns:dm=\"urn:ietf:params:xml:ns:pidf:data-model\" \
-         xmlns:rpid=\"urn:ietf:params:xml:ns:pidf:rpid\" entity=\"sip:{user}@{DOMAIN}\">\
-         <dm:person id=\"p1\">{activities}<dm:note>{note}</dm:note></dm:person>\
-         <tuple id=\"t1\"><status><basic>open</basic></status></tuple></presence>"
-    );
-    let lines = "Event: presence\r\nExpires: 600\r\nContent-Type: application/pidf+xml\r\n";
-    let answer = endpoint.ask("PUBLISH", &user, lines, &body);
-    assert_eq!(answer.status(), 200, "{}", answer.head);
 }

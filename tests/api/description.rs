@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::client::{API, Application};
+use super::client::Application;
+use crate::outside::api::API;
 use crate::outside::server::Server;
 
 #[test]

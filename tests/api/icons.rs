@@ -1,8 +1,10 @@
 //! Icons: what they show, what browsers keep of them, and who may show them.
 
-use super::client::{API, Application, publish};
+use super::client::Application;
+use crate::outside::api::API;
 use crate::outside::endpoint::Endpoint;
 use crate::outside::eventually;
+use crate::outside::presence::publish;
 use crate::outside::server::Server;
 
 #[test]

@@ -10,4 +10,5 @@ mod description;
 mod icons;
 mod photos;
 mod presence;
+mod restart;
 mod tokens;

@@ -4,7 +4,8 @@ use std::io::Cursor;
 
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 
-use super::client::{API, Application};
+use super::client::Application;
+use crate::outside::api::API;
 use crate::outside::endpoint::Endpoint;
 use crate::outside::eventually;
 use crate::outside::server::Server;

@@ -2,9 +2,11 @@
 
 use serde_json::json;
 
-use super::client::{API, Application, publish};
+use super::client::Application;
+use crate::outside::api::API;
 use crate::outside::endpoint::Endpoint;
 use crate::outside::eventually;
+use crate::outside::presence::publish;
 use crate::outside::server::Server;
 
 #[test]

@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use super::client::{API, Application};
+use super::client::Application;
+use crate::outside::api::API;
 use crate::outside::server::Server;
 
 #[test]

@@ -3,9 +3,11 @@
 
 use serde_json::Value;
 
-use crate::application::{API, Application, publish};
+use crate::application::Application;
+use crate::outside::api::API;
 use crate::outside::endpoint::Endpoint;
 use crate::outside::metrics::fetch;
+use crate::outside::presence::publish;
 use crate::outside::server::DOMAIN;
 use crate::outside::stream::Message;
 use crate::target::Target;

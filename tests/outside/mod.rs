@@ -4,10 +4,12 @@
 //! Nothing here uses the server's own reader or writer: a fault in them must not hide itself.
 #![allow(dead_code, reason = "each test target uses its part")]
 
+pub mod api;
 pub mod cdr;
 pub mod endpoint;
 pub mod link;
 pub mod metrics;
+pub mod presence;
 pub mod program;
 pub mod server;
 pub mod service;

@@ -50,11 +50,7 @@ impl Stream {
 
     /// Connects over TLS and shakes hands.
     pub fn tls(server: &Server) -> Self {
-        let session = session(roots(&server.trusted()));
-        let mut stream = StreamOwned::new(session, connect(server.ready.tls));
-        while stream.conn.is_handshaking() {
-            stream.conn.complete_io(&mut stream.sock).unwrap();
-        }
+        let stream = handshake(server.ready.tls, &server.trusted()).unwrap();
         Stream::of(Carrier::Tls(Box::new(stream)))
     }
 
@@ -74,13 +70,7 @@ impl Stream {
 
     /// Whether a client that trusts the certificate in `file` alone can shake hands.
     pub fn trusts(server: &Server, file: &Path) -> bool {
-        let mut stream = StreamOwned::new(session(roots(file)), connect(server.ready.tls));
-        while stream.conn.is_handshaking() {
-            if stream.conn.complete_io(&mut stream.sock).is_err() {
-                return false;
-            }
-        }
-        true
+        handshake(server.ready.tls, file).is_ok()
     }
 
     /// Connects as another server that carries users, whose certificate and key are the files.
@@ -313,6 +303,20 @@ pub fn connect(address: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect_timeout(&address, PATIENCE).unwrap();
     stream.set_nodelay(true).unwrap();
     stream
+}
+
+/// A TLS connection to whoever has the certificate in the file `trusted`.
+pub fn handshake(
+    address: SocketAddr,
+    trusted: &Path,
+) -> io::Result<StreamOwned<ClientConnection, TcpStream>> {
+    let socket = connect(address);
+    socket.set_read_timeout(Some(PATIENCE))?;
+    let mut stream = StreamOwned::new(session(roots(trusted)), socket);
+    while stream.conn.is_handshaking() {
+        stream.conn.complete_io(&mut stream.sock)?;
+    }
+    Ok(stream)
 }
 
 /// A plain TCP connection from this address of the machine.
