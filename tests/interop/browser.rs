@@ -94,9 +94,11 @@ impl Browser {
         self.wait_loaded();
     }
 
-    /// What an expression is on the page.
+    /// What an expression is on the page, or what it promises.
     pub fn value(&mut self, expression: &str) -> Value {
-        let asked = json!({ "expression": expression, "returnByValue": true });
+        let asked = json!({
+            "expression": expression, "returnByValue": true, "awaitPromise": true,
+        });
         let answer = self.call("Runtime.evaluate", asked);
         assert!(answer.get("exceptionDetails").is_none(), "{expression}: {answer}");
         answer["result"]["value"].clone()
@@ -105,6 +107,20 @@ impl Browser {
     /// The text that is seen.
     pub fn text(&mut self) -> String {
         self.value("document.body.innerText").as_str().unwrap_or_default().to_owned()
+    }
+
+    /// What programs that read a page aloud are told of everything of this role, in the order of the
+    /// page.
+    pub fn told(&mut self, role: &str) -> Vec<String> {
+        let tree = self.call("Accessibility.getFullAXTree", json!({}));
+        let of_role = |node: &&Value| node["role"]["value"] == role && node["ignored"] == false;
+        let nodes = tree["nodes"].as_array().unwrap().iter().filter(of_role);
+        nodes.map(|node| node["name"]["value"].as_str().unwrap_or_default().to_owned()).collect()
+    }
+
+    /// Forgets what was fetched, as if it had become too old.
+    pub fn forget(&mut self) {
+        self.call("Network.clearBrowserCache", json!({}));
     }
 
     /// Goes on to the next thing that the keyboard reaches.

@@ -11,6 +11,7 @@ mod bridge;
 mod browser;
 mod complaints;
 mod console;
+mod embed;
 mod pidgin_access_levels;
 mod pidgin_conference;
 mod pidgin_conference_faults;
