@@ -74,7 +74,9 @@ fn class(application: &Application, stream: TcpStream) -> String {
 fn who_asks_while_the_server_restarts_is_refused_by_nobody_and_answered_by_the_next() {
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap();
-    let mut server = Server::serve_with(API, &[("api", &socket)]);
+    // Nobody need wait for a client that stays.
+    let lines = format!("{API}[limits]\nclose_timeout = \"50ms\"\n");
+    let mut server = Server::serve_with(&lines, &[("api", &socket)]);
     let wall = Application::new(&server, "wall", "read", "colleagues");
     let endings: [fn(Server) -> Stopped; 2] = [Server::stop, Server::kill];
     for end in endings {
