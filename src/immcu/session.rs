@@ -111,7 +111,7 @@ impl Session {
 
     /// The session ends after `time` unless the caller acknowledges the acceptance, or somebody
     /// says something, before.
-    pub fn await_ack(&mut self, time: Duration) {
+    pub fn wait_for_ack(&mut self, time: Duration) {
         self.unacknowledged = Some(time);
     }
 
@@ -270,7 +270,7 @@ pub(super) mod tests {
         let ack = Duration::from_secs(32);
         for (word, end) in [(None, 32_000), (Some(Input::Touch), 70_000)] {
             let mut session = session();
-            session.await_ack(ack);
+            session.wait_for_ack(ack);
             session.handle(at(0), Input::Accept);
             session.next_output();
             word.into_iter().for_each(|word| session.handle(at(10_000), word));

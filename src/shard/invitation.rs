@@ -372,7 +372,7 @@ impl Shard {
         entry.ack = ack;
         entry.invitation = None;
         if matches!(entry.leg(Side::Caller), Leg::Connection(..)) {
-            entry.session.await_ack(time);
+            entry.session.wait_for_ack(time);
         }
         entry.session.handle(now, Input::Accept);
         if let Some(deadline) = entry.session.next_deadline() {
