@@ -65,9 +65,7 @@ pub trait Sources: Send + Sync + 'static {
     fn copies(&self) -> (u64, u64);
 
     /// Log lines that nobody read in time and were lost.
-    fn log_lines_lost(&self) -> u64 {
-        0
-    }
+    fn log_lines_lost(&self) -> u64;
 
     /// The store's counters as they stand.
     fn store(&self) -> StoreCounters;
@@ -76,9 +74,7 @@ pub trait Sources: Send + Sync + 'static {
     fn ldap(&self) -> LdapCounters;
 
     /// The counters of the API as they stand; all 0 where there is none.
-    fn api(&self) -> ApiCounters {
-        ApiCounters::default()
-    }
+    fn api(&self) -> ApiCounters;
 
     /// The certificates in force.
     fn certificates(&self) -> CertificatesStanding;

@@ -146,6 +146,14 @@ impl Sources for Fake {
         (5, 6)
     }
 
+    fn log_lines_lost(&self) -> u64 {
+        0
+    }
+
+    fn api(&self) -> ApiCounters {
+        ApiCounters::default()
+    }
+
     fn store(&self) -> StoreCounters {
         StoreCounters { alarm: self.health().store, ..StoreCounters::default() }
     }

@@ -5,14 +5,15 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use axum::extract::{Extension, Path, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::Response;
 
 use super::admission::Application;
 use super::backend::Backend;
 use super::problem::Problem;
 use super::request;
 use super::server::Api;
+use super::versioned::versioned;
 use crate::presence::state::{Availability, Class};
 
 /// How long a browser may show an icon without asking again.
@@ -114,18 +115,10 @@ pub async fn icon<B: Backend>(
     let state = sight.view.ok().and_then(|glimpse| glimpse.state);
     let picture = picture(state.map(|state| state.availability));
     let tag = format!("\"{PICTURES}-{}\"", picture.name);
-    let mut response = match request::knows(&headers, &tag) {
-        true => StatusCode::NOT_MODIFIED.into_response(),
-        false => {
-            let kind = [(header::CONTENT_TYPE, "image/svg+xml")];
-            (kind, svg(sight.user.as_str(), &picture)).into_response()
-        }
-    };
+    let mut response = versioned(&headers, tag, CACHE_CONTROL, "image/svg+xml", || {
+        svg(sight.user.as_str(), &picture)
+    });
     let headers = response.headers_mut();
-    if let Ok(tag) = HeaderValue::from_str(&tag) {
-        headers.insert(header::ETAG, tag);
-    }
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(CACHE_CONTROL));
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(SECURITY));
     // It is there to be shown by pages of other sites.
     headers.insert("cross-origin-resource-policy", HeaderValue::from_static("cross-origin"));

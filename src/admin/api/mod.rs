@@ -11,6 +11,7 @@
 //! | `events` | presence as a stream (server-sent events) |
 //! | `icon`, `embed` | presence as a picture, and the script and page that show it |
 //! | `photos` | pictures of users |
+//! | `versioned` | what pictures share: sent once for each version |
 //! | `users` | accounts |
 //! | `cors` | which web sites may ask from a browser |
 //! | `backend` | what all of it works with |
@@ -33,6 +34,7 @@ mod server;
 #[cfg(test)]
 mod tests;
 mod users;
+mod versioned;
 
 pub use super::carrier::Offer;
 pub use backend::{Backend, Watch};

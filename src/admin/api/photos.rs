@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{Extension, Path, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::Response;
 
 use super::admission::Application;
 use super::backend::Backend;
@@ -15,6 +15,7 @@ use super::problem::{Kind, Problem};
 use super::request;
 use super::server::Api;
 use super::users::log;
+use super::versioned::versioned;
 use crate::admin::accounts::{Accounts, PhotoKey, Trouble};
 use crate::base::aor::Aor;
 use crate::directory::{Photo, PhotoHash};
@@ -118,18 +119,6 @@ impl<B: Backend> Api<B> {
             true => (photo.small, format!("\"{hash}-{SMALL}\"")),
             false => (photo.large, format!("\"{hash}\"")),
         };
-        let is_known = request::knows(headers, &tag);
-        let mut response = match is_known {
-            true => StatusCode::NOT_MODIFIED.into_response(),
-            false => octets.to_vec().into_response(),
-        };
-        let headers = response.headers_mut();
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache_control));
-        // Hexadecimal digits in quotes are a header value.
-        headers.extend(HeaderValue::try_from(tag).ok().map(|tag| (header::ETAG, tag)));
-        if !is_known {
-            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("image/jpeg"));
-        }
-        Ok(response)
+        Ok(versioned(headers, tag, cache_control, "image/jpeg", || octets.to_vec()))
     }
 }

@@ -1,6 +1,6 @@
 //! What is read of requests.
 
-use axum::http::{HeaderMap, Uri, header};
+use axum::http::Uri;
 use serde::de::DeserializeOwned;
 
 use super::backend::Backend;
@@ -29,13 +29,6 @@ pub fn address(text: &str) -> Result<Address, Problem> {
 /// The address as cores know it.
 pub fn aor(text: &str) -> Result<Aor, Problem> {
     address(text).map(|address| Aor::new(address.as_str()))
-}
-
-/// Whether who asks has the version `tag` already (RFC 9110 section 13.1.2).
-pub fn knows(headers: &HeaderMap, tag: &str) -> bool {
-    let values = headers.get_all(header::IF_NONE_MATCH).iter();
-    let mut tags = values.filter_map(|value| value.to_str().ok()).flat_map(|v| v.split(','));
-    tags.any(|known| known.trim().trim_start_matches("W/") == tag || known.trim() == "*")
 }
 
 /// What the JSON of a body says.
