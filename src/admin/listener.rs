@@ -1,5 +1,5 @@
 //! The listening sockets of the pages and of the API, bounded: so many connections at a time, each
-//! until its end, whatever goes on.
+//! until its end, whatever goes on; and none once the server ends.
 
 use std::future::Future;
 use std::io;
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpListener;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, Sleep};
 
 use super::carrier::{Carrier, Offer};
@@ -39,27 +39,36 @@ impl End {
 }
 
 /// Accepts at most a fixed number of connections at a time; the next one is closed at once, for a
-/// health check must not wait.
+/// health check must not wait. Who comes when the server ends is left to the next process, and not
+/// taken and cut.
 pub struct Listener {
     socket: TcpListener,
     tls: Option<Offer>,
     places: Arc<Semaphore>,
     end: End,
     refused: Refused,
+    ending: watch::Receiver<bool>,
 }
 
 impl Listener {
-    /// Bounds `socket`, which speaks TLS where there is an offer.
+    /// Bounds `socket`, which speaks TLS where there is an offer, until `ending` is true.
     pub fn new(
         socket: TcpListener,
         tls: Option<Offer>,
         connections_max: usize,
         end: End,
         refused: Refused,
+        ending: watch::Receiver<bool>,
     ) -> Self {
         let places = Arc::new(Semaphore::new(connections_max.min(Semaphore::MAX_PERMITS)));
-        Listener { socket, tls, places, end, refused }
+        Listener { socket, tls, places, end, refused, ending }
     }
+}
+
+/// Ready when `ending` is true, or nobody is left to say so.
+pub async fn ended(mut ending: watch::Receiver<bool>) {
+    // An error says that the other end is gone.
+    let _ = ending.wait_for(|ending| *ending).await;
 }
 
 impl axum::serve::Listener for Listener {
@@ -68,8 +77,12 @@ impl axum::serve::Listener for Listener {
 
     async fn accept(&mut self) -> (Connection, SocketAddr) {
         loop {
-            // Waits and tries again when the process is out of descriptors.
-            let (stream, peer) = axum::serve::Listener::accept(&mut self.socket).await;
+            let (stream, peer) = tokio::select! {
+                biased;
+                () = ended(self.ending.clone()) => std::future::pending().await,
+                // Waits and tries again when the process is out of descriptors.
+                accepted = axum::serve::Listener::accept(&mut self.socket) => accepted,
+            };
             let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
                 (self.refused)();
                 continue;
@@ -200,20 +213,24 @@ mod tests {
     /// What is over when a test has slept twice as long.
     const A_MOMENT: Duration = Duration::from_millis(5);
 
-    /// A listener with so many places, and how many connections found none.
-    async fn listener(places: usize, end: End) -> (Listener, Arc<AtomicUsize>) {
+    /// A listener with so many places, what ends it, and how many connections found no place.
+    async fn listener(
+        places: usize,
+        end: End,
+    ) -> (Listener, watch::Sender<bool>, Arc<AtomicUsize>) {
         let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let count = Arc::<AtomicUsize>::default();
         let counted = count.clone();
         let refused = Box::new(move || {
             counted.fetch_add(1, Ordering::Relaxed);
         });
-        (Listener::new(socket, None, places, end, refused), count)
+        let (ends, ending) = watch::channel(false);
+        (Listener::new(socket, None, places, end, refused, ending), ends, count)
     }
 
     /// Both ends of a connection that ends like that.
     async fn pair(end: End) -> (Connection, TcpStream) {
-        let (mut listener, _) = listener(1, end).await;
+        let (mut listener, _ends, _) = listener(1, end).await;
         let peer = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (connection, address) = listener.accept().await;
         assert_eq!(address, peer.local_addr().unwrap());
@@ -232,7 +249,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_finds_no_place_is_closed_at_once_and_told_of_and_places_come_back() {
-        let (mut listener, refused) = listener(2, End::Age(AN_HOUR)).await;
+        let (mut listener, _ends, refused) = listener(2, End::Age(AN_HOUR)).await;
         let address = listener.local_addr().unwrap();
         let come = async || TcpStream::connect(address).await.unwrap();
         let (first, second, mut third) = (come().await, come().await, come().await);
@@ -250,6 +267,23 @@ mod tests {
         let fourth = come().await;
         assert_eq!(listener.accept().await.1, fourth.local_addr().unwrap());
         assert_eq!(refused.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test]
+    async fn who_comes_when_the_server_ends_is_left_to_the_next_process() {
+        let (mut listener, ends, refused) = listener(1, End::Age(AN_HOUR)).await;
+        let mut late = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        ends.send_replace(true);
+        tokio::select! {
+            biased;
+            _ = listener.accept() => panic!("taken"),
+            () = tokio::task::yield_now() => {}
+        }
+        let next = listener.socket;
+        let (mut stream, _) = next.accept().await.unwrap();
+        stream.write_all(b"x").await.unwrap();
+        assert_eq!(late.read_u8().await.unwrap(), b'x');
+        assert_eq!(refused.load(Ordering::Relaxed), 0);
     }
 
     #[tokio::test]

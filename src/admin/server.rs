@@ -12,7 +12,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use super::accounts::Accounts;
 use super::certificates::CertificatesStanding;
@@ -23,7 +23,7 @@ use super::console::history::{History, Recent};
 use super::diagnosis;
 use super::health::Health;
 use super::limit_hits::Elsewhere;
-use super::listener::{End, Listener};
+use super::listener::{End, Listener, ended};
 use super::operation::{Operated, Operation};
 use super::operations;
 use super::page::{CONTENT_TYPE, Page};
@@ -89,14 +89,14 @@ pub trait Sources: Send + Sync + 'static {
     fn operate(&self, operation: Operation) -> impl Future<Output = Option<Operated>> + Send;
 }
 
-/// Serves the pages on `socket` until `end` is ready; then connections in progress
-/// are finished, each within `admin_connection_time_max`. Runs on tokio with its clock and reactor
-/// enabled.
+/// Serves the pages on `socket` until `ending` is true or its sender is gone; then connections in
+/// progress are finished, each within `admin_connection_time_max`. Runs on tokio with its clock and
+/// reactor enabled.
 pub async fn serve<S: Sources>(
     socket: TcpListener,
     sources: Arc<S>,
     settings: &Settings,
-    end: impl Future<Output = ()> + Send + 'static,
+    ending: watch::Receiver<bool>,
 ) -> io::Result<()> {
     let limits = &settings.limits;
     let refused = Arc::new(AtomicU64::new(0));
@@ -105,7 +105,8 @@ pub async fn serve<S: Sources>(
         counted.fetch_add(1, Ordering::Relaxed);
     });
     let age = End::Age(limits.admin_connection_time_max);
-    let listener = Listener::new(socket, None, limits.admin_connections_max, age, count);
+    let connections_max = limits.admin_connections_max;
+    let listener = Listener::new(socket, None, connections_max, age, count, ending.clone());
     let start = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let admin = Arc::new(Admin {
         sources,
@@ -130,7 +131,7 @@ pub async fn serve<S: Sources>(
         .with_state(Arc::clone(&admin));
     let service = router.into_make_service_with_connect_info::<Ends>();
     tokio::select! {
-        ended = axum::serve(listener, service).with_graceful_shutdown(end) => ended,
+        served = axum::serve(listener, service).with_graceful_shutdown(ended(ending)) => served,
         () = admin.history.keep(&*admin.sources, admin.answer_timeout) => Ok(()),
     }
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::accounts::{AccountChange, Accounts, PhotoKey, Trouble};
 use super::certificates::{CertificateStanding, CertificatesStanding};
@@ -369,8 +369,16 @@ async fn start(fake: Fake, limits: Limits) -> SocketAddr {
     let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = socket.local_addr().unwrap();
     let settings = Settings { limits, ..Settings::default() };
-    tokio::spawn(async move { serve(socket, Arc::new(fake), &settings, pending()).await });
+    serve_on(socket, fake, settings);
     address
+}
+
+/// Starts the pages on a socket; they end with the test's runtime.
+fn serve_on(socket: TcpListener, fake: Fake, settings: Settings) {
+    tokio::spawn(async move {
+        let end = watch::Sender::new(false);
+        serve(socket, Arc::new(fake), &settings, end.subscribe()).await
+    });
 }
 
 /// Status line and whole answer of one request.
@@ -436,9 +444,7 @@ async fn the_custom_states_of_each_policy_are_served() {
     let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = socket.local_addr().unwrap();
     let fake = Fake { settings, ..Fake::default() };
-    tokio::spawn(
-        async move { serve(socket, Arc::new(fake), &Settings::default(), pending()).await },
-    );
+    serve_on(socket, fake, Settings::default());
     let (status, answer) = ask(address, "GET /custom-states/lab.xml").await;
     assert_eq!(status, "HTTP/1.1 200 OK");
     assert!(answer.contains("content-type: text/xml; charset=utf-8"), "{answer}");

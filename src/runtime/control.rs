@@ -231,16 +231,15 @@ impl Control {
     fn serve_http(
         &mut self,
         desk: &Desk,
-    ) -> std::io::Result<(oneshot::Sender<()>, Option<tokio::task::JoinHandle<()>>)> {
-        let (end, ended) = oneshot::channel();
+    ) -> std::io::Result<(watch::Sender<bool>, Option<tokio::task::JoinHandle<()>>)> {
+        let (end, ending) = watch::channel(false);
         let Some(socket) = self.http.take() else { return Ok((end, None)) };
         socket.set_nonblocking(true)?;
         let socket = tokio::net::TcpListener::from_std(socket)?;
         let census = Arc::new(desk.census.clone());
         let settings = self.settings.clone();
         let task = tokio::task::spawn_local(async move {
-            let ended = async { drop(ended.await) };
-            if let Err(error) = admin::serve(socket, census, &settings, ended).await {
+            if let Err(error) = admin::serve(socket, census, &settings, ending).await {
                 tracing::error!(%error, "HTTP has ended");
             }
         });

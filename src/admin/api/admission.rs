@@ -14,8 +14,8 @@ use super::backend::Backend;
 use super::problem::{Kind, Problem};
 use super::request;
 use super::server::Api;
-use super::server::Open;
 use crate::admin::accounts::Trouble;
+use crate::admin::listener::Listener;
 use crate::auth::api_token::{KeptToken, Role, Token};
 use crate::auth::lockout::network;
 use crate::metrics::api::ApiEvent;
@@ -28,8 +28,8 @@ const QUERY_KEY: &str = "key";
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(IpAddr);
 
-impl Connected<IncomingStream<'_, Open>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, Open>) -> Self {
+impl Connected<IncomingStream<'_, Listener>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, Listener>) -> Self {
         Peer(stream.remote_addr().ip())
     }
 }

@@ -17,7 +17,8 @@ use super::backend::{Backend, Watch};
 use super::document::{Presence, problem};
 use super::problem::{Kind, Problem};
 use super::request;
-use super::server::{Api, drained};
+use super::server::Api;
+use crate::admin::listener::ended;
 use crate::base::aor::Aor;
 use crate::metrics::api::{ApiEvent, ApiTally};
 use crate::shard::observe::Sight;
@@ -109,7 +110,7 @@ impl<B: Backend> Stream<B> {
     async fn next(&mut self) -> Option<Event> {
         let sight = tokio::select! {
             biased;
-            () = drained(self.api.draining.clone()) => return None,
+            () = ended(self.api.draining.clone()) => return None,
             sight = self.watch.sights.recv() => Some(sight?),
             _ = self.heartbeat.tick() => None,
         };

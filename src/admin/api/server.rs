@@ -1,7 +1,6 @@
 //! The API on its socket, and what all its answers share.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -19,7 +18,7 @@ use super::cors;
 use super::problem::{self, Kind, Problem};
 use super::routes::routes;
 use crate::admin::carrier::Offer;
-use crate::admin::listener::{Connection, End, Listener};
+use crate::admin::listener::{End, Listener, ended};
 use crate::auth::lockout::Lockout;
 use crate::base::limits::Limits;
 use crate::base::seed::Seed;
@@ -120,8 +119,8 @@ impl<B: Backend> Api<B> {
     }
 }
 
-/// Serves `api` on `socket`, by TLS where there is an offer, until the server goes down; requests in progress are finished, streams
-/// ended. Runs on tokio with its clock and reactor enabled.
+/// Serves `api` on `socket`, by TLS where there is an offer, until the server goes down; requests in
+/// progress are finished, streams ended. Runs on tokio with its clock and reactor enabled.
 pub async fn serve<B: Backend>(
     socket: std::net::TcpListener,
     tls: Option<Offer>,
@@ -133,41 +132,11 @@ pub async fn serve<B: Backend>(
     let tally = Arc::clone(&api.tally);
     let refused = Box::new(move || tally.count(ApiEvent::ConnectionRefused));
     let end = End::Silence(limits.api_silence_timeout);
-    let listener = Listener::new(socket, tls, limits.api_connections_max, end, refused);
-    let listener = Open { listener, draining: api.draining.clone() };
+    let connections_max = limits.api_connections_max;
+    let ending = api.draining.clone();
+    let listener = Listener::new(socket, tls, connections_max, end, refused, ending.clone());
     let service = api.router().into_make_service_with_connect_info::<Peer>();
-    let end = drained(api.draining.clone());
-    axum::serve(listener, service).with_graceful_shutdown(end).await
-}
-
-/// A listener while the server does not go down. Who comes later is left to the next process, and not
-/// taken and cut.
-pub struct Open {
-    listener: Listener,
-    draining: watch::Receiver<bool>,
-}
-
-impl axum::serve::Listener for Open {
-    type Io = Connection;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Connection, SocketAddr) {
-        tokio::select! {
-            biased;
-            () = drained(self.draining.clone()) => std::future::pending().await,
-            accepted = self.listener.accept() => accepted,
-        }
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
-    }
-}
-
-/// Ready when the server goes down.
-pub async fn drained(mut draining: watch::Receiver<bool>) {
-    // An error says that nobody is left to tell.
-    let _ = draining.wait_for(|draining| *draining).await;
+    axum::serve(listener, service).with_graceful_shutdown(ended(ending)).await
 }
 
 /// What all answers share: they are counted, refusals are problem documents, whatever made them, and
