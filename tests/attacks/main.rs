@@ -27,3 +27,4 @@ mod slow;
 mod table;
 mod target;
 mod tls;
+mod watchers;

@@ -73,7 +73,7 @@ fn publish(sender: &mut Endpoint, publications: &str) -> String {
 
 /// Sends requests without a pause, and gives the statuses of their answers; what else comes is
 /// passed over.
-fn flood(sender: &mut Endpoint, requests: impl Iterator<Item = String>) -> Vec<u16> {
+pub fn flood(sender: &mut Endpoint, requests: impl Iterator<Item = String>) -> Vec<u16> {
     let mut statuses = Vec::new();
     let requests: Vec<String> = requests.collect();
     // As many at a time as the sockets take while nobody reads.
@@ -212,7 +212,8 @@ fn subscriptions_above_the_bounds_are_refused() {
             ["alice", "carol", "bob"].iter().flat_map(|user| ask(user, 100)).collect();
         assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 128);
     };
-    target.leaves_nothing(3.0, attack);
+    // One at a time: the watches of who was cut are counted until the server has seen her end.
+    target.comes_to_rest(3.0, attack);
     let metrics = target.metrics();
     assert!(metrics.hits("watches_per_watcher_max") > 0.0);
     let mut alice = Endpoint::tls(&target, "alice");

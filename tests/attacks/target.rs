@@ -1,10 +1,11 @@
 //! What is attacked: a server, and somebody who is served by it meanwhile.
 
+use std::fmt::Write as _;
 use std::ops::Deref;
 
 use crate::outside::endpoint::Endpoint;
 use crate::outside::eventually;
-use crate::outside::server::Server;
+use crate::outside::server::{DOMAIN, PASSWORD, Server};
 
 /// A server under attack.
 pub struct Target {
@@ -28,6 +29,19 @@ impl Target {
     /// Starts a server with the limits it has by default.
     pub fn start() -> Self {
         Target::with_limits("")
+    }
+
+    /// Adds so many users while it runs; their names.
+    pub fn populate(&self, users: usize) -> Vec<String> {
+        let names: Vec<String> = (0..users).map(|n| format!("user{n}")).collect();
+        let mut lines = "address,password\n".to_owned();
+        for name in &names {
+            let _ = writeln!(lines, "{name}@{DOMAIN},{PASSWORD}");
+        }
+        let output = self.command_with(&["user", "import", "-"], &lines);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        self.wait_metric("mynah_users_current", |known| known == (users + 3) as f64);
+        names
     }
 
     /// Fails unless the bystander is served.

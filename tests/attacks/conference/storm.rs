@@ -1,31 +1,17 @@
 //! Many who come and go.
-
-use std::fmt::Write as _;
-use std::io::Write as _;
-
 use super::{Dialog, convened, nothing_left, outside, typed, watch};
 use crate::harness::conference::{CCCP, Meeting};
 use crate::outside::endpoint::Endpoint;
-use crate::outside::server::{DOMAIN, PASSWORD};
+use crate::outside::server::DOMAIN;
 use crate::outside::session::SDP;
 use crate::outside::stream::Message;
 use crate::target::Target;
 
 const USERS: usize = 200;
 
-/// Adds users to a server that runs.
+/// Adds users to a server that runs, and signs them in.
 fn populate(target: &Target) -> Vec<Endpoint> {
-    let mut lines = "address,password\n".to_owned();
-    let name = |n: usize| format!("user{n}");
-    for n in 0..USERS {
-        let _ = writeln!(lines, "{}@{DOMAIN},{PASSWORD}", name(n));
-    }
-    let mut file = tempfile::NamedTempFile::new().unwrap();
-    file.write_all(lines.as_bytes()).unwrap();
-    let output = target.command(&["user", "import", file.path().to_str().unwrap()]);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    target.wait_metric("mynah_users_current", |users| users == (USERS + 3) as f64);
-    (0..USERS).map(|n| Endpoint::tcp(target, &name(n))).collect()
+    target.populate(USERS).iter().map(|name| Endpoint::tcp(target, name)).collect()
 }
 
 /// Waits for the answer to what was asked last; what is told meanwhile is taken.
