@@ -2,6 +2,8 @@
 
 use crate::baresip::Baresip;
 use crate::outside::cdr::{Ending, Kind};
+use crate::outside::endpoint::Endpoint;
+use crate::outside::eventually;
 use crate::outside::server::Server;
 use crate::pidgin_sipe::Purple;
 
@@ -52,6 +54,41 @@ fn a_pager_mode_client_begins_and_a_session_client_answers() {
     alice.quit();
     bob.quit();
     assert_eq!(server.stop_and_read(), records);
+}
+
+/// A client that was invited before its own invitation was answered mixes up the two dialogs: what it
+/// says there is refused, which it shows, and it begins anew.
+#[test]
+fn what_both_write_first_in_the_same_moment_arrives_or_is_said_to_be_lost() {
+    let server = Server::demo();
+    let mut alice = Purple::signed_in(&server, &["alice"]);
+    let mut bob = Endpoint::tls(&server, "bob");
+    alice.freeze();
+    let hello = bob.request("MESSAGE", "alice", "Content-Type: text/plain\r\n", "hello alice");
+    bob.stream.write(hello);
+    server.wait_metric("mynah_im_sessions_current", |sessions| sessions == 1.0);
+    alice.say("alice", "bob", "hello bob");
+    alice.thaw();
+    alice.wait("received-im", &[("from", "bob"), ("text", "hello alice")]);
+    let arrived = eventually("the first words to arrive or to be reported", || {
+        let arrived = server.metrics().value("mynah_im_bridge_messages_total") == 2.0;
+        let reported = alice.count("conv-system", &[("text", "hello bob")]) == 1;
+        if arrived || reported { Ok(arrived) } else { Err("neither".to_owned()) }
+    });
+    alice.say("alice", "bob", "hello again");
+    let mut texts = Vec::new();
+    let expected: &[&str] = if arrived { &["hello bob", "hello again"] } else { &["hello again"] };
+    while texts.len() < expected.len() {
+        let message = bob.stream.message();
+        if message.method() == "MESSAGE" {
+            bob.respond(&message, 200, "", "");
+            texts.push(String::from_utf8_lossy(&message.body).trim().to_owned());
+        }
+    }
+    assert_eq!(texts, expected);
+    alice.quit();
+    drop(bob);
+    server.stop();
 }
 
 #[test]

@@ -190,6 +190,11 @@ impl Purple {
         self.program.signal(Signal::STOP);
     }
 
+    /// Lets a client that was stopped go on.
+    pub fn thaw(&self) {
+        self.program.signal(Signal::CONT);
+    }
+
     /// Ends the client at once: it cannot say goodbye.
     pub fn kill(mut self) {
         self.program.kill();
