@@ -14,7 +14,7 @@ use super::relay::Purpose;
 use super::session::Leg;
 use super::summons::Summons;
 use crate::base::aor::Aor;
-use crate::base::ids::{ConnId, Dialect, RelayId, SessionId, Slot};
+use crate::base::ids::{ConnId, Dialect, Slot};
 use crate::base::limits::Limit;
 use crate::base::time::Now;
 use crate::dialect::conference_uri::ConferenceUri;
@@ -26,7 +26,7 @@ use crate::sip::server_transaction::{self as server, Action};
 use crate::sip::transaction_key::{KeyParts, TransactionKey};
 use crate::wire::mime::content_type::ContentType;
 use crate::wire::mime::sdp;
-use crate::wire::sip::{HeaderName, Message, Rewrite};
+use crate::wire::sip::{HeaderName, Message};
 
 impl Shard {
     /// Takes an INVITE outside any dialog from the user signed in on `conn`.
@@ -164,7 +164,9 @@ impl Shard {
             let Some(relay) = self.reserve_relay(now, Some(endpoint.conn), stamp, purpose) else {
                 break;
             };
-            let sent = self.invite_for(&invite, relay, &endpoint, &from, session);
+            let sent = self.forwarded(&invite, relay, &endpoint, &from, Some(session));
+            // Kept while it rings: a copy of its own does not hold on to the arena.
+            let sent = Bytes::copy_from_slice(&sent);
             if let Some(entry) = self.relays.get_mut(relay.slot) {
                 // The fork has the timers of its branches.
                 entry.deadline = NEVER;
@@ -187,37 +189,6 @@ impl Shard {
             invitation.fork = Some(fork);
         }
         self.watch_invitation(slot, deadline);
-    }
-
-    /// The INVITE for one endpoint, with our Via and Record-Route on top.
-    fn invite_for(
-        &mut self,
-        invite: &Bytes,
-        relay: RelayId,
-        endpoint: &Endpoint,
-        from: &Aor,
-        session: SessionId,
-    ) -> Bytes {
-        let mut bytes = Bytes::new();
-        self.with_message(invite, |shard, message| {
-            shard.write_via(relay.token());
-            shard.write_record_route(session, endpoint.transport);
-            forward::write_asserted_identity(&mut shard.lines, from.as_str());
-            let rewrite = Rewrite {
-                uri: (endpoint.dialect == Dialect::Simple).then_some(&endpoint.contact),
-                top: &shard.lines,
-                drop: forward::STRIPPED,
-                max_forwards: forward::hops_left(message),
-                ..Rewrite::default()
-            };
-            let via_at = rewrite.start_line_len(message);
-            rewrite.write(message, &mut shard.arena);
-            let mut out = shard.arena.split();
-            forward::fill_via(&mut out, via_at, &shard.sent_by, endpoint.transport, relay);
-            // Kept while it rings: a copy of its own does not hold on to the arena.
-            bytes = Bytes::copy_from_slice(&out);
-        });
-        bytes
     }
 
     /// Takes a CANCEL: 200 for itself, 487 in the end for the invitation (RFC 3261 section 9.2).

@@ -19,7 +19,7 @@ use crate::metrics::names::Series;
 use crate::records::{self, End, Ended, Kind, Record, RecordId, Started};
 use crate::sip::Kind as TransactionKind;
 use crate::sip::fork::{self, Fork, Output, Source};
-use crate::wire::sip::{Message, Rewrite};
+use crate::wire::sip::Message;
 
 /// A pager-mode message on its way to several endpoints.
 #[derive(Debug)]
@@ -160,37 +160,9 @@ impl Shard {
             if let Some(entry) = self.pagers.get_mut(slot) {
                 entry.relays.push(relay.slot);
             }
-            let bytes = self.forwarded(&request, relay, endpoint, &from);
+            let bytes = self.forwarded(&request, relay, endpoint, &from, None);
             self.deliver(endpoint.conn, bytes, Cargo::Request(relay));
         }
-    }
-
-    /// A request as it goes to one endpoint: to its Contact, with our Via on top.
-    pub(super) fn forwarded(
-        &mut self,
-        request: &Bytes,
-        relay: RelayId,
-        endpoint: &Endpoint,
-        from: &Aor,
-    ) -> Bytes {
-        let mut bytes = Bytes::new();
-        self.with_message(request, |shard, message| {
-            shard.write_via(relay.token());
-            forward::write_asserted_identity(&mut shard.lines, from.as_str());
-            let rewrite = Rewrite {
-                uri: (endpoint.dialect == Dialect::Simple).then_some(&endpoint.contact),
-                top: &shard.lines,
-                drop: forward::STRIPPED,
-                max_forwards: forward::hops_left(message),
-                ..Rewrite::default()
-            };
-            let via_at = rewrite.start_line_len(message);
-            rewrite.write(message, &mut shard.arena);
-            let mut out = shard.arena.split();
-            forward::fill_via(&mut out, via_at, &shard.sent_by, endpoint.transport, relay);
-            bytes = out.freeze();
-        });
-        bytes
     }
 
     /// Takes an endpoint's answer to a pager-mode message.

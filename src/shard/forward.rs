@@ -3,9 +3,11 @@
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::Shard;
-use crate::base::ids::{RelayId, SessionId};
+use super::home::Endpoint;
+use crate::base::aor::Aor;
+use crate::base::ids::{Dialect, RelayId, SessionId};
 use crate::base::transport::Transport;
-use crate::wire::sip::{HeaderName, HeaderSet, Message};
+use crate::wire::sip::{HeaderName, HeaderSet, Message, Rewrite};
 
 /// A branch token to be filled in by the owner.
 pub(super) const PLACEHOLDER: [u8; RelayId::TOKEN_LEN] = *b"00000000000000000000";
@@ -99,6 +101,39 @@ impl Shard {
             Transport::Tls => b";transport=tls;lr>\r\n",
             Transport::Tcp => b";transport=tcp;lr>\r\n",
         });
+    }
+
+    /// A request as it goes to one endpoint: to its Contact, with our Via on top, and our
+    /// Record-Route if it begins a session.
+    pub(super) fn forwarded(
+        &mut self,
+        request: &Bytes,
+        relay: RelayId,
+        endpoint: &Endpoint,
+        from: &Aor,
+        session: Option<SessionId>,
+    ) -> Bytes {
+        let mut bytes = Bytes::new();
+        self.with_message(request, |shard, message| {
+            shard.write_via(relay.token());
+            if let Some(session) = session {
+                shard.write_record_route(session, endpoint.transport);
+            }
+            write_asserted_identity(&mut shard.lines, from.as_str());
+            let rewrite = Rewrite {
+                uri: (endpoint.dialect == Dialect::Simple).then_some(&endpoint.contact),
+                top: &shard.lines,
+                drop: STRIPPED,
+                max_forwards: hops_left(message),
+                ..Rewrite::default()
+            };
+            let via_at = rewrite.start_line_len(message);
+            rewrite.write(message, &mut shard.arena);
+            let mut out = shard.arena.split();
+            fill_via(&mut out, via_at, &shard.sent_by, endpoint.transport, relay);
+            bytes = out.freeze();
+        });
+        bytes
     }
 
     /// Octets of `message` that may outlive the receive buffer.
