@@ -86,6 +86,13 @@ impl Raw {
     pub fn values(&self, attribute: &str) -> &[String] {
         self.texts.get(&attribute.to_ascii_lowercase()).map(Vec::as_slice).unwrap_or_default()
     }
+
+    /// True if only the first values of an attribute came, under the name `NAME;range=0-1499`, as
+    /// Active Directory answers where there are more than 1,500 (draft-kashi-incremental-00).
+    pub fn is_cut(&self, attribute: &str) -> bool {
+        let cut = format!("{};range=", attribute.to_ascii_lowercase());
+        self.texts.keys().any(|name| name.starts_with(&cut))
+    }
 }
 
 impl Memberships {

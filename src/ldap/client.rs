@@ -90,7 +90,8 @@ impl Client {
         self.search(base, Scope::Subtree, filter, attributes).await
     }
 
-    /// Whose members the groups of `ldap` name. A group that is not there has none.
+    /// Whose members the groups of `ldap` name. A group that is not there has none; one whose members
+    /// do not all come is a fault, for the rest would lose their policy.
     pub async fn memberships(&mut self, ldap: &Ldap) -> Result<Memberships, Fault> {
         let mut memberships = Memberships::default();
         let Some(attribute) = &ldap.members else { return Ok(memberships) };
@@ -98,6 +99,14 @@ impl Client {
             let attributes = vec![attribute.clone()];
             let all = "(objectClass=*)";
             let entries = self.search(&group.dn, Scope::Base, all, attributes).await?;
+            if entries.iter().any(|entry| entry.is_cut(attribute)) {
+                let what = format!(
+                    "{} has more members than come in one answer: leave `members` out, so that \
+                     users name their groups",
+                    group.dn
+                );
+                return Err(Fault::setup("directory.ldap.members", what));
+            }
             for member in entries.iter().flat_map(|entry| entry.values(attribute)) {
                 memberships.insert(member, place);
             }

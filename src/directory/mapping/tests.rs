@@ -119,6 +119,13 @@ fn the_first_group_decides_however_it_is_known() {
 }
 
 #[test]
+fn values_that_came_in_part_are_told_from_all() {
+    let cut = raw(&[("member;range=0-1499", &["cn=al"]), ("cn", &["sales"])]);
+    assert!(cut.is_cut("Member") && !cut.is_cut("cn"));
+    assert!(!raw(&[("member", &["cn=al"])]).is_cut("member"));
+}
+
+#[test]
 fn what_is_asked_for_is_what_is_read_and_secrets_are_known() {
     with(&Memberships::default(), |mapping| {
         let asked = mapping.attributes();
