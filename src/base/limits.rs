@@ -106,7 +106,8 @@ limits! {
     /// From the decision to close a connection to its end: what waits is written and the peer may
     /// close its side; also how long answers may take after the peer has half-closed.
     CloseTime, close_timeout: Duration = Duration::from_secs(5);
-    /// From SIGTERM to the end: connections are closed spread over this window.
+    /// From SIGTERM to the end: answers to what is in flight have a quarter of it, and many
+    /// connections are closed spread over a half.
     DrainTime, drain_timeout: Duration = Duration::from_secs(10);
     /// Links of one core: connections of other servers that carry many users.
     Links, links_per_core_max: usize = 64;

@@ -180,6 +180,17 @@ impl<M: Machine, C: Carrier> Partition<M, C> {
         self.0.borrow().has_left()
     }
 
+    /// The server is about to go down: nothing is accepted any more.
+    pub fn refuse(&self) {
+        self.0.borrow_mut().stop_listening();
+    }
+
+    /// True when nobody waits for an answer of the machine, and nothing is left to carry.
+    pub fn is_idle(&self) -> bool {
+        let inner = self.0.borrow();
+        inner.machine.is_idle() && !inner.carrier.congested()
+    }
+
     /// The server goes down: nothing is accepted any more, and the connections that the machine
     /// does not close are closed spread over half of the drain window; the other half is for
     /// their peers to close too.

@@ -361,7 +361,7 @@ fn wait_started(
                 Ok(Some(Event::Started(shard))) => {
                     waiting.remove(&shard);
                 }
-                Ok(Some(Event::Drained(_) | Event::Left(_))) => {}
+                Ok(Some(Event::Idle(..) | Event::Drained(_) | Event::Left(_))) => {}
                 Ok(Some(Event::Ended(shard, result))) => {
                     let reason = result.err().unwrap_or_else(|| "it ended".to_owned());
                     return Err(StartError::Core(shard, reason));

@@ -213,7 +213,9 @@ impl Control {
                         break "drained";
                     }
                 }
-                Word::Core(Event::Awake(_) | Event::Started(_) | Event::Drained(_)) => {}
+                Word::Core(
+                    Event::Awake(_) | Event::Started(_) | Event::Idle(..) | Event::Drained(_),
+                ) => {}
             }
         };
         tracing::info!(why, "going down");

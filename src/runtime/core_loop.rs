@@ -42,6 +42,8 @@ use crate::shard::input::Control;
 
 /// The tick. Shorter costs 1 % of a core at 10 ms on a virtual machine; longer makes timers late.
 const TICK: Duration = Duration::from_millis(20);
+/// Ticks for which nobody waited when a core is idle: what other cores have sent it has arrived.
+const IDLE_TICKS: u8 = 3;
 /// Glommio loses wake-ups more often the shorter this is; below 5 ms it is not to be trusted.
 const PREEMPT: Duration = Duration::from_millis(10);
 /// How soon the inbox is looked at while connections keep the core busy.
@@ -111,6 +113,8 @@ pub enum Event {
     Awake(ShardId),
     /// It accepts connections.
     Started(ShardId),
+    /// Whether nobody waits for an answer of it for a while now, after an order to refuse.
+    Idle(ShardId, bool),
     /// It has no connection any more, after an order to drain.
     Drained(ShardId),
     /// It has closed all connections there were when it was ordered to leave.
@@ -225,6 +229,8 @@ struct Core<M: Machine> {
     mesh: Arc<Mesh>,
     cores: Cores,
     events: UnboundedSender<Event>,
+    /// Set by an order to refuse: ticks since somebody waited for an answer.
+    idle: Cell<Option<u8>>,
     drained: Cell<bool>,
     left: Cell<bool>,
     stopped: Cell<bool>,
@@ -279,6 +285,7 @@ where
         mesh,
         cores,
         events,
+        idle: Cell::new(None),
         drained: Cell::new(false),
         left: Cell::new(false),
         stopped: Cell::new(false),
@@ -322,6 +329,7 @@ async fn tick<M: Machine>(core: Rc<Core<M>>, pulses: Arc<Pulses>) {
         core.partition.tick();
         core.pump();
         pulses.beat(core.shard);
+        core.tell_idle();
         if core.partition.is_drained() && !core.drained.replace(true) {
             let _ = core.events.send(Event::Drained(core.shard));
         }
@@ -342,6 +350,16 @@ impl<M: Machine> Core<M> {
             self.partition.control(Control::Unobserve(observer));
         }
         handled == FRAMES
+    }
+
+    /// Says whether nobody waits for an answer any more, once it is to be said, when that changes.
+    fn tell_idle(&self) {
+        let Some(ticks) = self.idle.get() else { return };
+        let now = if self.partition.is_idle() { (ticks + 1).min(IDLE_TICKS) } else { 0 };
+        self.idle.set(Some(now));
+        if (now == IDLE_TICKS) != (ticks == IDLE_TICKS) {
+            let _ = self.events.send(Event::Idle(self.shard, now == IDLE_TICKS));
+        }
     }
 
     fn obey(&self, order: Order) {
@@ -377,6 +395,11 @@ impl<M: Machine> Core<M> {
             Order::Unobserve(observer) => {
                 self.observers.close(observer);
                 self.partition.control(Control::Unobserve(observer));
+            }
+            Order::Refuse => {
+                self.partition.control(Control::Refuse);
+                self.partition.refuse();
+                self.idle.set(Some(0));
             }
             Order::Drain => {
                 self.partition.control(Control::Drain);

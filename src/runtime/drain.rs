@@ -13,6 +13,8 @@ use crate::admin::operation::DrainReport;
 use crate::base::host_port::HostPort;
 use crate::base::ids::ShardId;
 
+/// The part of the drain window in which what is in flight may be answered: a quarter.
+const ANSWERS_SHARE: u32 = 4;
 /// For executors to end once told to.
 const STOP_TIME: Duration = Duration::from_secs(3);
 
@@ -75,45 +77,33 @@ impl Control {
         }
     }
 
-    /// Brings the cores to their end: connections closed, records handed over, executors gone.
-    /// A second signal cuts it short.
+    /// Brings the cores to their end: what is in flight answered, connections closed, records handed
+    /// over, executors gone. A second signal cuts it short.
     pub(super) async fn drain(mut self, signals: &mut Signals) {
-        let shards = usize::from(self.cores.shards());
-        self.cores.order_all(|| Order::Drain);
-        let until = Instant::now() + self.settings.limits.drain_timeout;
-        let mut drained = 0;
-        let mut ended = 0;
-        while drained + ended < shards {
-            let event = tokio::select! {
-                event = timeout_at(until, self.events.recv()) => event,
-                word = signals.next() => match word {
-                    Word::Down(_) => break,
-                    _ => continue,
-                },
-            };
-            match event {
-                Ok(Some(Event::Drained(_))) => drained += 1,
-                Ok(Some(Event::Ended(..))) => ended += 1,
-                Ok(Some(Event::Awake(_) | Event::Left(_) | Event::Started(_))) => {}
-                Ok(None) => break,
-                Err(_) => {
-                    tracing::warn!(drained, cores = shards, "drain window is over");
-                    break;
-                }
+        let cores = usize::from(self.cores.shards());
+        let window = self.settings.limits.drain_timeout;
+        let began = Instant::now();
+        let mut told = Told::default();
+        self.cores.order_all(|| Order::Refuse);
+        let idle = |told: &Told| told.idle.len() + told.ended >= cores;
+        let until = began + window / ANSWERS_SHARE;
+        if self.hear(signals, until, &mut told, idle).await != Heard::Cut {
+            self.cores.order_all(|| Order::Drain);
+            let drained = |told: &Told| told.drained + told.ended >= cores;
+            if self.hear(signals, began + window, &mut told, drained).await == Heard::Late {
+                tracing::warn!(drained = told.drained, cores, "drain window is over");
             }
         }
         self.cores.order_all(|| Order::Stop);
         let until = Instant::now() + STOP_TIME;
-        while ended < shards
+        while told.ended < cores
             && let Ok(Some(event)) = timeout_at(until, self.events.recv()).await
         {
-            if matches!(event, Event::Ended(..)) {
-                ended += 1;
-            }
+            told.note(&event);
         }
         drop(self.watchdog);
         for thread in self.threads {
-            if thread.is_finished() || ended == shards {
+            if thread.is_finished() || told.ended == cores {
                 // What it had to tell came as an event.
                 let _ = thread.join();
             } else {
@@ -121,4 +111,60 @@ impl Control {
             }
         }
     }
+
+    /// Listens to the cores until they have told enough.
+    async fn hear(
+        &mut self,
+        signals: &mut Signals,
+        until: Instant,
+        told: &mut Told,
+        enough: impl Fn(&Told) -> bool,
+    ) -> Heard {
+        while !enough(told) {
+            let event = tokio::select! {
+                event = timeout_at(until, self.events.recv()) => event,
+                word = signals.next() => match word {
+                    Word::Down(_) => return Heard::Cut,
+                    _ => continue,
+                },
+            };
+            match event {
+                Ok(Some(event)) => told.note(&event),
+                Ok(None) => return Heard::Cut,
+                Err(_) => return Heard::Late,
+            }
+        }
+        Heard::Enough
+    }
+}
+
+/// What cores have told while the server goes down.
+#[derive(Debug, Default)]
+struct Told {
+    /// Those of which nobody waits for an answer.
+    idle: BTreeSet<ShardId>,
+    drained: usize,
+    ended: usize,
+}
+
+impl Told {
+    fn note(&mut self, event: &Event) {
+        match event {
+            Event::Idle(core, true) => drop(self.idle.insert(*core)),
+            Event::Idle(core, false) => drop(self.idle.remove(core)),
+            Event::Drained(_) => self.drained += 1,
+            Event::Ended(..) => self.ended += 1,
+            Event::Awake(_) | Event::Started(_) | Event::Left(_) => {}
+        }
+    }
+}
+
+/// How listening to the cores ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Heard {
+    Enough,
+    /// Its time was over.
+    Late,
+    /// By a second signal, or because no core is left.
+    Cut,
 }

@@ -52,6 +52,8 @@ pub enum Order {
     Observe(Observation, Way),
     /// It watches no more.
     Unobserve(Slot),
+    /// Accept nothing more and take no new work; what is in flight is answered.
+    Refuse,
     /// Accept nothing more, end sessions, close connections.
     Drain,
     /// End the executor.

@@ -1,8 +1,9 @@
 //! The end of a shard: no new work, and every conversation ended and recorded. The connections are
 //! the partition's to close, spread over its window: until then what is in flight is answered.
 //!
-//! It comes in one step when the server is told to end, or in two: a shard that leaves takes no new
-//! work and goes on with what there is while its connections are closed one by one.
+//! A server that is told to end has its shards refuse new work for as long as somebody waits for an
+//! answer, which is not long, and then end. One that is to leave has them take no new work before
+//! that, and go on with what there is while their connections are closed one by one.
 //!
 //! | what comes to a shard that leaves | answer |
 //! |---|---|

@@ -123,6 +123,8 @@ pub enum Control {
         /// `Ok` when the rows are durable.
         result: Result<(), NotWritten>,
     },
+    /// The server is about to go down: refuse new work. What is in flight is answered.
+    Refuse,
     /// The server goes down: refuse new work, end sessions, write their records. The connections
     /// are closed by the partition.
     Drain,

@@ -159,6 +159,10 @@ pub trait Machine {
 
     /// Who signed in on a connection.
     fn user(&self, conn: ConnId) -> Option<&Aor>;
+
+    /// True when nobody waits for what becomes of something he has said or changed. Looks through
+    /// all that is in flight.
+    fn is_idle(&self) -> bool;
 }
 
 /// Secrets that all shards of a process share, so that what one mints another can check.
@@ -285,6 +289,7 @@ impl Machine for Shard {
                 self.frame(now, frame);
             }
             Input::Control(Control::Configure(settings)) => self.configure(now, settings),
+            Input::Control(Control::Refuse) => self.draining = true,
             Input::Control(Control::Drain) => self.drain(now),
             Input::Control(Control::Leave { over, to }) => self.leave_over(now, over, to),
             Input::Control(Control::PutUser(user)) => self.put_user(now, user),
@@ -325,6 +330,10 @@ impl Machine for Shard {
 
     fn user(&self, conn: ConnId) -> Option<&Aor> {
         self.connections.get(conn)?.user.as_ref()
+    }
+
+    fn is_idle(&self) -> bool {
+        self.edits.is_empty() && !self.relays.iter().any(|(_, relay)| relay.purpose.has_sender())
     }
 }
 

@@ -104,6 +104,22 @@ pub enum Purpose {
     Own,
 }
 
+impl Purpose {
+    /// True when somebody waits for what becomes of something he has said. An invitation may ring
+    /// for minutes.
+    pub fn has_sender(&self) -> bool {
+        match self {
+            Purpose::InDialog { .. }
+            | Purpose::Pager { .. }
+            | Purpose::ToPager { .. }
+            | Purpose::Bridged { .. }
+            | Purpose::Carried { .. }
+            | Purpose::Paged { .. } => true,
+            Purpose::Invite { .. } | Purpose::Notification { .. } | Purpose::Own => false,
+        }
+    }
+}
+
 /// The requests in flight of a shard.
 #[derive(Debug)]
 pub struct Relays {

@@ -7,6 +7,7 @@ mod outside;
 
 mod backup;
 mod drain;
+mod ending;
 mod handover;
 mod reload;
 mod storm;

@@ -208,6 +208,10 @@ impl Machine for StandIn {
         None
     }
 
+    fn is_idle(&self) -> bool {
+        self.late.is_empty()
+    }
+
     fn handle(&mut self, _: Now, input: Input<'_>) {
         match input {
             Input::Opened { conn, .. } => assert!(self.open.insert(conn)),

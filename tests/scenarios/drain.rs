@@ -1,6 +1,7 @@
 //! The server goes down.
 
 use mynah::records::Ending;
+use mynah::shard::Machine;
 use mynah::shard::input::Control;
 
 use crate::harness::{Client, Device, Net, established};
@@ -58,6 +59,39 @@ fn what_is_in_flight_is_answered_while_connections_last() {
     net.send(bob.conn, &message.answer(200, ""));
     assert_eq!(net.recv(alice.conn).status(), 200);
     assert_eq!(net.conversation().1.end.ending, Ending::Drained);
+}
+
+#[test]
+fn before_the_end_what_is_in_flight_is_answered_and_nothing_is_added() {
+    let mut net = Net::new(2);
+    let mut alice = Client::lync(&mut net, 0, "alice");
+    let mut bob = Client::lync(&mut net, 1, "bob");
+    let mut carol = Client::simple(&mut net, 0, "carol");
+    net.put_user("dave", |_| {});
+    let mut dave = Client::simple(&mut net, 1, "dave");
+    net.put_user("erin", |_| {});
+    let erin = Client::lync(&mut net, 0, "erin");
+    let (mut callers, _) = established(&mut net, &mut alice, &mut bob);
+    // What rings is not waited for.
+    assert_eq!(net.ask(bob.conn, &bob.invite("erin")).status(), 100);
+    assert_eq!(net.recv(erin.conn).method(), "INVITE");
+    let is_idle = |net: &Net| net.all().iter().all(Machine::is_idle);
+    assert!(is_idle(&net));
+    net.send(alice.conn, &alice.say(&mut callers, "one"));
+    let said = net.recv(bob.conn);
+    net.send(dave.conn, &dave.page("carol", "x"));
+    let paged = net.recv(carol.conn);
+    net.control(|| Control::Refuse);
+    assert!(!is_idle(&net));
+    let late = net.ask(alice.conn, &alice.say(&mut callers, "two"));
+    assert_eq!(late.status(), 503);
+    net.send(bob.conn, &said.answer(200, ""));
+    assert_eq!(net.recv(alice.conn).status(), 200);
+    assert!(!is_idle(&net));
+    net.send(carol.conn, &paged.answer(200, ""));
+    assert_eq!(net.recv(dave.conn).status(), 200);
+    assert!(is_idle(&net));
+    net.silent(&[alice.conn]);
 }
 
 #[test]
