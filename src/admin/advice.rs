@@ -85,6 +85,10 @@ pub fn advice(cause: Cause) -> Option<&'static str> {
             Reject::TooManyEndpoints => {
                 "another device must sign off, or limits.endpoints_per_user_max must rise"
             }
+            Reject::UnknownUser => {
+                "compare the address with `mynah user list`; Pidgin asks for ocschat at each \
+                 sign-in, and nothing is wrong with that"
+            }
             Reject::UnknownDomain => "server.domains lists the domains that are served",
             Reject::NoEndpoint => "nothing: the recipient is not signed in",
             Reject::StoreBusy => "`mynah status` says what keeps the store from writing",

@@ -58,6 +58,8 @@ pub struct RefusalReport {
     pub user: String,
     /// What was wanted.
     pub method: String,
+    /// Of whom, if the request was to somebody else.
+    pub to: Option<String>,
     /// The status of the answer; none for a challenge or the end of a sign-in.
     pub status: Option<u16>,
     /// The cause as in the metrics, or the number of `ms-diagnostics`.
@@ -82,6 +84,7 @@ impl From<&Refused> for RefusalReport {
             time: utc(refused.unix_ms),
             user: refused.user.to_string(),
             method: refused.method.as_str().to_owned(),
+            to: refused.to.as_ref().map(ToString::to_string),
             status: advice::status(refused.cause),
             cause: advice::name(refused.cause),
             reason: advice::reason(refused.cause).to_owned(),

@@ -55,7 +55,7 @@ fn announcement(report: &ReloadReport) -> String {
     list("changes at once, and nobody is disconnected:", true);
     list("waits for the next start of the server:", false);
     if report.changes.is_empty() {
-        text += "the configuration says what the server does\n";
+        text += "nothing that the configuration says has changed\n";
     }
     for warning in &report.warnings {
         text += &format!("warning: {}\n", one_line(warning));
@@ -91,6 +91,6 @@ warning: the certificate ends
 "
         );
         let nothing = ReloadReport { applied: false, changes: Vec::new(), warnings: Vec::new() };
-        assert_eq!(announcement(&nothing), "the configuration says what the server does\n");
+        assert_eq!(announcement(&nothing), "nothing that the configuration says has changed\n");
     }
 }

@@ -93,7 +93,7 @@ fn table(health: &str, samples: &Samples, now: Timestamp) -> String {
         (
             "connections",
             format!(
-                "{} now, {} accepted",
+                "{} now, {} since the start",
                 series(Series::ConnectionsCurrent),
                 series(Series::ConnectionsOpened)
             ),
@@ -109,7 +109,7 @@ fn table(health: &str, samples: &Samples, now: Timestamp) -> String {
         (
             "sessions",
             format!(
-                "{} now, {} established",
+                "{} now, {} since the start",
                 series(Series::SessionsCurrent),
                 series(Series::SessionsStarted)
             ),
@@ -235,9 +235,9 @@ up for        1h 1m 2s
 cores         0
 users         3 known, 0 signed in with 0 endpoints
 sign-ins      0 good, 3 refused
-connections   4 now, 0 accepted
+connections   4 now, 0 since the start
 links         1 now, for 3 users
-sessions      0 now, 0 established
+sessions      0 now, 0 since the start
 messages      0 in sessions, 0 in pager mode, 0 bridged
 conferences   0 now with 0 members, 0 messages
 store         0 rows written, 7 records waiting

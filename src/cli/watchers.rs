@@ -39,7 +39,7 @@ fn table(report: &WatchersReport) -> String {
             ]
         })
         .collect();
-    let head = ["ADDRESS", "LEVEL", "RELATION", "CONTACT", "FORMAT", "SUBSCRIPTION"];
+    let head = ["ADDRESS", "LEVEL", "RELATION", "IS CONTACT", "FORMAT", "SUBSCRIPTION"];
     format!("watchers  {}\n{}", rows.len(), columns(head, &rows))
 }
 
@@ -65,8 +65,8 @@ mod tests {
             table(&report),
             "\
 watchers  1
-  ADDRESS           LEVEL           RELATION         CONTACT  FORMAT  SUBSCRIPTION
-  bob@example.test  200 colleagues  same_enterprise  no       pidf    00010000000700000001
+  ADDRESS           LEVEL           RELATION         IS CONTACT  FORMAT  SUBSCRIPTION
+  bob@example.test  200 colleagues  same_enterprise  no          pidf    00010000000700000001
 "
         );
         assert_eq!(table(&WatchersReport { watchers: Vec::new() }), "watchers  0\n");

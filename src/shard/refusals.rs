@@ -19,6 +19,8 @@ const SIGN_INS_MAX: usize = 512;
 const REQUESTS_MAX: usize = 512;
 /// Octets kept of what a client calls itself.
 const CLIENT_LEN_MAX: usize = 96;
+/// Longest address kept of whom a request was to, in octets.
+const TO_LEN_MAX: usize = 128;
 
 /// Why a request was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +46,8 @@ pub struct Refused {
     pub transport: Option<Transport>,
     /// What was wanted.
     pub method: Method,
+    /// Of whom, if the request was to a user, and not to the sender himself.
+    pub to: Option<Aor>,
     /// Why it was refused.
     pub cause: Cause,
     /// What the client calls itself.
@@ -86,8 +90,11 @@ impl Shard {
         let Some(user) = known.or_else(|| sender(request)) else { return };
         let client = request.header(HeaderName::UserAgent).unwrap_or_default();
         let client = client.get(..CLIENT_LEN_MAX).unwrap_or(client);
+        let to = Uri::parse(request.uri()).ok().and_then(|uri| uri.aor());
+        let to = to.filter(|to| to.len() <= TO_LEN_MAX).map(|to| Aor::new(&to));
         self.refusals.push(Refused {
             unix_ms: self.now.unix_ms,
+            to: to.filter(|to| *to != user),
             user,
             peer: connection.map(|connection| connection.peer),
             origin: connection.and_then(|connection| connection.origin),
@@ -116,6 +123,7 @@ mod tests {
             origin: None,
             transport: None,
             method,
+            to: None,
             cause,
             client: "".into(),
         }

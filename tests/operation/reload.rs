@@ -187,7 +187,7 @@ fn a_file_with_a_fault_changes_nothing_and_says_where() {
     fs::write(server.config(), &good).unwrap();
     let (code, out, _) = command(&server, &[]);
     assert_eq!(code, Some(0));
-    assert!(out.starts_with("the configuration says what the server does\n"), "{out}");
+    assert!(out.starts_with("nothing that the configuration says has changed\n"), "{out}");
     server.process().signal(Signal::HUP);
     server.process().wait_for_text("reloaded");
     assert_eq!(alice.ask("OPTIONS", "alice", "", "").status(), 200);

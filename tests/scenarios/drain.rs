@@ -66,7 +66,7 @@ fn before_the_end_what_is_in_flight_is_answered_and_nothing_is_added() {
     let mut net = Net::new(2);
     let mut alice = Client::lync(&mut net, 0, "alice");
     let mut bob = Client::lync(&mut net, 1, "bob");
-    let mut carol = Client::simple(&mut net, 0, "carol");
+    let carol = Client::simple(&mut net, 0, "carol");
     net.put_user("dave", |_| {});
     let mut dave = Client::simple(&mut net, 1, "dave");
     net.put_user("erin", |_| {});

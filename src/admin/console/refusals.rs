@@ -131,7 +131,11 @@ fn row(one: &RefusalReport) -> Cells {
     vec![
         html! { (when(&one.time)) },
         html! { (person(&one.user)) },
-        html! { (one.method) @if let Some(status) = one.status { ", " (status) } },
+        html! {
+            (one.method)
+            @if let Some(to) = &one.to { " to " (to) }
+            @if let Some(status) = one.status { ", " (status) }
+        },
         html! {
             (one.reason) " (" (one.cause.replace('_', " ")) ")"
             @if let Some(advice) = &one.advice { br; span.small { (prose(advice)) } }

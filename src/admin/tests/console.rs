@@ -179,6 +179,7 @@ fn alice() -> Fake {
         origin: None,
         transport: None,
         method: Method::Register,
+        to: None,
         cause: Cause::Auth(AuthFailure::WrongPassword),
         client: HOSTILE.into(),
     };
@@ -232,6 +233,7 @@ async fn refusals_are_shown_one_by_one_and_by_cause() {
         origin: None,
         transport: None,
         method: Method::Message,
+        to: Some(aor("bob")),
         cause,
         client: client.into(),
     };

@@ -97,10 +97,11 @@ pub fn table(report: &DiagnosisReport) -> String {
 
 fn line(refusal: &RefusalReport) -> String {
     let RefusalReport { time, method, reason, cause, client, .. } = refusal;
+    let to = refusal.to.as_deref().map(|to| format!(" to {to}")).unwrap_or_default();
     let from = refusal.peer.as_deref().map(|peer| format!(" from {peer}")).unwrap_or_default();
     let status = refusal.status.map(|status| format!("{status} ")).unwrap_or_default();
     let client = if client.is_empty() { String::new() } else { format!(", {client}") };
-    let head = one_line(&format!("{time}  {method}{from}{client}"));
+    let head = one_line(&format!("{time}  {method}{to}{from}{client}"));
     let mut text = format!("  {head}\n    {status}{reason} ({cause})\n");
     if let Some(advice) = &refusal.advice {
         text += &format!("    -> {}\n", one_line(advice));
@@ -124,7 +125,8 @@ mod tests {
             refusals: vec![RefusalReport {
                 time: "2027-01-15T08:00:00Z".to_owned(),
                 user: "alice@example.test".to_owned(),
-                method: "REGISTER".to_owned(),
+                method: "MESSAGE".to_owned(),
+                to: Some("bob@example.test".to_owned()),
                 status: None,
                 cause: "wrong_password".to_owned(),
                 reason: "The password is wrong".to_owned(),
@@ -141,7 +143,7 @@ mod tests {
              FAULT  lock-out      after too many wrong passwords, for 30 s more: look for a device \
              with an old one\n\
              refused, newest first\n\
-             \x20 2027-01-15T08:00:00Z  REGISTER from 192.0.2.7:40000, UCCAPI\u{fffd}\n\
+             \x20 2027-01-15T08:00:00Z  MESSAGE to bob@example.test from 192.0.2.7:40000, UCCAPI\u{fffd}\n\
              \x20   The password is wrong (wrong_password)\n\
              \x20   -> let the user type it again\n"
         );
