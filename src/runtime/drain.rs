@@ -87,12 +87,14 @@ impl Control {
         self.cores.order_all(|| Order::Refuse);
         let idle = |told: &Told| told.idle.len() + told.ended >= cores;
         let until = began + window / ANSWERS_SHARE;
-        if self.hear(signals, until, &mut told, idle).await != Heard::Cut {
-            self.cores.order_all(|| Order::Drain);
-            let drained = |told: &Told| told.drained + told.ended >= cores;
-            if self.hear(signals, began + window, &mut told, drained).await == Heard::Late {
-                tracing::warn!(drained = told.drained, cores, "drain window is over");
-            }
+        let heard = self.hear(signals, until, &mut told, idle).await;
+        // Sessions end and are recorded even when there is no time for it.
+        self.cores.order_all(|| Order::Drain);
+        let drained = |told: &Told| told.drained + told.ended >= cores;
+        if heard != Heard::Cut
+            && self.hear(signals, began + window, &mut told, drained).await == Heard::Late
+        {
+            tracing::warn!(drained = told.drained, cores, "drain window is over");
         }
         self.cores.order_all(|| Order::Stop);
         let until = Instant::now() + STOP_TIME;
