@@ -2,6 +2,7 @@
 //! that can fail fails here, before anything is accepted, with one line that says what to do.
 
 use std::collections::BTreeSet;
+use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
@@ -9,17 +10,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::pki_types::ServerName;
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::watch;
+use tokio::task::LocalSet;
 use tokio::time::{Instant, timeout_at};
 
 use super::account_desk::AccountDesk;
 use super::checks::{self, CheckError};
-use super::control::{Control, Service};
+use super::control::{Control, ServeError, Service, Signals};
 use super::copies;
 use super::core_loop::{Berth, CorePlan, Event, Seat};
 use super::ledger::Ledger;
 use super::links;
+use super::logging::LogFilter;
 use super::mesh::Mesh;
 use super::orders::{Cores, Order};
 use super::ready::Ready;
@@ -121,6 +125,10 @@ pub enum StartError {
 pub struct Server {
     ready: Ready,
     control: Control,
+    /// That of the control thread.
+    runtime: Runtime,
+    /// What it hears from before anybody is told that the server is ready.
+    signals: Signals,
 }
 
 impl Server {
@@ -134,9 +142,15 @@ impl Server {
         self.control.cores.clone()
     }
 
-    /// The control thread, which the caller's thread becomes.
-    pub fn control(self) -> Control {
-        self.control
+    /// Makes the caller's thread the control thread: runs until SIGTERM or SIGINT, or until `stop`
+    /// resolves; then drains. `log` is what a reload changes.
+    pub fn run(
+        self,
+        log: Option<LogFilter>,
+        stop: impl Future<Output = ()> + 'static,
+    ) -> Result<(), ServeError> {
+        let Server { control, runtime, signals, .. } = self;
+        LocalSet::new().block_on(&runtime, control.serve(signals, log, stop))
     }
 }
 
@@ -244,12 +258,19 @@ where
         links: links.address,
         api: api.address,
     };
-    if let Some(path) = ready_file
-        && let Err(source) = ready.write(&path)
-    {
-        cores.order_all(|| Order::Stop);
-        return Err(StartError::Ready { path, source });
-    }
+    let told = listen_to_signals().map_err(StartError::Thread).and_then(|ears| {
+        if let Some(path) = ready_file {
+            ready.write(&path).map_err(|source| StartError::Ready { path, source })?;
+        }
+        Ok(ears)
+    });
+    let (runtime, signals) = match told {
+        Ok(ears) => ears,
+        Err(error) => {
+            cores.order_all(|| Order::Stop);
+            return Err(error);
+        }
+    };
     let Ready { tls, tcp, http: pages, links, api, .. } = ready;
     tracing::info!(cores = shards, ?tls, ?tcp, http = ?pages, ?links, ?api, "ready");
     let watchdog = Watchdog::start(pulses.clone(), mesh).map_err(StartError::Thread)?;
@@ -275,7 +296,17 @@ where
         reread,
         leaving: None,
     };
-    Ok(Server { ready, control })
+    Ok(Server { ready, control, runtime, signals })
+}
+
+/// The runtime of the control thread, and the signals that it hears from now on.
+fn listen_to_signals() -> io::Result<(Runtime, Signals)> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let signals = {
+        let _entered = runtime.enter();
+        Signals::new()?
+    };
+    Ok((runtime, signals))
 }
 
 /// The servers that may open links, as certificates name them.
@@ -342,10 +373,8 @@ fn wait_started(
     first_task_time: Duration,
     start: &mut dyn FnMut(ShardId) -> io::Result<()>,
 ) -> Result<(), StartError> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .build()
-        .map_err(StartError::Thread)?;
+    let runtime =
+        Builder::new_current_thread().enable_time().build().map_err(StartError::Thread)?;
     let mut asleep: BTreeSet<ShardId> = (0..shards).map(ShardId).collect();
     let mut waiting = asleep.clone();
     asleep.iter().copied().try_for_each(&mut *start).map_err(StartError::Thread)?;

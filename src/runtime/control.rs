@@ -12,7 +12,6 @@ use rustls::ServerConfig;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::LocalSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::account_desk::AccountDesk;
@@ -108,23 +107,14 @@ pub(super) enum Word {
 }
 
 impl Control {
-    /// Runs until SIGTERM or SIGINT, or until `stop` resolves; then drains. `log` is what a
-    /// reload changes.
-    pub fn run(
-        self,
-        log: Option<LogFilter>,
-        stop: impl Future<Output = ()> + 'static,
-    ) -> Result<(), ServeError> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        LocalSet::new().block_on(&runtime, self.serve(log, stop))
-    }
-
-    async fn serve(
+    /// Runs until a signal to end, or until `stop` resolves; then drains. `log` is what a reload
+    /// changes.
+    pub(super) async fn serve(
         mut self,
+        mut signals: Signals,
         log: Option<LogFilter>,
         stop: impl Future<Output = ()>,
     ) -> Result<(), ServeError> {
-        let mut signals = Signals::new()?;
         let (draining, is_draining) = watch::channel(false);
         let (leave, is_leaving) = watch::channel(None);
         // Kept, so that the other end never closes.
@@ -257,7 +247,8 @@ pub(super) struct Signals {
 }
 
 impl Signals {
-    fn new() -> std::io::Result<Self> {
+    /// From now on they do not end the process any more. Belongs to the runtime that is entered.
+    pub(super) fn new() -> std::io::Result<Self> {
         Ok(Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,

@@ -128,7 +128,7 @@ fn serve_from(
         reread: Some(reread),
     };
     let server = boot::start(plan, make)?;
-    Ok(server.control().run(Some(log), std::future::pending())?)
+    Ok(server.run(Some(log), std::future::pending())?)
 }
 
 /// The users at start, before anybody may sign in.

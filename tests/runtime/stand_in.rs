@@ -403,7 +403,7 @@ impl Running {
                 Ok(server) => {
                     started.send(Ok((server.ready(), server.cores()))).unwrap();
                     let stopped = async { drop(stopped.await) };
-                    server.control().run(None, stopped).unwrap();
+                    server.run(None, stopped).unwrap();
                 }
                 Err(error) => started.send(Err(error)).unwrap(),
             }
