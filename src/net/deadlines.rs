@@ -24,6 +24,8 @@ pub(super) enum Timer {
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Drain {
+    /// None is closed before.
+    pub from: Deadline,
     /// All connections are closing by then.
     pub until: Deadline,
 }
@@ -80,7 +82,7 @@ impl<M: Machine, C: Carrier> Inner<M, C> {
 
     /// Closes a share of the connections in each tick of a drain.
     pub fn drain_some(&mut self, now: Now) {
-        let Some(drain) = self.drain else { return };
+        let Some(drain) = self.drain.filter(|drain| now.reached(drain.from)) else { return };
         let ticks = (drain.until.0.saturating_sub(now.mono_ms) / GRANULARITY_MS).max(1) as usize;
         let open =
             |connection: &Connection| !matches!(connection.phase, Phase::Closing | Phase::Gone);

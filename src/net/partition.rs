@@ -53,6 +53,10 @@ pub struct Parts<M, C> {
     pub exempt: Arc<[IpNet]>,
 }
 
+/// For what other cores have to say on connections of this one, such as a goodbye, before any is
+/// closed.
+const GOODBYE_TIME: Duration = Duration::from_millis(100);
+
 impl<M: Machine, C: Carrier> Partition<M, C> {
     /// A core without connections.
     ///
@@ -198,7 +202,8 @@ impl<M: Machine, C: Carrier> Partition<M, C> {
         let mut inner = self.0.borrow_mut();
         let now = inner.clock.now();
         let until = now.after(inner.limits.drain_timeout / 2);
-        inner.drain.get_or_insert(Drain { until });
+        let from = now.after(GOODBYE_TIME);
+        inner.drain.get_or_insert(Drain { from, until });
         inner.stop_listening();
     }
 
