@@ -1,4 +1,5 @@
 //! Many who come and go.
+
 use super::{Dialog, convened, nothing_left, outside, typed, watch};
 use crate::harness::conference::{CCCP, Meeting};
 use crate::outside::endpoint::Endpoint;
